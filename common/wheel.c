@@ -197,12 +197,21 @@ static void detach_slot(struct wheel *wheel, uint64_t tick)
     }
 }
 
-bool wheel_pop(struct wheel *wheel, uint64_t now_ms, uint32_t *ret_id)
+/* In steps that keep the distance to every entry within its 31 bits; no process sleeps long enough
+ * to need a second one, and wheel_deadline asks for it. */
+static void advance(struct wheel *wheel, uint64_t now_tick)
 {
-    uint64_t now_tick = tick_at(wheel, now_ms);
+    if (wheel->count != 0 && now_tick > wheel->now_tick + DUE_TICKS_MAX) {
+        now_tick = wheel->now_tick + DUE_TICKS_MAX;
+    }
     if (now_tick > wheel->now_tick) {
         wheel->now_tick = now_tick;
     }
+}
+
+bool wheel_pop(struct wheel *wheel, uint64_t now_ms, uint32_t *ret_id)
+{
+    advance(wheel, tick_at(wheel, now_ms));
     if (wheel->walk_tick + wheel->slot_count <= wheel->now_tick) {
         /* One turn meets every slot, however far the time has jumped. */
         wheel->walk_tick = wheel->now_tick - wheel->slot_count + 1;
