@@ -33,7 +33,7 @@ struct wheel {
     uint32_t slot_count;
     uint32_t tick_ms;
     uint64_t start_ms;
-    uint64_t now_tick;  /* of the last wheel_pop */
+    uint64_t now_tick;  /* where the last walk ends */
     uint64_t walk_tick; /* the next slot to empty; now_tick + 1 after a complete walk */
 };
 
@@ -197,28 +197,32 @@ static void detach_slot(struct wheel *wheel, uint64_t tick)
     }
 }
 
-/* In steps that keep the distance to every entry within its 31 bits; no process sleeps long enough
- * to need a second one, and wheel_deadline asks for it. */
-static void advance(struct wheel *wheel, uint64_t now_tick)
+/* Starts a walk to `now_tick` once the last one is complete; false when there is nothing to walk.
+ * A jump longer than DUE_TICKS_MAX is made in several walks, so that `due` stays unambiguous. */
+static bool start_walk(struct wheel *wheel, uint64_t now_tick)
 {
-    if (wheel->count != 0 && now_tick > wheel->now_tick + DUE_TICKS_MAX) {
-        now_tick = wheel->now_tick + DUE_TICKS_MAX;
+    if (now_tick <= wheel->now_tick) {
+        return false;
     }
-    if (now_tick > wheel->now_tick) {
+    if (wheel->count == 0) {
         wheel->now_tick = now_tick;
+        wheel->walk_tick = now_tick + 1;
+        return false;
     }
-}
-
-bool wheel_pop(struct wheel *wheel, uint64_t now_ms, uint32_t *ret_id)
-{
-    advance(wheel, tick_at(wheel, now_ms));
+    bool far = now_tick - wheel->now_tick > DUE_TICKS_MAX;
+    wheel->now_tick = far ? wheel->now_tick + DUE_TICKS_MAX : now_tick;
     if (wheel->walk_tick + wheel->slot_count <= wheel->now_tick) {
         /* One turn meets every slot, however far the time has jumped. */
         wheel->walk_tick = wheel->now_tick - wheel->slot_count + 1;
     }
+    return true;
+}
+
+bool wheel_pop(struct wheel *wheel, uint64_t now_ms, uint32_t *ret_id)
+{
+    uint64_t now_tick = tick_at(wheel, now_ms);
     while (!pop_pending(wheel, ret_id)) {
-        if (wheel->count == 0 || wheel->walk_tick > wheel->now_tick) {
-            wheel->walk_tick = wheel->now_tick + 1;
+        if (wheel->walk_tick > wheel->now_tick && !start_walk(wheel, now_tick)) {
             return false;
         }
         detach_slot(wheel, wheel->walk_tick++);
