@@ -1,0 +1,15 @@
+/* The only reader of clocks. Behaviour is driven by monotonic time; wall time is a label. */
+#ifndef COMMON_CLOCK_H
+#define COMMON_CLOCK_H
+
+#include <stdint.h>
+
+uint64_t clock_mono_ms(void);
+uint64_t clock_mono_us(void);
+/* Milliseconds since 1970. */
+uint64_t clock_wall_ms(void);
+
+/* Fills with random bytes from the kernel; aborts when there are none. */
+void clock_random(void *data, unsigned long len);
+
+#endif

@@ -1,0 +1,56 @@
+#include "common/mem.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *mem_try_new(size_t count, size_t size)
+{
+    return calloc(count == 0 ? 1 : count, size == 0 ? 1 : size);
+}
+
+void *mem_new(size_t count, size_t size)
+{
+    void *ptr = mem_try_new(count, size);
+    if (ptr == NULL) {
+        abort();
+    }
+    return ptr;
+}
+
+void *mem_resize(void *ptr, size_t count, size_t size)
+{
+    if (size != 0 && count > SIZE_MAX / size) {
+        abort();
+    }
+    size_t total = count * size;
+    void *grown = realloc(ptr, total == 0 ? 1 : total);
+    if (grown == NULL) {
+        abort();
+    }
+    return grown;
+}
+
+void *mem_copy(struct bytes src)
+{
+    void *copy = mem_resize(NULL, src.len, 1);
+    if (src.len != 0) {
+        memcpy(copy, src.data, src.len);
+    }
+    return copy;
+}
+
+char *mem_copy_str(struct bytes src)
+{
+    char *copy = mem_resize(NULL, src.len + 1, 1);
+    if (src.len != 0) {
+        memcpy(copy, src.data, src.len);
+    }
+    copy[src.len] = '\0';
+    return copy;
+}
+
+void mem_free(void *ptr)
+{
+    free(ptr);
+}

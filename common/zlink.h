@@ -1,0 +1,55 @@
+/* The one owner of ZeroMQ: sockets on a libevent loop. ZMQ_FD is edge-triggered and shared with
+ * sending, so the event state is read again after every wake-up, send and receive (data-plane rule
+ * 13). One message is one frame (plus the peer's routing id on a ROUTER). Sockets get: no linger,
+ * ROUTER_MANDATORY, ROUTER_HANDOVER, IMMEDIATE, high-water marks of 1,000, MAXMSGSIZE, reconnect
+ * interval 50 to 500 ms, TCP keep-alive. */
+#ifndef COMMON_ZLINK_H
+#define COMMON_ZLINK_H
+
+#include "common/bytes.h"
+#include "common/status.h"
+
+#include <stddef.h>
+
+struct event_base;
+struct zlink_context;
+struct zlink;
+
+enum zlink_kind { ZLINK_DEALER, ZLINK_ROUTER };
+
+struct zlink_callbacks {
+    /* One message. `peer` is empty on a DEALER. Both are valid during the call only. The zlink must
+     * not be closed inside; use the turn callback or a timer. */
+    void (*on_message)(void *owner, struct bytes peer, struct bytes body);
+    /* After a run of messages was handed over: the place to flush what they caused. */
+    void (*on_turn)(void *owner);
+};
+
+struct zlink_config {
+    enum zlink_kind kind;
+    struct bytes routing_id;  /* DEALER: what the ROUTER shall call us; empty = chosen by it */
+    size_t message_bytes_max; /* a larger message breaks the connection */
+};
+
+/* One I/O thread. NULL never; aborts when ZeroMQ cannot start. */
+struct zlink_context *zlink_context_new(void);
+/* All sockets must be closed before. */
+void zlink_context_free(struct zlink_context **context);
+
+/* A socket without endpoints. */
+struct zlink *zlink_new(struct zlink_context *context, struct event_base *base,
+                        const struct zlink_config *config, const struct zlink_callbacks *callbacks,
+                        void *owner);
+void zlink_free(struct zlink **link);
+
+/* STATUS_IO with errno set (EADDRINUSE, EINVAL, …). For ipc:// a stale socket file is replaced only
+ * when nobody listens on it. */
+enum status zlink_bind(struct zlink *link, const char *endpoint) MUST_CHECK;
+enum status zlink_connect(struct zlink *link, const char *endpoint) MUST_CHECK;
+
+/* Sends a copy of header and body as one message (either may be empty). AGAIN: high-water mark or
+ * not connected; UNREACHABLE: the ROUTER does not know `peer`. */
+enum status zlink_send(struct zlink *link, struct bytes peer, struct bytes header,
+                       struct bytes body) MUST_CHECK;
+
+#endif

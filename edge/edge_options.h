@@ -1,0 +1,26 @@
+/* Options of splitrail-edge: one struct and one table from edge_options.def. */
+#ifndef EDGE_EDGE_OPTIONS_H
+#define EDGE_EDGE_OPTIONS_H
+
+#include "common/buf.h"
+#include "common/options.h"
+#include "common/status.h"
+
+struct edge_options {
+#define OPTION(field, flag, type, fallback, min, max, choices, flags, help)                        \
+    OPTION_CTYPE_##type field;
+#include "edge/edge_options.def"
+#undef OPTION
+};
+
+/* The table, static. */
+const struct option_program *edge_options_program(void);
+
+/* What the table cannot say: forms of addresses, ids and networks, options that contradict each
+ * other. MALFORMED with one line in `text`. Fills in the default id (mem_free by option_fini). */
+enum status edge_options_check(struct edge_options *options, struct buf *text) MUST_CHECK;
+
+/* True when an endpoint of --router can be reached from other machines. */
+bool edge_options_plane_is_open(const struct edge_options *options);
+
+#endif

@@ -1,0 +1,27 @@
+/* How many connections each address has (--max-connections-per-ip). Pure. Addresses are counted by
+ * address_limit_key(): an IPv6 /64 is one. */
+#ifndef EDGE_IP_COUNTS_H
+#define EDGE_IP_COUNTS_H
+
+#include "common/strmap.h"
+#include "edge/address.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ip_counts {
+    struct strmap by_key;
+};
+
+/* `seed` is 16 secret random bytes, copied. */
+void ip_counts_init(struct ip_counts *counts, const uint8_t seed[16]);
+void ip_counts_fini(struct ip_counts *counts);
+
+/* Counts one more for `address`; false, and nothing counted, when it already has `max`. With `max` 0
+ * it is counted without a limit, so that the limit can be switched on live. */
+bool ip_counts_take(struct ip_counts *counts, const struct address *address, uint64_t max);
+
+/* Gives back what one successful take counted. */
+void ip_counts_release(struct ip_counts *counts, const struct address *address);
+
+#endif

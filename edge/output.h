@@ -1,0 +1,100 @@
+/* Output of all connections of one edge: queues of shared, ready-made bytes, written once per loop
+ * turn. `struct out_batch` is the seam behind which another way of writing (io_uring) can stand:
+ * nobody else calls send(2) on a client's socket.
+ *
+ * A delivery is framed once (out_frame) and shared by reference among its recipients. What waits for
+ * one connection is one pointer inside the connection; only a second waiting blob allocates. Control
+ * frames overtake waiting data, but never a blob of which a byte was already written. */
+#ifndef EDGE_OUTPUT_H
+#define EDGE_OUTPUT_H
+
+#include "common/blob.h"
+#include "common/bytes.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct out_batch;
+struct out_ring;
+
+enum out_result {
+    OUT_DONE,    /* nothing waits any more */
+    OUT_BLOCKED, /* the socket takes no more now: out_batch_mark() when it does */
+    OUT_FAILED   /* the socket is broken, errno says why: forget the queue */
+};
+
+/* Embedded in the connection; fields are private to output.c. */
+struct out_queue {
+    struct blob *head;     /* being written, or next */
+    struct blob *urgent;   /* control frames: before head, unless head was begun */
+    struct out_ring *more; /* what comes after head; NULL while there is nothing */
+    size_t bytes;          /* waiting in all */
+    uint32_t head_sent;    /* bytes of head already written */
+    uint32_t count;        /* data blobs waiting */
+    int fd;                /* -1 after out_batch_forget() */
+    bool dirty;            /* on the list of the current turn */
+};
+
+struct out_callbacks {
+    /* The outcome of writing `queue`, called from out_batch_flush() only. It may put to, drop or
+     * forget any queue, but must not free one. */
+    void (*on_written)(void *owner, struct out_queue *queue, enum out_result result);
+};
+
+enum {
+    OUT_URGENT_MAX = 1024, /* waiting control frames, bytes */
+    OUT_BLOB_COST = 32     /* what one waiting blob costs besides its bytes */
+};
+
+struct out_batch *out_batch_new(const struct out_callbacks *callbacks, void *owner);
+/* All queues must have been forgotten. */
+void out_batch_free(struct out_batch **batch);
+
+/* One blob with the frames of all payloads, in order, text or binary. The caller owns the
+ * reference. */
+struct blob *out_frame(const struct bytes *payloads, size_t payload_count, bool binary);
+
+/* Empty, no allocation. `fd` stays the caller's. */
+void out_queue_init(struct out_queue *queue, int fd);
+
+/* Bytes waiting. */
+static inline size_t out_queue_bytes(const struct out_queue *queue)
+{
+    return queue->bytes;
+}
+
+/* Bytes waiting and what keeping them costs: what limits are compared with, so that many tiny
+ * messages cannot cost more memory than a few large ones. */
+static inline size_t out_queue_cost(const struct out_queue *queue)
+{
+    return queue->bytes + (size_t)queue->count * OUT_BLOB_COST;
+}
+
+/* Puts a reference of its own of `blob` (not empty) at the end; written at the end of the turn. */
+void out_batch_put(struct out_batch *batch, struct out_queue *queue, struct blob *blob);
+
+/* Puts a copy of a complete control frame before all data not yet begun. False, and nothing done,
+ * when OUT_URGENT_MAX would be passed: a peer that pings and never reads gets no more pongs. */
+bool out_batch_put_urgent(struct out_batch *batch, struct out_queue *queue, struct bytes frame);
+
+/* The socket can take bytes again: write what waits at the end of the turn. */
+void out_batch_mark(struct out_batch *batch, struct out_queue *queue);
+
+/* Writes what waits in `queue` now; the outcome is the return value, on_written is not called. */
+enum out_result out_batch_write(struct out_batch *batch, struct out_queue *queue);
+
+/* Drops all data of which no byte was written. Control frames stay. */
+void out_batch_drop(struct out_batch *batch, struct out_queue *queue);
+
+/* Drops everything; nothing is written to the descriptor any more. The memory of the queue must stay
+ * until the next out_batch_flush(). Harmless when done before. */
+void out_batch_forget(struct out_batch *batch, struct out_queue *queue);
+
+/* Writes every queue that got something since the last flush, once. */
+void out_batch_flush(struct out_batch *batch);
+
+/* Bytes waiting for all connections, shared bytes counted per recipient. */
+uint64_t out_batch_bytes(const struct out_batch *batch);
+
+#endif

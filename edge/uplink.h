@@ -1,0 +1,134 @@
+/* What the edge knows of the planes, pure: the link to the router, the session record of each
+ * connection, the groups with their local members, and what was sent up but is not finished yet.
+ * From this memory a new router rebuilds itself: on a fresh link everything is announced, then what
+ * was not acknowledged is sent again, in order and before anything new. The shell owns sockets and
+ * feeds events; the uplink answers through the callbacks. Knows no payload, room or policy.
+ *
+ * A connection is (slot, gen): a small dense index that is used again, and its generation. */
+#ifndef EDGE_UPLINK_H
+#define EDGE_UPLINK_H
+
+#include "common/bytes.h"
+#include "common/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct uplink;
+
+enum uplink_state {
+    UPLINK_DOWN, /* no router; messages are held */
+    UPLINK_UP
+};
+
+/* Several messages for the same connections, in order: frame them into one shared buffer. */
+struct uplink_delivery {
+    const uint32_t *slots;
+    size_t slot_count;
+    uint32_t except; /* this slot is left out; UINT32_MAX = none */
+    bool binary;
+    const struct bytes *payloads;
+    size_t payload_count;
+};
+
+struct uplink_callbacks {
+    /* Hands header+body to the transport as one message. AGAIN or UNREACHABLE: kept and tried again
+     * at the next flush. */
+    enum status (*transmit)(void *owner, struct bytes header, struct bytes body);
+    /* Drop the socket with all that is queued in it and open a fresh one to the router. Called only
+     * from uplink_tick and uplink_flush, so never inside the transport's own callback. */
+    void (*reconnect)(void *owner);
+    void (*send)(void *owner, uint32_t slot, struct bytes payload, bool binary);
+    void (*deliver)(void *owner, const struct uplink_delivery *delivery);
+    /* The router wants the connection closed with this code, after what was sent before. The shell
+     * reports the end with uplink_closed as for every other. */
+    void (*close)(void *owner, uint32_t slot, uint16_t code, struct bytes text);
+    void (*on_state)(void *owner, enum uplink_state state);
+    /* The router gave this edge's users away while it was silent: close every connection (reason
+     * FENCED). The uplink has drawn a new incarnation from `random` and starts anew. */
+    void (*fenced)(void *owner);
+    /* The router refuses us for good (protocol version, edge id in use); text for the log. */
+    void (*refused)(void *owner, struct bytes text);
+    /* 64 random bits. */
+    uint64_t (*random)(void *owner);
+};
+
+struct uplink_config {
+    struct bytes edge_id;       /* copied */
+    uint64_t hold_bytes_max;    /* --hold-buffer */
+    uint64_t credit_bytes;      /* what the router may have on the way to us */
+    uint32_t slots_max;         /* number of connection slots */
+    uint32_t reconnect_delay_ms; /* told to the router at a drain: lengthens the grace of those moved */
+};
+
+struct uplink_open {
+    struct bytes token;
+    uint8_t token_source; /* enum ws_token_source */
+    struct bytes subprotocol;
+    struct bytes address; /* text form of the client's address */
+    struct bytes agent;
+    uint64_t connected_at_ms; /* wall clock */
+};
+
+struct uplink *uplink_new(const struct uplink_config *config,
+                          const struct uplink_callbacks *callbacks, void *owner, uint64_t now_ms);
+void uplink_free(struct uplink **uplink);
+
+/* A handshake was completed. The slot must not be open already. */
+void uplink_opened(struct uplink *uplink, uint32_t slot, uint32_t gen,
+                   const struct uplink_open *open);
+
+/* A message of an open connection. LIMIT: the hold buffer is full; the message was dropped and the
+ * client must be told `unavailable`. */
+enum status uplink_message(struct uplink *uplink, uint32_t slot, struct bytes payload,
+                           bool binary) MUST_CHECK;
+
+/* The connection is gone. `code` is the close code that passed (0 = none), `clean` true when the
+ * client itself closed with a close frame; `reason` the metric label. The slot may be opened again
+ * with another generation at once. */
+void uplink_closed(struct uplink *uplink, uint32_t slot, uint16_t code, bool clean,
+                   struct bytes reason);
+
+/* One message from the transport. */
+void uplink_receive(struct uplink *uplink, struct bytes frame, uint64_t now_ms);
+
+/* Sends what this loop turn produced, as far as credit and transport allow. Once per turn. */
+void uplink_flush(struct uplink *uplink, uint64_t now_ms);
+
+/* Heartbeats, liveness, hello. Call at or before uplink_deadline(). */
+void uplink_tick(struct uplink *uplink, uint64_t now_ms);
+uint64_t uplink_deadline(const struct uplink *uplink);
+
+enum uplink_state uplink_state(const struct uplink *uplink);
+/* Monotonic time since when the state is what it is. */
+uint64_t uplink_state_since(const struct uplink *uplink);
+
+/* True while the router leaves our messages unfinished up to the credit: stop reading sockets. */
+bool uplink_congested(const struct uplink *uplink);
+
+/* Tells the router that this edge is draining (its clients will come back elsewhere). */
+void uplink_drain(struct uplink *uplink);
+/* Tells the router that this edge ends now; flush afterwards. */
+void uplink_goodbye(struct uplink *uplink);
+/* True when everything sent up is finished by the router. */
+bool uplink_idle(const struct uplink *uplink);
+
+struct uplink_stats {
+    uint64_t held_bytes;      /* not acknowledged by the router */
+    uint64_t held_frames;
+    uint64_t resumes;         /* link sessions taken up again without loss */
+    uint64_t fresh_sessions;  /* with announce */
+    uint64_t holes;           /* sequence holes seen */
+    uint64_t bad_frames;      /* undecodable or impossible frames from the router */
+    uint64_t unknown_groups;  /* deliveries for groups we do not have */
+    uint64_t offset_holes;    /* deliveries whose offset does not follow the last one */
+    uint64_t up_messages;
+    uint64_t down_ops;
+    uint32_t groups;
+    uint64_t memory_bytes;    /* records, groups and membership, estimated from sizes */
+    uint64_t router_incarnation;
+};
+void uplink_stats(const struct uplink *uplink, struct uplink_stats *ret_stats);
+
+#endif

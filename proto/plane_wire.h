@@ -1,0 +1,202 @@
+/* Frames and batches of plane.proto as plain structs, the same for both ends: the only code of the
+ * daemons' data path that knows protobuf-c. Pure. */
+#ifndef PROTO_PLANE_WIRE_H
+#define PROTO_PLANE_WIRE_H
+
+#include "common/buf.h"
+#include "common/bytes.h"
+#include "proto/arena.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { PLANE_VERSION = 1, PLANE_FRAME_BYTES_MAX = 128 * 1024 * 1024, PLANE_SLOTS_MAX = 1 << 24 };
+
+/* Numbers on the wire: never changed, never used again. */
+enum plane_op_kind {
+    /* edge to router */
+    OP_OPEN = 1,           /* slot gen, bytes Open */
+    OP_TEXT = 2,           /* slot gen, a = number of the message on its connection, bytes payload */
+    OP_BINARY = 3,         /* as TEXT */
+    OP_CLOSED = 4,         /* slot gen, bytes Closed */
+    OP_ANNOUNCE_GROUP = 5, /* a = local number, b = last offset, bytes group record */
+    OP_ANNOUNCE_CONN = 6,  /* slot gen, bytes AnnounceConn */
+    OP_ANNOUNCE_END = 7,
+    OP_DRAINING = 8, /* a = delay in ms after which moved clients come back */
+    OP_GOODBYE = 9,
+    /* router to edge */
+    OP_ACCEPT = 20,       /* slot gen, bytes session record */
+    OP_SEND = 21,         /* slot gen, bytes payload, a = 1 for binary */
+    OP_DELIVER = 22,      /* a = group, b = offset or 0, slot gen = left out (gen 0 = nobody), bytes */
+    OP_GROUP_ADD = 23,    /* slot gen, a = group, b = offset, bytes group record or nothing */
+    OP_GROUP_REMOVE = 24, /* slot gen, a = group */
+    OP_GROUP_BIND = 25,   /* slot = local number, a = group (0 = forget), b = offset, bytes record */
+    OP_CLOSE = 26         /* slot gen, a = code, bytes text */
+};
+
+struct plane_op {
+    enum plane_op_kind kind;
+    uint32_t slot;
+    uint32_t gen;
+    uint64_t a;
+    uint64_t b;
+    struct bytes bytes;
+};
+
+enum plane_frame_kind {
+    PLANE_FRAME_DATA, /* seq != 0, batch */
+    PLANE_FRAME_ACK,
+    PLANE_FRAME_HELLO,
+    PLANE_FRAME_WELCOME,
+    PLANE_FRAME_REFUSE,
+    PLANE_FRAME_RESET,
+    PLANE_FRAME_HOLD
+};
+
+enum plane_refusal {
+    PLANE_REFUSE_UNKNOWN = 0,
+    PLANE_REFUSE_VERSION = 1,
+    PLANE_REFUSE_FENCED = 2,
+    PLANE_REFUSE_BAD_HELLO = 3,
+    PLANE_REFUSE_LIMIT = 4
+};
+
+/* HELLO and WELCOME share the struct; `id` is the speaker's. */
+struct plane_greeting {
+    uint32_t version;
+    struct bytes id;
+    uint64_t edge_incarnation;   /* HELLO */
+    uint64_t router_incarnation; /* HELLO: the one we had; WELCOME: the router's own */
+    bool resumed;                /* WELCOME */
+    uint64_t received;
+    uint64_t credit;
+    uint32_t heartbeat_ms; /* WELCOME */
+    uint32_t suspect_ms;
+    uint32_t dead_ms;
+    struct bytes build;
+};
+
+struct plane_batch {
+    const uint32_t *op;
+    const uint32_t *slot;
+    const uint32_t *gen;
+    const uint64_t *a;
+    const uint64_t *b;
+    const uint32_t *len;
+    size_t count;
+    struct bytes blob;
+};
+
+struct plane_frame {
+    enum plane_frame_kind kind;
+    uint64_t seq;
+    uint64_t ack;
+    struct plane_greeting greeting; /* HELLO, WELCOME */
+    enum plane_refusal refusal;     /* REFUSE */
+    struct bytes text;              /* REFUSE */
+    uint32_t version;               /* REFUSE: the refuser's */
+    uint64_t router_incarnation;    /* RESET */
+    struct plane_batch batch;       /* DATA: arrays of one length, lens add up to the blob */
+};
+
+/* Reads one message. Views live in the arena until its reset. False when it is not a frame, or one
+ * that contradicts itself. */
+bool plane_frame_read(struct arena *arena, struct bytes message, struct plane_frame *ret_frame);
+
+/* The operation at *cursor (start with zeroes); false at the end. Kinds we do not know are given as
+ * they are: the reader skips and counts them. */
+struct plane_cursor {
+    size_t index;
+    size_t offset;
+};
+bool plane_batch_next(const struct plane_batch *batch, struct plane_cursor *cursor,
+                      struct plane_op *ret_op);
+
+/* Header of a data frame (a body from plane_builder_take follows), or with seq 0 a whole ACK frame. */
+enum { PLANE_HEADER_MAX = 24 };
+size_t plane_header_write(uint8_t out[PLANE_HEADER_MAX], uint64_t seq, uint64_t ack);
+
+/* Whole control frames, appended. */
+void plane_hello_write(const struct plane_greeting *hello, struct buf *out);
+void plane_welcome_write(const struct plane_greeting *welcome, struct buf *out);
+void plane_refuse_write(enum plane_refusal refusal, const char *text, struct buf *out);
+void plane_reset_write(uint64_t router_incarnation, struct buf *out);
+void plane_hold_write(uint64_t ack, struct buf *out);
+
+/* A batch being filled. */
+struct plane_builder {
+    uint32_t *op;
+    uint32_t *slot;
+    uint32_t *gen;
+    uint64_t *a;
+    uint64_t *b;
+    uint32_t *len;
+    size_t count;
+    size_t capacity;
+    struct buf blob;
+};
+
+void plane_builder_init(struct plane_builder *builder);
+void plane_builder_fini(struct plane_builder *builder);
+/* Copies op->bytes. */
+void plane_builder_add(struct plane_builder *builder, const struct plane_op *op);
+/* The encoded body, owned by the caller (mem_free); the builder is empty afterwards. */
+uint8_t *plane_builder_take(struct plane_builder *builder, size_t *ret_len);
+/* Bytes that the batch holds so far, roughly as on the wire. */
+static inline size_t plane_builder_bytes(const struct plane_builder *builder)
+{
+    return builder->blob.len + builder->count * 8;
+}
+
+struct plane_open {
+    struct bytes token;
+    uint32_t token_source;
+    struct bytes subprotocol;
+    struct bytes address;
+    struct bytes agent;
+    uint64_t connected_at_ms;
+};
+void plane_open_write(const struct plane_open *open, struct buf *out);
+bool plane_open_read(struct arena *arena, struct bytes bytes, struct plane_open *ret_open);
+
+struct plane_closed {
+    uint32_t code;
+    bool clean;
+    struct bytes reason;
+};
+void plane_closed_write(const struct plane_closed *closed, struct buf *out);
+bool plane_closed_read(struct arena *arena, struct bytes bytes, struct plane_closed *ret_closed);
+
+struct plane_session_record {
+    struct bytes user;
+    struct bytes address;
+    struct bytes agent;
+    uint64_t connected_at_ms;
+    uint64_t expires_at_ms;
+    uint32_t encoding;
+};
+void plane_session_record_write(const struct plane_session_record *record, struct buf *out);
+bool plane_session_record_read(struct arena *arena, struct bytes bytes,
+                               struct plane_session_record *ret_record);
+
+struct plane_group_record {
+    uint32_t kind;
+    struct bytes name;
+    uint64_t epoch;
+};
+void plane_group_record_write(const struct plane_group_record *record, struct buf *out);
+bool plane_group_record_read(struct arena *arena, struct bytes bytes,
+                             struct plane_group_record *ret_record);
+
+struct plane_announce_conn {
+    struct bytes record;
+    const uint32_t *locals;
+    size_t local_count;
+    uint64_t number;
+};
+void plane_announce_conn_write(const struct plane_announce_conn *announce, struct buf *out);
+bool plane_announce_conn_read(struct arena *arena, struct bytes bytes,
+                              struct plane_announce_conn *ret_announce);
+
+#endif

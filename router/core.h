@@ -1,0 +1,189 @@
+/* The router core: users, connections, rooms, presence, policy as one pure function of events and
+ * time. Two machines inside, which speak only through typed messages (architecture section 5):
+ * the session side (a user's connections, rate policy, personal channel, user presence) and the room
+ * side (members, offsets, ring, room presence).
+ *
+ *     effects = router_core_step(core, &event, now)
+ *
+ * Effects and everything they point to stay valid until the next step. */
+#ifndef ROUTER_CORE_H
+#define ROUTER_CORE_H
+
+#include "common/bytes.h"
+#include "router/command.h"
+#include "router/push.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct router_core;
+
+/* A client connection as the planes name it. `edge` is the plane's dense index of an edge
+ * incarnation, valid between EDGE_UP and EDGE_DOWN. */
+struct conn_ref {
+    uint32_t edge;
+    uint32_t slot;
+    uint32_t gen;
+};
+
+/* What the router knows of a connection and the edge keeps for it as the session record. */
+struct session_info {
+    struct bytes user;
+    struct bytes address;
+    struct bytes agent;
+    uint64_t connected_at_ms; /* wall clock */
+    uint64_t expires_at_ms;   /* wall clock, 0 = never */
+    uint8_t encoding;         /* front-end: 0 = JSON */
+};
+
+/* What the edge fans out to. ROOM: a room. INBOX: a user's own channel. WATCH: those who watch a
+ * user's presence. */
+enum channel_kind { CHANNEL_ROOM = 1, CHANNEL_INBOX = 2, CHANNEL_WATCH = 3 };
+
+/* What the edge keeps as the record of a group. */
+struct group_info {
+    enum channel_kind kind;
+    struct bytes name; /* of the room or user */
+    uint64_t epoch;
+};
+
+/* How a room's messages are kept (architecture section 3). */
+enum room_class { ROOM_DURABLE, ROOM_MEMORY, ROOM_EPHEMERAL };
+
+struct core_config {
+    uint64_t seed;         /* random: epochs, hash keys */
+    uint64_t start_wall_ms;
+    uint64_t rebuild_ms;   /* after start, while edges announce: no leave is emitted, synced false */
+    uint64_t grace_ms;     /* --presence-grace */
+    uint64_t messages_per_second; /* per connection, 0 = off; live through router_core_set_rates */
+    uint64_t bytes_per_second;
+    uint64_t message_bytes;       /* told in welcome */
+    uint64_t heartbeat_interval_ms;
+    uint64_t heartbeat_timeout_ms;
+    uint32_t rooms_per_connection_max;
+    uint32_t watches_per_connection_max;
+    uint32_t connections_per_user_max; /* 0 = off */
+    bool kick_oldest;                  /* else refuse the newest (close 4004 either way) */
+    bool publish_without_membership;
+    enum room_class default_class;
+    uint32_t rooms_max;
+    uint32_t users_max;
+    uint32_t members_max;      /* users in one room */
+    uint32_t history_count;    /* messages kept per room or inbox */
+    uint64_t history_bytes;    /* payload bytes kept per room or inbox */
+    uint64_t history_total_bytes; /* over all rings: above it the least recently used empty room or
+                                     offline inbox is forgotten */
+    uint64_t idle_channel_ms;  /* empty rooms and offline users are forgotten after this */
+    uint32_t key_window;       /* idempotency keys remembered per room or inbox */
+    uint64_t key_window_ms;
+};
+
+enum core_event_kind {
+    CORE_EDGE_UP,       /* a fresh link of a new edge incarnation, or a fresh link after a router start */
+    CORE_EDGE_DOWN,     /* its connections are detached: grace runs */
+    CORE_EDGE_DRAINING, /* its clients will come back elsewhere within delay_ms */
+    CORE_CONN_OPEN,     /* authenticated */
+    CORE_CONN_CLOSED,
+    CORE_COMMAND,
+    CORE_ANNOUNCE_GROUP,
+    CORE_ANNOUNCE_CONN,
+    CORE_ANNOUNCE_END,
+    CORE_APPENDED,      /* the engine finished the append of `append_id` */
+    CORE_PUBLISH,       /* by an operator or the API: room, user (may be empty), payload, key */
+    CORE_SEND,          /* direct message by an operator: target user, user = from */
+    CORE_KICK,          /* user or connection, or only out of `room` */
+    CORE_TICK           /* router_core_deadline() has come */
+};
+
+enum append_result { APPEND_OK, APPEND_FENCED, APPEND_UNKNOWN, APPEND_FAILED };
+
+struct core_event {
+    enum core_event_kind kind;
+    uint64_t wall_ms;      /* timestamp label for what this event makes */
+    uint32_t edge;         /* EDGE_*, ANNOUNCE_* */
+    struct bytes edge_id;  /* EDGE_UP */
+    uint64_t delay_ms;     /* EDGE_DRAINING */
+    struct conn_ref conn;
+    uint64_t number;       /* COMMAND: of this message on its connection, counted by the edge from 1;
+                              one not above the last is a repetition and ignored */
+    uint64_t wire_bytes;   /* COMMAND: size for the byte rate */
+    const struct command *command;
+    const struct session_info *session; /* CONN_OPEN, ANNOUNCE_CONN */
+    bool clean;            /* CONN_CLOSED: the client said goodbye: no grace */
+    bool drained;          /* CONN_CLOSED: by an edge's drain: grace plus its delay */
+    uint32_t local;        /* ANNOUNCE_GROUP: the edge's number of the group */
+    const struct group_info *group;
+    uint64_t last_offset;  /* ANNOUNCE_GROUP: newest offset the edge has delivered */
+    const uint32_t *locals; /* ANNOUNCE_CONN: the edge's numbers of its groups */
+    size_t local_count;
+    uint64_t append_id;
+    enum append_result append_result;
+    uint64_t admin;        /* PUBLISH, SEND, KICK: token for ADMIN_DONE */
+    struct bytes room;
+    struct bytes user;
+    struct bytes target;   /* SEND: to; KICK: user, or empty when `conn` is meant */
+    struct bytes payload;
+    struct bytes key;
+    struct bytes text;     /* KICK: reason */
+};
+
+enum core_effect_kind {
+    CORE_ACCEPT,       /* the connection is known now: its edge is to keep the session record */
+    CORE_SEND_CONN,    /* push to one connection */
+    CORE_DELIVER,      /* push to a group on `edges` */
+    CORE_GROUP_ADD,    /* conn joins group; `group_info` when it is the first on its edge */
+    CORE_GROUP_REMOVE,
+    CORE_GROUP_BIND,   /* answer to ANNOUNCE_GROUP: local number -> group id; group 0 = forget it */
+    CORE_CLOSE,        /* close a connection with code and text */
+    CORE_APPEND,       /* engine: store message at (group, offset), then CORE_APPENDED */
+    CORE_ADMIN_DONE
+};
+
+struct core_effect {
+    enum core_effect_kind kind;
+    struct conn_ref conn;     /* SEND_CONN, GROUP_*, CLOSE, ACCEPT; DELIVER: left out when has_except */
+    bool has_except;
+    uint64_t group;           /* DELIVER, GROUP_*, APPEND; never 0 but for BIND "forget" */
+    uint64_t offset;          /* DELIVER: of a numbered message, else 0. APPEND. GROUP_ADD and BIND:
+                                 newest offset at this moment */
+    const uint32_t *edges;    /* DELIVER */
+    size_t edge_count;
+    uint32_t edge;            /* GROUP_BIND */
+    uint32_t local;           /* GROUP_BIND */
+    const struct group_info *group_info; /* GROUP_ADD (first on the edge) and BIND, else NULL */
+    const struct session_info *session;  /* ACCEPT */
+    const struct push *push;  /* SEND_CONN, DELIVER */
+    uint16_t code;            /* CLOSE */
+    struct bytes text;        /* CLOSE */
+    uint64_t append_id;
+    const struct push_message *message;  /* APPEND */
+    struct bytes room;                   /* APPEND: name */
+    uint64_t epoch;                      /* APPEND, ADMIN_DONE */
+    uint64_t admin;           /* ADMIN_DONE */
+    bool found;               /* ADMIN_DONE: the user, room or connection exists */
+    bool duplicate;           /* ADMIN_DONE of PUBLISH, SEND */
+    enum client_error error;  /* ADMIN_DONE: NONE, UNAVAILABLE, TOO_MANY… */
+    uint32_t count;           /* ADMIN_DONE: connections reached (SEND) or removed (KICK) */
+};
+
+struct core_effects {
+    const struct core_effect *items;
+    size_t count;
+};
+
+struct router_core *router_core_new(const struct core_config *config, uint64_t now_ms);
+void router_core_free(struct router_core **core);
+
+/* Time never goes backwards between calls. */
+struct core_effects router_core_step(struct router_core *core, const struct core_event *event,
+                                     uint64_t now_ms);
+
+/* When CORE_TICK is due; UINT64_MAX = never. */
+uint64_t router_core_deadline(const struct router_core *core);
+
+/* Changes the per-connection rates of all connections from now on. */
+void router_core_set_rates(struct router_core *core, uint64_t messages_per_second,
+                           uint64_t bytes_per_second);
+
+#endif

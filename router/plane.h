@@ -1,0 +1,123 @@
+/* The router's side of the planes, without I/O: one link per edge, decoding of up-batches, tokens,
+ * front-ends, the core, the engine, and down-batches: one per edge and loop turn. The shell moves
+ * bytes between this and a transport; the simulator does the same with a virtual network. */
+#ifndef ROUTER_PLANE_H
+#define ROUTER_PLANE_H
+
+#include "common/bytes.h"
+#include "common/status.h"
+#include "router/auth.h"
+#include "router/core.h"
+#include "router/engine/engine.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct router_plane;
+
+enum plane_edge_event {
+    PLANE_EDGE_UP,      /* fresh link */
+    PLANE_EDGE_RESUMED, /* same incarnations, nothing lost */
+    PLANE_EDGE_SUSPECT, /* silent for --edge-suspect */
+    PLANE_EDGE_DEAD,    /* silent for --edge-dead: fenced, connections detached */
+    PLANE_EDGE_REPLACED, /* the same id came with a new incarnation */
+    PLANE_EDGE_GONE,    /* said goodbye */
+    PLANE_EDGE_DRAINING,
+    PLANE_EDGE_REFUSED, /* version, fenced incarnation, limit: see text */
+    PLANE_EDGE_OVERFLOW, /* did not take its deliveries: fenced */
+    PLANE_EDGE_BAD_FRAME /* undecodable or impossible */
+};
+
+struct plane_callbacks {
+    /* Hands header+body to the transport for `peer` as one message; AGAIN or UNREACHABLE: tried again
+     * later. */
+    enum status (*transmit)(void *owner, struct bytes peer, struct bytes header,
+                            struct bytes body);
+    /* For logs and metrics. `text` explains. */
+    void (*on_edge)(void *owner, enum plane_edge_event event, struct bytes edge_id,
+                    const char *text);
+    /* A connection was refused: why, never the token. */
+    void (*on_auth_failed)(void *owner, struct bytes edge_id, struct bytes address,
+                           const char *why);
+    /* CORE_ADMIN_DONE of an admin request. */
+    void (*on_admin_done)(void *owner, const struct core_effect *done);
+};
+
+struct plane_config {
+    struct bytes router_id; /* copied */
+    struct core_config core;
+    struct auth_config auth; /* views must outlive the plane */
+    bool token_in_query;
+    uint64_t credit_bytes;     /* --link-credit: on the way to one edge, and from one edge */
+    uint64_t queue_bytes_max;  /* waiting for credit per edge; above: PLANE_EDGE_OVERFLOW */
+    uint64_t heartbeat_ms;
+    uint64_t suspect_ms;
+    uint64_t dead_ms;
+    uint32_t edges_max;
+};
+
+/* Takes the engine (and NULLs the caller's pointer). */
+struct router_plane *router_plane_new(const struct plane_config *config, struct engine **engine,
+                                      const struct plane_callbacks *callbacks, void *owner,
+                                      uint64_t now_ms);
+void router_plane_free(struct router_plane **plane);
+
+/* One message from the transport. `wall_ms` is a label. */
+void router_plane_receive(struct router_plane *plane, struct bytes peer, struct bytes frame,
+                          uint64_t now_ms, uint64_t wall_ms);
+
+/* Sends what this loop turn produced, one batch per edge. */
+void router_plane_flush(struct router_plane *plane, uint64_t now_ms);
+
+/* Liveness, heartbeats, the core's deadlines. Flush afterwards. */
+void router_plane_tick(struct router_plane *plane, uint64_t now_ms, uint64_t wall_ms);
+uint64_t router_plane_deadline(const struct router_plane *plane);
+
+/* SIGTERM: tells every edge to hold and to look for the next incarnation. Then exit. */
+void router_plane_hold(struct router_plane *plane, uint64_t now_ms);
+
+/* Operator's actions; answered exactly once through on_admin_done with `admin`, maybe inside the
+ * call. `event` has kind PUBLISH, SEND or KICK and its fields; admin and wall_ms are set here. */
+void router_plane_admin(struct router_plane *plane, struct core_event *event, uint64_t admin,
+                        uint64_t now_ms, uint64_t wall_ms);
+
+/* For registry.h. */
+const struct router_core *router_plane_core(const struct router_plane *plane);
+
+/* Live rate change. */
+void router_plane_set_rates(struct router_plane *plane, uint64_t messages_per_second,
+                            uint64_t bytes_per_second);
+
+struct plane_edge_info {
+    uint32_t edge; /* as in registry_edge */
+    struct bytes id;
+    uint64_t incarnation;
+    bool up;      /* link is up and not suspect */
+    bool suspect;
+    uint64_t link_since_ms; /* monotonic */
+    uint64_t silent_ms;     /* since the last frame */
+    uint64_t unacked_bytes; /* on the way to the edge */
+    uint64_t queued_bytes;  /* waiting for credit or transport */
+};
+bool router_plane_edge_next(const struct router_plane *plane, uint64_t now_ms, uint64_t *cursor,
+                            struct plane_edge_info *ret_info);
+
+struct plane_stats {
+    uint64_t frames_in;
+    uint64_t frames_out;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    uint64_t bad_frames;
+    uint64_t unknown_ops;
+    uint64_t resumes;
+    uint64_t fresh_links;
+    uint64_t refused;
+    uint64_t auth_ok;
+    uint64_t auth_failed;
+    uint64_t appends;
+    uint64_t incarnation;
+};
+void router_plane_stats(const struct router_plane *plane, struct plane_stats *ret_stats);
+
+#endif

@@ -1,0 +1,109 @@
+/* Read-only questions to the core, for the admin interface, the API and metrics. Views are valid
+ * until the next step. Cursors start at 0 and are opaque. */
+#ifndef ROUTER_REGISTRY_H
+#define ROUTER_REGISTRY_H
+
+#include "router/core.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct registry_totals {
+    uint64_t users_online;
+    uint64_t users_known;   /* with an inbox kept */
+    uint64_t connections;
+    uint64_t detached;      /* in grace */
+    uint64_t rooms;
+    uint64_t members;       /* sum over rooms, users */
+    uint64_t edges;
+    uint64_t history_bytes;
+    uint64_t memory_bytes;  /* estimate over all objects */
+    bool synced;
+    /* counters since start */
+    uint64_t commands[COMMAND_BAD + 1];
+    uint64_t errors[CLIENT_ERROR_COUNT];
+    uint64_t deliveries;    /* DELIVER effects times members on their edges */
+    uint64_t room_messages;
+    uint64_t direct_messages;
+    uint64_t duplicates;    /* repetitions and repeated keys not acted upon */
+    uint64_t evicted_channels;
+};
+
+struct registry_user {
+    struct bytes name;
+    bool online;
+    uint32_t connections; /* attached */
+    uint32_t detached;
+    uint64_t since_ms;    /* online since, or last seen (wall) */
+    uint64_t inbox_epoch;
+    uint64_t inbox_offset;
+    uint32_t watchers;    /* connections watching this user */
+};
+
+struct registry_conn {
+    struct conn_ref ref;
+    struct bytes edge_id;
+    struct bytes user;
+    struct bytes address;
+    struct bytes agent;
+    uint64_t connected_at_ms;
+    uint64_t last_activity_ms; /* wall time of the last command, or of the opening */
+    bool attached;
+    uint32_t rooms;
+    uint32_t watches;
+};
+
+struct registry_room {
+    struct bytes name;
+    enum room_class class;
+    uint32_t members;     /* users */
+    uint32_t connections;
+    uint64_t epoch;
+    uint64_t offset;
+    uint64_t first_offset;
+    uint64_t history_bytes;
+};
+
+struct registry_edge {
+    uint32_t edge;
+    struct bytes id;
+    uint32_t connections;
+    uint32_t detached;
+    bool draining;
+    bool synced;
+};
+
+void registry_totals(const struct router_core *core, struct registry_totals *ret_totals);
+
+bool registry_user_find(const struct router_core *core, struct bytes name,
+                        struct registry_user *ret_user);
+bool registry_user_next(const struct router_core *core, uint64_t *cursor,
+                        struct registry_user *ret_user);
+
+/* All connections, or those of one user (name not empty). */
+bool registry_conn_next(const struct router_core *core, struct bytes user, uint64_t *cursor,
+                        struct registry_conn *ret_conn);
+/* By its public name EDGE.SLOT.GEN (slot and generation in hex). */
+bool registry_conn_find(const struct router_core *core, struct bytes connection_id,
+                        struct registry_conn *ret_conn);
+/* Names of the rooms of a connection. */
+bool registry_conn_room_next(const struct router_core *core, struct conn_ref conn,
+                             uint64_t *cursor, struct bytes *ret_room);
+
+bool registry_room_find(const struct router_core *core, struct bytes name,
+                        struct registry_room *ret_room);
+bool registry_room_next(const struct router_core *core, uint64_t *cursor,
+                        struct registry_room *ret_room);
+/* Members of a room as presence shows them. */
+bool registry_member_next(const struct router_core *core, struct bytes room, uint64_t *cursor,
+                          struct push_member *ret_member);
+
+bool registry_edge_next(const struct router_core *core, uint64_t *cursor,
+                        struct registry_edge *ret_edge);
+
+/* Appends EDGE.SLOT.GEN. `out` is a common/buf. */
+struct buf;
+void registry_connection_id(struct bytes edge_id, uint32_t slot, uint32_t gen, struct buf *out);
+
+#endif

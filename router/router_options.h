@@ -1,0 +1,34 @@
+/* The options of splitrail-router: the struct made from router_options.def, and what one option
+ * means together with another. */
+#ifndef ROUTER_ROUTER_OPTIONS_H
+#define ROUTER_ROUTER_OPTIONS_H
+
+#include "common/buf.h"
+#include "common/options.h"
+#include "common/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct router_options {
+#define OPTION(field, name, type, fallback, min, max, choices, flags, help)                        \
+    OPTION_CTYPE_##type field;
+#include "router/router_options.def"
+#undef OPTION
+    /* Made by router_options_complete(). */
+    struct buf jwt_key;
+    bool exposed; /* an endpoint can be reached by others: --insecure-plane allowed it */
+};
+
+enum { ROUTER_ON_USER_LIMIT_REJECT, ROUTER_ON_USER_LIMIT_KICK_OLDEST };
+
+extern const struct option_program router_option_program;
+
+/* After option_parse: fills in what depends on the machine (id, admin endpoints), reads the secret,
+ * checks options against each other. MALFORMED: `text` has one line, which option and why. */
+enum status router_options_complete(struct router_options *options, struct buf *text) MUST_CHECK;
+
+/* Frees what both steps made, and wipes the secret. */
+void router_options_fini(struct router_options *options);
+
+#endif
