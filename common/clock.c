@@ -1,0 +1,47 @@
+#include "common/clock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+static struct timespec read_clock(clockid_t id)
+{
+    struct timespec now;
+    if (clock_gettime(id, &now) != 0) {
+        abort(); /* these clocks always exist on Linux */
+    }
+    return now;
+}
+
+uint64_t clock_mono_ms(void)
+{
+    return clock_mono_us() / 1000;
+}
+
+uint64_t clock_mono_us(void)
+{
+    struct timespec now = read_clock(CLOCK_MONOTONIC);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t clock_wall_ms(void)
+{
+    struct timespec now = read_clock(CLOCK_REALTIME);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void clock_random(void *data, unsigned long len)
+{
+    unsigned char *at = data;
+    while (len != 0) {
+        ssize_t got = getrandom(at, len, 0);
+        if (got < 0 && errno != EINTR) {
+            abort();
+        }
+        if (got > 0) {
+            at += got;
+            len -= (unsigned long)got;
+        }
+    }
+}
