@@ -1,0 +1,364 @@
+/* Tokens to users. The order for a JWT is: form, header, signature, then the claims, so that no
+ * claim is looked at before the key has vouched for it. The algorithm is ours, the header only has
+ * to agree (RFC 8725 section 3.1); `crit` is refused, since no extension is understood here (RFC
+ * 7515 section 4.1.11). A name that stands twice is refused wherever it matters, because two
+ * readers could choose differently. */
+#include "router/auth.h"
+
+#include "router/command.h"
+#include "router/json_scan.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+enum { TOKEN_BYTES_MAX = 8192, KEY_BYTES_MIN = 32, SIGNATURE_BYTES = 32 };
+
+#define INSECURE_PREFIX "user_"
+#define DATE_MAX UINT64_C(253402300799) /* the last second of the year 9999 */
+
+/* The three parts of a compact JWS, as sent. */
+struct jwt {
+    struct bytes header;
+    struct bytes claims;
+    struct bytes signature;
+    struct bytes signed_part; /* header.claims */
+};
+
+enum claim { CLAIM_SUB, CLAIM_EXP, CLAIM_NBF, CLAIM_IAT, CLAIM_AUD, CLAIM_ISS, CLAIM_COUNT };
+
+/* Steps answer NULL, or the reason to refuse as a static text. */
+
+/* -1 for what is not in the alphabet of RFC 4648 section 5. */
+static int base64url_value(uint8_t letter)
+{
+    if (letter >= 'A' && letter <= 'Z') {
+        return letter - 'A';
+    }
+    if (letter >= 'a' && letter <= 'z') {
+        return letter - 'a' + 26;
+    }
+    if (letter >= '0' && letter <= '9') {
+        return letter - '0' + 52;
+    }
+    return letter == '-' ? 62 : letter == '_' ? 63 : -1;
+}
+
+/* Appends the decoded bytes. Strict: no padding, no other letter, and the unused last bits are
+ * zero, so that each content has one spelling. */
+static bool base64url_decode(struct bytes text, struct buf *out)
+{
+    uint32_t bits = 0;
+    unsigned bit_count = 0;
+    if (text.len % 4 == 1) {
+        return false;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        int value = base64url_value(text.data[i]);
+        if (value < 0) {
+            return false;
+        }
+        bits = bits << 6 | (uint32_t)value;
+        bit_count += 6;
+        if (bit_count >= 8) {
+            bit_count -= 8;
+            buf_append_byte(out, (uint8_t)(bits >> bit_count));
+            bits &= (1U << bit_count) - 1;
+        }
+    }
+    return bits == 0 && buf_ok(out);
+}
+
+/* The part up to the next dot, which is taken off `rest` with it; false when there is no dot. */
+static bool take_part(struct bytes *rest, struct bytes *ret_part)
+{
+    const uint8_t *dot = rest->len == 0 ? NULL : memchr(rest->data, '.', rest->len);
+    if (dot == NULL) {
+        return false;
+    }
+    size_t len = (size_t)(dot - rest->data);
+    *ret_part = bytes_slice(*rest, 0, len);
+    *rest = bytes_slice(*rest, len + 1, rest->len);
+    return true;
+}
+
+static const char *split(struct bytes token, struct jwt *ret_jwt)
+{
+    struct bytes rest = token;
+    struct jwt jwt;
+    if (!take_part(&rest, &jwt.header) || !take_part(&rest, &jwt.claims)) {
+        return "not a token of three parts";
+    }
+    jwt.signature = rest;
+    jwt.signed_part = bytes_slice(token, 0, jwt.header.len + 1 + jwt.claims.len);
+    *ret_jwt = jwt;
+    return NULL;
+}
+
+/* Decodes a part into scratch (emptied before) and finds an object in it. */
+static bool decode_object(struct bytes part, struct buf *scratch, struct json_value *ret_object)
+{
+    struct json_value object;
+    buf_clear(scratch);
+    if (!base64url_decode(part, scratch) || !json_scan(buf_bytes(scratch), &object) ||
+        object.kind != JSON_OBJECT) {
+        return false;
+    }
+    *ret_object = object;
+    return true;
+}
+
+static const char *check_header(struct bytes part, struct buf *scratch)
+{
+    enum { ALG, TYP, CRIT, NAMES };
+    const struct bytes names[NAMES] = {BYTES_LIT("alg"), BYTES_LIT("typ"), BYTES_LIT("crit")};
+    struct json_value header;
+    struct json_value values[NAMES];
+    if (!decode_object(part, scratch, &header)) {
+        return "header is not a base64url JSON object";
+    }
+    struct json_members members = json_members(header, names, NAMES, values);
+    if (members.repeated != 0) {
+        return "header names something twice";
+    }
+    if ((members.seen & 1U << CRIT) != 0) {
+        return "header has crit";
+    }
+    if ((members.seen & 1U << ALG) == 0 || values[ALG].kind != JSON_STRING ||
+        !json_string_equals(values[ALG].raw, BYTES_LIT("HS256"))) {
+        return "alg is not HS256";
+    }
+    if ((members.seen & 1U << TYP) != 0 && values[TYP].kind != JSON_STRING) {
+        return "typ is not a string";
+    }
+    return NULL;
+}
+
+static const char *check_signature(const struct auth_config *config, const struct jwt *jwt,
+                                   struct buf *scratch)
+{
+    uint8_t expected[EVP_MAX_MD_SIZE];
+    unsigned expected_len = 0;
+    /* An empty or short key would make forging easy: fail closed, whatever the operator gave. */
+    if (config->hs256_key.len < KEY_BYTES_MIN || config->hs256_key.len > INT32_MAX) {
+        return "key is shorter than 32 bytes";
+    }
+    buf_clear(scratch);
+    if (!base64url_decode(jwt->signature, scratch) || scratch->len != SIGNATURE_BYTES) {
+        return "signature is not 32 bytes of base64url";
+    }
+    if (HMAC(EVP_sha256(), config->hs256_key.data, (int)config->hs256_key.len,
+             jwt->signed_part.data, jwt->signed_part.len, expected, &expected_len) == NULL ||
+        expected_len != SIGNATURE_BYTES) {
+        return "signature cannot be computed";
+    }
+    bool same = CRYPTO_memcmp(expected, scratch->data, SIGNATURE_BYTES) == 0;
+    OPENSSL_cleanse(expected, sizeof(expected));
+    return same ? NULL : "signature does not match";
+}
+
+/* A NumericDate (RFC 7519 section 2) from 1970 to 9999; a fraction is cut off. */
+static bool read_date(struct json_value value, uint64_t *ret_seconds)
+{
+    size_t whole = 0;
+    while (whole < value.raw.len && value.raw.data[whole] != '.') {
+        whole++;
+    }
+    for (size_t i = whole; i < value.raw.len; i++) {
+        if (value.raw.data[i] == 'e' || value.raw.data[i] == 'E') {
+            return false; /* 1e9 is a number to JSON, but nobody's way to write a date */
+        }
+    }
+    value.raw = bytes_slice(value.raw, 0, whole);
+    return json_integer(value, DATE_MAX, ret_seconds);
+}
+
+/* Seconds by our clock until which clocks that differ by the leeway may still say `seconds`. */
+static uint64_t add_leeway(const struct auth_config *config, uint64_t seconds)
+{
+    uint64_t leeway = config->leeway_s > DATE_MAX ? DATE_MAX : config->leeway_s;
+    return seconds + leeway;
+}
+
+static const char *check_dates(const struct auth_config *config, uint32_t seen,
+                               const struct json_value *values, uint64_t wall_ms,
+                               struct auth_verdict *ret_verdict)
+{
+    uint64_t now_s = wall_ms / 1000;
+    uint64_t date = 0;
+    if ((seen & 1U << CLAIM_EXP) != 0) {
+        if (!read_date(values[CLAIM_EXP], &date)) {
+            return "exp is not a date";
+        }
+        ret_verdict->expires_at_ms = add_leeway(config, date) * 1000;
+        if (wall_ms >= ret_verdict->expires_at_ms) {
+            ret_verdict->expired = true;
+            return "expired";
+        }
+    }
+    if ((seen & 1U << CLAIM_NBF) != 0) {
+        if (!read_date(values[CLAIM_NBF], &date)) {
+            return "nbf is not a date";
+        }
+        if (date > add_leeway(config, now_s)) {
+            return "not valid yet";
+        }
+    }
+    if ((seen & 1U << CLAIM_IAT) != 0) {
+        if (!read_date(values[CLAIM_IAT], &date)) {
+            return "iat is not a date";
+        }
+        if (date > add_leeway(config, now_s)) {
+            return "issued in the future";
+        }
+    }
+    return NULL;
+}
+
+/* RFC 7519 section 4.1.3: a string, or an array of strings of which one is us. */
+static const char *check_audience(struct bytes audience, bool given, struct json_value value)
+{
+    static const char wrong_type[] = "aud is not a string or an array of strings";
+    bool found = audience.len == 0;
+    if (!given) {
+        return found ? NULL : "aud is missing";
+    }
+    if (value.kind == JSON_STRING) {
+        found = found || json_string_equals(value.raw, audience);
+    } else if (value.kind == JSON_ARRAY) {
+        size_t cursor = 0;
+        struct bytes no_key;
+        struct json_value item;
+        while (json_next(value, &cursor, &no_key, &item)) {
+            if (item.kind != JSON_STRING) {
+                return wrong_type;
+            }
+            found = found || json_string_equals(item.raw, audience);
+        }
+    } else {
+        return wrong_type;
+    }
+    return found ? NULL : "aud is somebody else";
+}
+
+static const char *check_issuer(struct bytes issuer, bool given, struct json_value value)
+{
+    if (given && value.kind != JSON_STRING) {
+        return "iss is not a string";
+    }
+    if (issuer.len == 0) {
+        return NULL;
+    }
+    if (!given) {
+        return "iss is missing";
+    }
+    return json_string_equals(value.raw, issuer) ? NULL : "iss is somebody else";
+}
+
+/* The name goes to the end of scratch, which has room for it: `raw` is part of scratch. */
+static const char *read_subject(bool given, struct json_value value, struct buf *scratch,
+                                struct bytes *ret_user)
+{
+    if (!given || value.kind != JSON_STRING) {
+        return "sub is missing or not a string";
+    }
+    size_t start = scratch->len;
+    if (!json_string_decode(value.raw, scratch)) {
+        return "sub is not a valid name";
+    }
+    struct bytes user = bytes_slice(buf_bytes(scratch), start, scratch->len);
+    if (!client_name_valid(user)) {
+        return "sub is not a valid name";
+    }
+    *ret_user = user;
+    return NULL;
+}
+
+static const char *check_claims(const struct auth_config *config, struct bytes part,
+                                uint64_t wall_ms, struct buf *scratch,
+                                struct auth_verdict *ret_verdict)
+{
+    const struct bytes names[CLAIM_COUNT] = {
+        [CLAIM_SUB] = BYTES_LIT("sub"), [CLAIM_EXP] = BYTES_LIT("exp"),
+        [CLAIM_NBF] = BYTES_LIT("nbf"), [CLAIM_IAT] = BYTES_LIT("iat"),
+        [CLAIM_AUD] = BYTES_LIT("aud"), [CLAIM_ISS] = BYTES_LIT("iss"),
+    };
+    struct json_value claims;
+    struct json_value values[CLAIM_COUNT] = {{JSON_NULL, BYTES_EMPTY}};
+    if (!decode_object(part, scratch, &claims)) {
+        return "claims are not a base64url JSON object";
+    }
+    struct json_members members = json_members(claims, names, CLAIM_COUNT, values);
+    if (members.repeated != 0) {
+        return "a claim is given twice";
+    }
+    const char *why = check_dates(config, members.seen, values, wall_ms, ret_verdict);
+    if (why == NULL) {
+        why =
+            check_issuer(config->issuer, (members.seen & 1U << CLAIM_ISS) != 0, values[CLAIM_ISS]);
+    }
+    if (why == NULL) {
+        why = check_audience(config->audience, (members.seen & 1U << CLAIM_AUD) != 0,
+                             values[CLAIM_AUD]);
+    }
+    if (why == NULL) {
+        why = read_subject((members.seen & 1U << CLAIM_SUB) != 0, values[CLAIM_SUB], scratch,
+                           &ret_verdict->user);
+    }
+    return why;
+}
+
+static const char *check_jwt(const struct auth_config *config, struct bytes token, uint64_t wall_ms,
+                             struct buf *scratch, struct auth_verdict *ret_verdict)
+{
+    struct jwt jwt;
+    /* The claims and a name decoded from them, so that nothing moves while it is read. */
+    if (buf_extend(scratch, token.len * 2) == NULL) {
+        return "token is too long";
+    }
+    const char *why = split(token, &jwt);
+    if (why == NULL) {
+        why = check_header(jwt.header, scratch);
+    }
+    if (why == NULL) {
+        why = check_signature(config, &jwt, scratch);
+    }
+    if (why == NULL) {
+        why = check_claims(config, jwt.claims, wall_ms, scratch, ret_verdict);
+    }
+    return why;
+}
+
+static const char *check_insecure(struct bytes token, struct buf *scratch,
+                                  struct auth_verdict *ret_verdict)
+{
+    buf_append_str(scratch, INSECURE_PREFIX);
+    buf_append(scratch, token);
+    if (!buf_ok(scratch) || !client_name_valid(buf_bytes(scratch))) {
+        return "token is not a valid name";
+    }
+    ret_verdict->user = buf_bytes(scratch);
+    return NULL;
+}
+
+struct auth_verdict auth_check(const struct auth_config *config, struct bytes token,
+                               uint64_t wall_ms, struct buf *scratch)
+{
+    struct auth_verdict verdict = {.ok = false};
+    const char *why = NULL;
+    buf_clear(scratch);
+    if (token.len == 0) {
+        why = "no token";
+    } else if (token.len > TOKEN_BYTES_MAX) {
+        why = "token is too long";
+    } else if (config->mode == AUTH_JWT) {
+        why = check_jwt(config, token, wall_ms, scratch, &verdict);
+    } else {
+        why = check_insecure(token, scratch, &verdict);
+    }
+    if (why != NULL) {
+        return (struct auth_verdict){.ok = false, .expired = verdict.expired, .why = why};
+    }
+    verdict.ok = true;
+    return verdict;
+}
