@@ -70,13 +70,13 @@ struct option_program {
 };
 
 enum option_outcome {
-    OPTION_RUN,    /* the struct is filled */
+    OPTION_RUN, /* the struct is filled */
     OPTION_EXIT_OK /* --help or --version was asked for: `text` has what to print */,
     OPTION_EXIT_USAGE /* `text` is one line: which option, why, what is allowed */
 };
 
-/* Fills `target` (the program's struct, zeroed by the caller). `env` is environ. `text` receives the
- * message for EXIT_*. `ret_used` (may be NULL) receives how many of argv were taken when the
+/* Fills `target` (the program's struct, zeroed by the caller). `env` is environ. `text` receives
+ * the message for EXIT_*. `ret_used` (may be NULL) receives how many of argv were taken when the
  * program accepts operands (first non-option stops parsing); with NULL an operand is an error. */
 enum option_outcome option_parse(const struct option_program *program, int argc, char **argv,
                                  char **env, void *target, int *ret_used, struct buf *text);
