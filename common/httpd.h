@@ -4,7 +4,8 @@
 
 #include "common/buf.h"
 #include "common/bytes.h"
-#include "common/status.h"
+
+#include <stdint.h>
 
 struct event_base;
 struct httpd;
@@ -23,9 +24,13 @@ struct httpd_route {
 
 /* Listens on "HOST:PORT". NULL with errno set when the address cannot be bound or parsed (EINVAL).
  * Other paths answer 404, other methods 405; bodies and headers are limited. `routes` ends with a
- * NULL path and must outlive the server. */
+ * NULL path and must outlive the server. HOST is a numeric address, IPv6 in brackets; port 0 takes
+ * a free one. The process must ignore SIGPIPE. */
 struct httpd *httpd_new(struct event_base *base, const char *listen,
                         const struct httpd_route *routes, void *owner);
 void httpd_free(struct httpd **httpd);
+
+/* The port that is bound. */
+uint16_t httpd_port(const struct httpd *httpd);
 
 #endif
