@@ -1,0 +1,341 @@
+/* The rule that keeps sockets awake (data-plane rule 13): ZMQ_FD signals a change only once, and
+ * any call on the socket may consume that signal. So whoever touches a socket reads ZMQ_EVENTS
+ * last, and if it says POLLIN while nobody is going to receive, schedules a receive.
+ *
+ * The schedule is a timer of zero length and not event_active(): libevent runs active events until
+ * there are none, so that a busy link which activates itself would keep all others from their turn;
+ * a timer waits for the next round of the loop. */
+#include "common/zlink.h"
+
+#include "common/mem.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <zmq.h>
+
+enum {
+    RECEIVE_BUDGET = 256, /* messages in one turn of the loop */
+    HIGH_WATER_MARK = 1000,
+    RECONNECT_MS = 50,
+    RECONNECT_MAX_MS = 500,
+    CONNECT_TIMEOUT_MS = 3000,
+    HEARTBEAT_MS = 1000,
+    HEARTBEAT_TIMEOUT_MS = 5000, /* the link session above is stricter */
+    PARTS_MAX = 3                /* peer, body, and a place for what should not be there */
+};
+
+struct zlink_context {
+    void *zmq;
+};
+
+struct zlink {
+    void *socket;
+    struct event *wake;  /* ZMQ_FD is readable */
+    struct event *again; /* zero timer: something is left to receive */
+    enum zlink_kind kind;
+    bool receiving; /* the receive loop is running and will look at ZMQ_EVENTS itself */
+    struct zlink_callbacks callbacks;
+    void *owner;
+};
+
+struct zlink_context *zlink_context_new(void)
+{
+    struct zlink_context *context = mem_new(1, sizeof(*context));
+    context->zmq = zmq_ctx_new();
+    if (context->zmq == NULL || zmq_ctx_set(context->zmq, ZMQ_IO_THREADS, 1) != 0) {
+        abort();
+    }
+    return context;
+}
+
+void zlink_context_free(struct zlink_context **context)
+{
+    if (*context == NULL) {
+        return;
+    }
+    while (zmq_ctx_term((*context)->zmq) != 0) {
+        assert(errno == EINTR && "the context is ours");
+    }
+    mem_free(*context);
+    *context = NULL;
+}
+
+/* receiving */
+
+static bool readable(struct zlink *link)
+{
+    int events = 0;
+    size_t len = sizeof(events);
+    while (zmq_getsockopt(link->socket, ZMQ_EVENTS, &events, &len) != 0) {
+        if (errno != EINTR) {
+            return false;
+        }
+    }
+    return (events & ZMQ_POLLIN) != 0;
+}
+
+static void schedule_if_readable(struct zlink *link)
+{
+    const struct timeval now = {0, 0};
+    if (!link->receiving && readable(link) && event_add(link->again, &now) != 0) {
+        abort();
+    }
+}
+
+static struct bytes part_bytes(zmq_msg_t *part)
+{
+    return bytes_of(zmq_msg_data(part), zmq_msg_size(part));
+}
+
+/* Receives one whole message into `parts` and says how many parts it had; those past PARTS_MAX
+ * share the last place. 0 when there is no message. */
+static size_t receive_parts(struct zlink *link, zmq_msg_t parts[PARTS_MAX])
+{
+    size_t count = 0;
+    bool more = true;
+    while (more) {
+        zmq_msg_t *part = &parts[count < PARTS_MAX ? count : PARTS_MAX - 1];
+        if (zmq_msg_recv(part, link->socket, ZMQ_DONTWAIT) < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            return 0; /* EAGAIN, before the first part: the rest of a message always follows it */
+        }
+        more = zmq_msg_more(part) != 0;
+        count++;
+    }
+    return count;
+}
+
+/* False when there was no message. One with a wrong number of parts comes from no peer of ours and
+ * is dropped as a whole, so that the next begins at its beginning. */
+static bool receive_one(struct zlink *link)
+{
+    zmq_msg_t parts[PARTS_MAX];
+    for (size_t i = 0; i < PARTS_MAX; i++) {
+        (void)zmq_msg_init(&parts[i]);
+    }
+    size_t count = receive_parts(link, parts);
+    if (link->kind == ZLINK_ROUTER && count == 2) {
+        link->callbacks.on_message(link->owner, part_bytes(&parts[0]), part_bytes(&parts[1]));
+    } else if (link->kind == ZLINK_DEALER && count == 1) {
+        link->callbacks.on_message(link->owner, BYTES_EMPTY, part_bytes(&parts[0]));
+    }
+    for (size_t i = 0; i < PARTS_MAX; i++) {
+        (void)zmq_msg_close(&parts[i]);
+    }
+    return count != 0;
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *owner)
+{
+    struct zlink *link = owner;
+    unsigned received = 0;
+    (void)fd;
+    (void)what;
+    link->receiving = true;
+    while (received < RECEIVE_BUDGET && readable(link)) {
+        while (received < RECEIVE_BUDGET && receive_one(link)) {
+            received++;
+        }
+    }
+    link->receiving = false;
+    schedule_if_readable(link);
+    if (received != 0 && link->callbacks.on_turn != NULL) {
+        link->callbacks.on_turn(link->owner); /* last: the owner may free the link in it */
+    }
+}
+
+/* life */
+
+static void set_option(void *socket, int option, int value)
+{
+    if (zmq_setsockopt(socket, option, &value, sizeof(value)) != 0) {
+        abort();
+    }
+}
+
+static void set_options(void *socket, const struct zlink_config *config)
+{
+    int64_t bytes_max = (int64_t)config->message_bytes_max;
+    set_option(socket, ZMQ_LINGER, 0);
+    set_option(socket, ZMQ_IMMEDIATE, 1);
+    set_option(socket, ZMQ_SNDHWM, HIGH_WATER_MARK);
+    set_option(socket, ZMQ_RCVHWM, HIGH_WATER_MARK);
+    set_option(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS);
+    set_option(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
+    set_option(socket, ZMQ_CONNECT_TIMEOUT, CONNECT_TIMEOUT_MS);
+    set_option(socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS);
+    set_option(socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
+    set_option(socket, ZMQ_TCP_KEEPALIVE, 1);
+    set_option(socket, ZMQ_IPV6, 1);
+    if (zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &bytes_max, sizeof(bytes_max)) != 0) {
+        abort();
+    }
+    if (config->kind == ZLINK_ROUTER) {
+        set_option(socket, ZMQ_ROUTER_MANDATORY, 1);
+        set_option(socket, ZMQ_ROUTER_HANDOVER, 1);
+    } else if (config->routing_id.len != 0 &&
+               zmq_setsockopt(socket, ZMQ_ROUTING_ID, config->routing_id.data,
+                              config->routing_id.len) != 0) {
+        abort();
+    }
+}
+
+static int wake_fd(void *socket)
+{
+    int fd = -1;
+    size_t len = sizeof(fd);
+    if (zmq_getsockopt(socket, ZMQ_FD, &fd, &len) != 0) {
+        abort();
+    }
+    return fd;
+}
+
+struct zlink *zlink_new(struct zlink_context *context, struct event_base *base,
+                        const struct zlink_config *config, const struct zlink_callbacks *callbacks,
+                        void *owner)
+{
+    struct zlink *link = mem_new(1, sizeof(*link));
+    link->kind = config->kind;
+    link->callbacks = *callbacks;
+    link->owner = owner;
+    link->socket = zmq_socket(context->zmq, config->kind == ZLINK_ROUTER ? ZMQ_ROUTER : ZMQ_DEALER);
+    if (link->socket == NULL) {
+        abort();
+    }
+    set_options(link->socket, config);
+    link->wake = event_new(base, wake_fd(link->socket), EV_READ | EV_PERSIST, on_wake, link);
+    link->again = event_new(base, -1, 0, on_wake, link);
+    if (link->wake == NULL || link->again == NULL || event_add(link->wake, NULL) != 0) {
+        abort();
+    }
+    return link;
+}
+
+void zlink_free(struct zlink **link)
+{
+    if (*link == NULL) {
+        return;
+    }
+    assert(!(*link)->receiving && "not from inside on_message");
+    event_free((*link)->wake); /* before its descriptor goes */
+    event_free((*link)->again);
+    if (zmq_close((*link)->socket) != 0) {
+        abort();
+    }
+    mem_free(*link);
+    *link = NULL;
+}
+
+/* endpoints */
+
+/* ZeroMQ removes whatever is at the path before it binds. That is right for the socket of a dead
+ * process and wrong for anything else: then false, with errno. */
+static bool ipc_path_is_free(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct stat info;
+    size_t len = strlen(path);
+    if (len >= sizeof(address.sun_path) || lstat(path, &info) != 0) {
+        return true; /* a path that is too long or not there is ZeroMQ's to judge */
+    }
+    if (!S_ISSOCK(info.st_mode)) {
+        errno = EEXIST;
+        return false;
+    }
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return false;
+    }
+    memcpy(address.sun_path, path, len);
+    bool refused = connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0 &&
+                   (errno == ECONNREFUSED || errno == ENOENT);
+    (void)close(fd);
+    errno = EADDRINUSE;
+    return refused;
+}
+
+enum status zlink_bind(struct zlink *link, const char *endpoint)
+{
+    static const char ipc[] = "ipc://";
+    if (strncmp(endpoint, ipc, sizeof(ipc) - 1) == 0 &&
+        !ipc_path_is_free(endpoint + sizeof(ipc) - 1)) {
+        return STATUS_IO;
+    }
+    if (zmq_bind(link->socket, endpoint) != 0) {
+        return STATUS_IO;
+    }
+    schedule_if_readable(link);
+    return STATUS_OK;
+}
+
+enum status zlink_connect(struct zlink *link, const char *endpoint)
+{
+    if (zmq_connect(link->socket, endpoint) != 0) {
+        return STATUS_IO;
+    }
+    schedule_if_readable(link);
+    return STATUS_OK;
+}
+
+/* sending */
+
+/* The first part goes or does not go; OK says that the body may follow. */
+static enum status send_peer(struct zlink *link, struct bytes peer)
+{
+    while (zmq_send(link->socket, peer.data, peer.len, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0) {
+        if (errno != EINTR) {
+            return errno == EHOSTUNREACH ? STATUS_UNREACHABLE : STATUS_AGAIN;
+        }
+    }
+    return STATUS_OK;
+}
+
+static void make_message(zmq_msg_t *message, struct bytes header, struct bytes body)
+{
+    if (zmq_msg_init_size(message, header.len + body.len) != 0) {
+        abort(); /* no memory (house style, rule 19) */
+    }
+    uint8_t *data = zmq_msg_data(message);
+    if (header.len != 0) {
+        memcpy(data, header.data, header.len);
+    }
+    if (body.len != 0) {
+        memcpy(data + header.len, body.data, body.len);
+    }
+}
+
+static enum status send_body(struct zlink *link, struct bytes header, struct bytes body)
+{
+    zmq_msg_t message;
+    make_message(&message, header, body);
+    while (zmq_msg_send(&message, link->socket, ZMQ_DONTWAIT) < 0) {
+        if (errno != EINTR) {
+            /* A ROUTER that has taken the peer takes the body too, so nothing is half sent. */
+            assert(link->kind == ZLINK_DEALER);
+            (void)zmq_msg_close(&message);
+            return STATUS_AGAIN;
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status zlink_send(struct zlink *link, struct bytes peer, struct bytes header,
+                       struct bytes body)
+{
+    enum status status = link->kind == ZLINK_ROUTER ? send_peer(link, peer) : STATUS_OK;
+    if (status == STATUS_OK) {
+        status = send_body(link, header, body);
+    }
+    schedule_if_readable(link);
+    return status;
+}
