@@ -101,7 +101,7 @@ static bool decode_object(struct bytes part, struct buf *scratch, struct json_va
     struct json_value object;
     buf_clear(scratch);
     if (!base64url_decode(part, scratch) || !json_scan(buf_bytes(scratch), &object) ||
-        object.kind != JSON_OBJECT) {
+        object.kind != JSON_KIND_OBJECT) {
         return false;
     }
     *ret_object = object;
@@ -124,11 +124,11 @@ static const char *check_header(struct bytes part, struct buf *scratch)
     if ((members.seen & 1U << CRIT) != 0) {
         return "header has crit";
     }
-    if ((members.seen & 1U << ALG) == 0 || values[ALG].kind != JSON_STRING ||
+    if ((members.seen & 1U << ALG) == 0 || values[ALG].kind != JSON_KIND_STRING ||
         !json_string_equals(values[ALG].raw, BYTES_LIT("HS256"))) {
         return "alg is not HS256";
     }
-    if ((members.seen & 1U << TYP) != 0 && values[TYP].kind != JSON_STRING) {
+    if ((members.seen & 1U << TYP) != 0 && values[TYP].kind != JSON_KIND_STRING) {
         return "typ is not a string";
     }
     return NULL;
@@ -170,7 +170,7 @@ static bool read_date(struct json_value value, uint64_t *ret_seconds)
         }
     }
     value.raw = bytes_slice(value.raw, 0, whole);
-    return json_integer(value, DATE_MAX, ret_seconds);
+    return json_read_integer(value, DATE_MAX, ret_seconds);
 }
 
 /* Seconds by our clock until which clocks that differ by the leeway may still say `seconds`. */
@@ -223,14 +223,14 @@ static const char *check_audience(struct bytes audience, bool given, struct json
     if (!given) {
         return found ? NULL : "aud is missing";
     }
-    if (value.kind == JSON_STRING) {
+    if (value.kind == JSON_KIND_STRING) {
         found = found || json_string_equals(value.raw, audience);
-    } else if (value.kind == JSON_ARRAY) {
+    } else if (value.kind == JSON_KIND_ARRAY) {
         size_t cursor = 0;
         struct bytes no_key;
         struct json_value item;
         while (json_next(value, &cursor, &no_key, &item)) {
-            if (item.kind != JSON_STRING) {
+            if (item.kind != JSON_KIND_STRING) {
                 return wrong_type;
             }
             found = found || json_string_equals(item.raw, audience);
@@ -243,7 +243,7 @@ static const char *check_audience(struct bytes audience, bool given, struct json
 
 static const char *check_issuer(struct bytes issuer, bool given, struct json_value value)
 {
-    if (given && value.kind != JSON_STRING) {
+    if (given && value.kind != JSON_KIND_STRING) {
         return "iss is not a string";
     }
     if (issuer.len == 0) {
@@ -259,7 +259,7 @@ static const char *check_issuer(struct bytes issuer, bool given, struct json_val
 static const char *read_subject(bool given, struct json_value value, struct buf *scratch,
                                 struct bytes *ret_user)
 {
-    if (!given || value.kind != JSON_STRING) {
+    if (!given || value.kind != JSON_KIND_STRING) {
         return "sub is missing or not a string";
     }
     size_t start = scratch->len;
@@ -284,7 +284,7 @@ static const char *check_claims(const struct auth_config *config, struct bytes p
         [CLAIM_AUD] = BYTES_LIT("aud"), [CLAIM_ISS] = BYTES_LIT("iss"),
     };
     struct json_value claims;
-    struct json_value values[CLAIM_COUNT] = {{JSON_NULL, BYTES_EMPTY}};
+    struct json_value values[CLAIM_COUNT] = {{JSON_KIND_NULL, BYTES_EMPTY}};
     if (!decode_object(part, scratch, &claims)) {
         return "claims are not a base64url JSON object";
     }

@@ -140,7 +140,7 @@ static enum client_error decode(struct reader *reader, struct bytes raw, struct 
 static enum client_error read_text(struct reader *reader, struct json_value value, size_t len_max,
                                    struct bytes *ret_text)
 {
-    if (value.kind != JSON_STRING) {
+    if (value.kind != JSON_KIND_STRING) {
         return CLIENT_ERROR_INVALID_MESSAGE;
     }
     struct bytes text = BYTES_EMPTY;
@@ -159,7 +159,7 @@ static enum client_error read_text(struct reader *reader, struct json_value valu
 static enum client_error read_name(struct reader *reader, struct json_value value,
                                    struct bytes *ret_name)
 {
-    if (value.kind != JSON_STRING) {
+    if (value.kind != JSON_KIND_STRING) {
         return CLIENT_ERROR_INVALID_MESSAGE;
     }
     struct bytes name = BYTES_EMPTY;
@@ -176,10 +176,10 @@ static enum client_error read_name(struct reader *reader, struct json_value valu
 
 static enum client_error read_bool(struct json_value value, bool *ret_value)
 {
-    if (value.kind != JSON_TRUE && value.kind != JSON_FALSE) {
+    if (value.kind != JSON_KIND_TRUE && value.kind != JSON_KIND_FALSE) {
         return CLIENT_ERROR_INVALID_MESSAGE;
     }
-    *ret_value = value.kind == JSON_TRUE;
+    *ret_value = value.kind == JSON_KIND_TRUE;
     return CLIENT_ERROR_NONE;
 }
 
@@ -196,7 +196,7 @@ static bool user_given(const struct command *command, struct bytes name)
 /* A name given twice counts once: the answer is an object with one member for each. */
 static enum client_error read_users(struct reader *reader, struct json_value value)
 {
-    if (value.kind != JSON_ARRAY) {
+    if (value.kind != JSON_KIND_ARRAY) {
         return CLIENT_ERROR_INVALID_MESSAGE;
     }
     size_t cursor = 0;
@@ -245,13 +245,13 @@ static enum client_error read_since(struct reader *reader, struct json_value val
     enum { EPOCH, OFFSET, BOTH = 1 << EPOCH | 1 << OFFSET };
     struct json_value found[2];
     const struct bytes lookup[] = {bytes_of_str(names[EPOCH]), bytes_of_str(names[OFFSET])};
-    if (value.kind != JSON_OBJECT) {
+    if (value.kind != JSON_KIND_OBJECT) {
         return CLIENT_ERROR_INVALID_MESSAGE;
     }
     struct json_members members = json_members(value, lookup, 2, found);
     struct since since = {.present = true};
-    if (members.seen != BOTH || members.repeated != 0 || found[EPOCH].kind != JSON_STRING ||
-        !json_integer(found[OFFSET], INTEGER_MAX, &since.offset)) {
+    if (members.seen != BOTH || members.repeated != 0 || found[EPOCH].kind != JSON_KIND_STRING ||
+        !json_read_integer(found[OFFSET], INTEGER_MAX, &since.offset)) {
         return CLIENT_ERROR_INVALID_MESSAGE;
     }
     struct bytes epoch = BYTES_EMPTY;
@@ -267,7 +267,7 @@ static enum client_error read_since(struct reader *reader, struct json_value val
 static enum client_error read_limit(struct json_value value, uint32_t *ret_limit)
 {
     uint64_t limit = 0;
-    if (!json_integer(value, COMMAND_HISTORY_MAX, &limit) || limit == 0) {
+    if (!json_read_integer(value, COMMAND_HISTORY_MAX, &limit) || limit == 0) {
         return CLIENT_ERROR_INVALID_MESSAGE;
     }
     *ret_limit = (uint32_t)limit;
@@ -278,12 +278,12 @@ static enum client_error read_id(struct reader *reader, struct json_value value)
 {
     uint64_t number = 0;
     struct bytes text;
-    if (value.kind == JSON_STRING) {
+    if (value.kind == JSON_KIND_STRING) {
         enum client_error error = read_text(reader, value, COMMAND_ID_MAX, &text);
         if (error != CLIENT_ERROR_NONE) {
             return error;
         }
-    } else if (!json_integer(value, INTEGER_MAX, &number) || number == 0) {
+    } else if (!json_read_integer(value, INTEGER_MAX, &number) || number == 0) {
         return CLIENT_ERROR_INVALID_MESSAGE;
     }
     reader->command->id = value.raw;
@@ -408,7 +408,7 @@ static void read_members(struct reader *reader, struct json_members members,
         return;
     }
     const struct command_row *row = NULL;
-    if ((members.seen & BIT_TYPE) != 0 && values[FIELD_TYPE].kind == JSON_STRING) {
+    if ((members.seen & BIT_TYPE) != 0 && values[FIELD_TYPE].kind == JSON_KIND_STRING) {
         row = find_row(values[FIELD_TYPE]);
     }
     if (row == NULL) {
@@ -434,7 +434,7 @@ void json_read_command(struct bytes text, struct buf *scratch, struct command *r
     struct reader reader = {ret_command, scratch, text.len, false};
     buf_clear(scratch);
     *ret_command = (struct command){.kind = COMMAND_BAD};
-    if (!json_scan(text, &message) || message.kind != JSON_OBJECT) {
+    if (!json_scan(text, &message) || message.kind != JSON_KIND_OBJECT) {
         bad(ret_command, CLIENT_ERROR_INVALID_JSON, NULL);
         return;
     }

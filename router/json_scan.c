@@ -301,19 +301,19 @@ static enum json_kind kind_of(uint8_t first)
 {
     switch (first) {
     case '{':
-        return JSON_OBJECT;
+        return JSON_KIND_OBJECT;
     case '[':
-        return JSON_ARRAY;
+        return JSON_KIND_ARRAY;
     case '"':
-        return JSON_STRING;
+        return JSON_KIND_STRING;
     case 't':
-        return JSON_TRUE;
+        return JSON_KIND_TRUE;
     case 'f':
-        return JSON_FALSE;
+        return JSON_KIND_FALSE;
     case 'n':
-        return JSON_NULL;
+        return JSON_KIND_NULL;
     default:
-        return JSON_NUMBER;
+        return JSON_KIND_NUMBER;
     }
 }
 
@@ -402,7 +402,8 @@ static const uint8_t *skip_between(const uint8_t *at, const uint8_t *end)
 bool json_next(struct json_value container, size_t *cursor, struct bytes *ret_key,
                struct json_value *ret_value)
 {
-    if ((container.kind != JSON_OBJECT && container.kind != JSON_ARRAY) || container.raw.len < 2) {
+    if ((container.kind != JSON_KIND_OBJECT && container.kind != JSON_KIND_ARRAY) ||
+        container.raw.len < 2) {
         return false;
     }
     size_t start = *cursor == 0 ? 1 : *cursor;
@@ -412,7 +413,7 @@ bool json_next(struct json_value container, size_t *cursor, struct bytes *ret_ke
     }
     const uint8_t *at = skip_between(container.raw.data + start, end);
     struct bytes key = BYTES_EMPTY;
-    if (container.kind == JSON_OBJECT && at < end) {
+    if (container.kind == JSON_KIND_OBJECT && at < end) {
         const uint8_t *key_end = skip_value(at, end);
         key = bytes_of(at, (size_t)(key_end - at));
         at = skip_between(key_end, end);
@@ -548,9 +549,9 @@ bool json_string_equals(struct bytes raw, struct bytes text)
     return text.len == 0;
 }
 
-bool json_integer(struct json_value value, uint64_t max, uint64_t *ret_value)
+bool json_read_integer(struct json_value value, uint64_t max, uint64_t *ret_value)
 {
-    if (value.kind != JSON_NUMBER || value.raw.len == 0) {
+    if (value.kind != JSON_KIND_NUMBER || value.raw.len == 0) {
         return false;
     }
     uint64_t number = 0;

@@ -1,6 +1,7 @@
-/* A validating JSON scanner (RFC 8259): walks a text once, keeps nothing, gives values as the slices
- * they came in. Depth is limited (JSON_DEPTH_MAX), numbers are of any size, strings must be valid
- * UTF-8 with valid escapes; a lone surrogate escape is valid JSON text and accepted in values. */
+/* A validating JSON scanner (RFC 8259): walks a text once, keeps nothing, gives values as the
+ * slices they came in. Depth is limited (JSON_DEPTH_MAX), numbers are of any size, strings must be
+ * valid UTF-8 with valid escapes; a lone surrogate escape is valid JSON text and accepted in
+ * values. Names stay clear of those of jansson, next to which this is linked in tests and tools. */
 #ifndef ROUTER_JSON_SCAN_H
 #define ROUTER_JSON_SCAN_H
 
@@ -13,7 +14,15 @@
 
 enum { JSON_DEPTH_MAX = 128 };
 
-enum json_kind { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_kind {
+    JSON_KIND_NULL,
+    JSON_KIND_FALSE,
+    JSON_KIND_TRUE,
+    JSON_KIND_NUMBER,
+    JSON_KIND_STRING,
+    JSON_KIND_ARRAY,
+    JSON_KIND_OBJECT
+};
 
 struct json_value {
     enum json_kind kind;
@@ -52,6 +61,6 @@ bool json_string_decode(struct bytes raw, struct buf *out);
 bool json_string_equals(struct bytes raw, struct bytes text);
 
 /* An integer literal without fraction or exponent within [0, max]. */
-bool json_integer(struct json_value value, uint64_t max, uint64_t *ret_value);
+bool json_read_integer(struct json_value value, uint64_t max, uint64_t *ret_value);
 
 #endif
