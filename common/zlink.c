@@ -264,9 +264,29 @@ static bool ipc_path_is_free(const char *path)
     return refused;
 }
 
+/* ZeroMQ reads the port with atoi and cuts it to 16 bits, so that 99999 would be another port.
+ * False with errno for such a one; everything else is ZeroMQ's to judge. */
+static bool port_is_sane(const char *endpoint)
+{
+    const char *colon = strrchr(endpoint, ':');
+    if (strncmp(endpoint, "tcp://", 6) != 0 || colon == NULL || strcmp(colon, ":*") == 0) {
+        return true;
+    }
+    uint32_t port = 0;
+    size_t len = strspn(colon + 1, "0123456789");
+    for (size_t i = 1; i <= len && port <= UINT16_MAX; i++) {
+        port = port * 10 + (uint32_t)(colon[i] - '0');
+    }
+    errno = EINVAL;
+    return len != 0 && colon[len + 1] == '\0' && port <= UINT16_MAX;
+}
+
 enum status zlink_bind(struct zlink *link, const char *endpoint)
 {
     static const char ipc[] = "ipc://";
+    if (!port_is_sane(endpoint)) {
+        return STATUS_IO;
+    }
     if (strncmp(endpoint, ipc, sizeof(ipc) - 1) == 0 &&
         !ipc_path_is_free(endpoint + sizeof(ipc) - 1)) {
         return STATUS_IO;
@@ -280,7 +300,7 @@ enum status zlink_bind(struct zlink *link, const char *endpoint)
 
 enum status zlink_connect(struct zlink *link, const char *endpoint)
 {
-    if (zmq_connect(link->socket, endpoint) != 0) {
+    if (!port_is_sane(endpoint) || zmq_connect(link->socket, endpoint) != 0) {
         return STATUS_IO;
     }
     schedule_if_readable(link);
