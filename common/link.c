@@ -95,7 +95,8 @@ void link_start_fresh(struct link *link, uint64_t window, uint64_t now_ms,
 
 bool link_resume(struct link *link, uint64_t window, uint64_t peer_received, uint64_t now_ms)
 {
-    if (peer_received + 1 < link->first_seq || peer_received + 1 > link->first_seq + link->sent_count) {
+    if (peer_received + 1 < link->first_seq ||
+        peer_received + 1 > link->first_seq + link->sent_count) {
         return false;
     }
     /* What the other side has received needs no second journey, but stays until it is finished. */

@@ -193,7 +193,6 @@ struct plane_announce_conn {
     struct bytes record;
     const uint32_t *locals;
     size_t local_count;
-    uint64_t number;
 };
 void plane_announce_conn_write(const struct plane_announce_conn *announce, struct buf *out);
 bool plane_announce_conn_read(struct arena *arena, struct bytes bytes,

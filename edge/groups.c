@@ -1,0 +1,319 @@
+/* See groups.h. Membership is kept from both sides, each entry knowing its place on the other, so
+ * that joining and leaving cost the same in a room of ten and of ten thousand. */
+#include "edge/groups.h"
+
+#include "common/mem.h"
+
+#include <assert.h>
+
+enum { MEMBERS_MIN = 4, SESSION_GROUPS_MIN = 2, SESSIONS_MIN = 64, NOT_MEMBER = UINT32_MAX - 1 };
+#define POS_CLOSED UINT32_MAX
+
+void groups_init(struct groups *groups, const uint8_t seed[16])
+{
+    *groups = (struct groups){0};
+    strmap_init(&groups->by_id, seed);
+    slotmap_init(&groups->table, UINT32_MAX - 1);
+}
+
+static struct bytes id_key(const struct edge_group *group)
+{
+    return bytes_of(&group->id, sizeof(group->id));
+}
+
+static void free_group(struct groups *groups, struct edge_group *group)
+{
+    if (group->id != 0) {
+        strmap_remove(&groups->by_id, id_key(group));
+    }
+    slotmap_remove(&groups->table, slotmap_id_at(&groups->table, group->local));
+    groups->memory_bytes -= sizeof(*group) + group->record_len + (uint64_t)group->capacity * 8;
+    mem_free(group->record);
+    mem_free(group->slots);
+    mem_free(group->backs);
+    mem_free(group);
+}
+
+static void free_session(struct groups *groups, struct edge_session *session)
+{
+    groups->memory_bytes -=
+        sizeof(*session) + session->record_len + session->group_capacity * sizeof(*session->groups);
+    mem_free(session->record);
+    mem_free(session->groups);
+    mem_free(session);
+}
+
+void groups_fini(struct groups *groups)
+{
+    for (uint32_t slot = 0; slot < groups->session_capacity; slot++) {
+        struct edge_session *session = groups->sessions[slot];
+        while (session != NULL) {
+            struct edge_session *older = session->older;
+            free_session(groups, session);
+            session = older;
+        }
+    }
+    mem_free(groups->sessions);
+    for (uint32_t local = 0; local < groups->table.used; local++) {
+        struct edge_group *group = slotmap_at(&groups->table, local);
+        if (group != NULL) {
+            free_group(groups, group);
+        }
+    }
+    strmap_fini(&groups->by_id);
+    slotmap_fini(&groups->table);
+}
+
+static void reserve_slot(struct groups *groups, uint32_t slot)
+{
+    if (slot < groups->session_capacity) {
+        return;
+    }
+    uint32_t capacity = groups->session_capacity < SESSIONS_MIN ? (uint32_t)SESSIONS_MIN
+                                                                : groups->session_capacity * 2;
+    capacity = capacity <= slot ? slot + 1 : capacity;
+    groups->sessions = mem_resize(groups->sessions, capacity, sizeof(struct edge_session *));
+    memset(groups->sessions + groups->session_capacity, 0,
+           (capacity - groups->session_capacity) * sizeof(struct edge_session *));
+    groups->memory_bytes += (capacity - groups->session_capacity) * sizeof(struct edge_session *);
+    groups->session_capacity = capacity;
+}
+
+struct edge_session *groups_current(const struct groups *groups, uint32_t slot)
+{
+    struct edge_session *session = slot < groups->session_capacity ? groups->sessions[slot] : NULL;
+    return session == NULL || session->closed ? NULL : session;
+}
+
+struct edge_session *groups_open(struct groups *groups, uint32_t slot, uint32_t gen)
+{
+    assert(groups_current(groups, slot) == NULL && "a slot holds one open session");
+    reserve_slot(groups, slot);
+    struct edge_session *session = mem_new(1, sizeof(*session));
+    session->slot = slot;
+    session->gen = gen;
+    session->older = groups->sessions[slot];
+    groups->sessions[slot] = session;
+    groups->memory_bytes += sizeof(*session);
+    return session;
+}
+
+struct edge_session *groups_session(const struct groups *groups, uint32_t slot, uint32_t gen)
+{
+    struct edge_session *session = slot < groups->session_capacity ? groups->sessions[slot] : NULL;
+    while (session != NULL && session->gen != gen) {
+        session = session->older;
+    }
+    return session;
+}
+
+void groups_set_record(struct groups *groups, struct edge_session *session, struct bytes record)
+{
+    groups->memory_bytes += record.len - session->record_len;
+    mem_free(session->record);
+    session->record = mem_copy(record);
+    session->record_len = (uint32_t)record.len;
+}
+
+struct edge_group *groups_find(const struct groups *groups, uint64_t id)
+{
+    return strmap_get(&groups->by_id, bytes_of(&id, sizeof(id)));
+}
+
+struct edge_group *groups_at(const struct groups *groups, uint32_t local)
+{
+    return slotmap_at(&groups->table, local);
+}
+
+struct edge_group *groups_add(struct groups *groups, uint64_t id, struct bytes record)
+{
+    struct edge_group *group = mem_new(1, sizeof(*group));
+    group->id = id;
+    group->record = mem_copy(record);
+    group->record_len = (uint32_t)record.len;
+    slot_id slot = slotmap_add(&groups->table, group);
+    assert(slot != 0 && "the router's limits keep the table below 2^32");
+    group->local = slot_id_index(slot);
+    if (id != 0) {
+        strmap_put(&groups->by_id, id_key(group), group);
+    }
+    groups->memory_bytes += sizeof(*group) + record.len;
+    return group;
+}
+
+static uint32_t membership_of(const struct edge_session *session, const struct edge_group *group)
+{
+    for (uint32_t i = 0; i < session->group_count; i++) {
+        if (session->groups[i].local == group->local) {
+            return i;
+        }
+    }
+    return NOT_MEMBER;
+}
+
+static void add_member(struct groups *groups, struct edge_group *group, uint32_t slot,
+                       uint32_t back)
+{
+    if (group->count == group->capacity) {
+        uint32_t capacity = group->capacity == 0 ? (uint32_t)MEMBERS_MIN : group->capacity * 2;
+        group->slots = mem_resize(group->slots, capacity, sizeof(*group->slots));
+        group->backs = mem_resize(group->backs, capacity, sizeof(*group->backs));
+        groups->memory_bytes += (uint64_t)(capacity - group->capacity) * 8;
+        group->capacity = capacity;
+    }
+    group->slots[group->count] = slot;
+    group->backs[group->count] = back;
+    group->count++;
+}
+
+/* The last member takes the freed place. */
+static void remove_member(struct groups *groups, struct edge_group *group, uint32_t pos)
+{
+    uint32_t last = --group->count;
+    if (pos != last) {
+        group->slots[pos] = group->slots[last];
+        group->backs[pos] = group->backs[last];
+        struct edge_session *moved = groups_current(groups, group->slots[pos]);
+        assert(moved != NULL && "members are open sessions");
+        moved->groups[group->backs[pos]].pos = pos;
+    }
+}
+
+static void free_if_unused(struct groups *groups, struct edge_group *group)
+{
+    if (group->count == 0 && group->holds == 0) {
+        free_group(groups, group);
+    }
+}
+
+void groups_join(struct groups *groups, struct edge_group *group, struct edge_session *session)
+{
+    if (membership_of(session, group) != NOT_MEMBER) {
+        return;
+    }
+    if (session->group_count == session->group_capacity) {
+        uint32_t capacity = session->group_capacity == 0 ? (uint32_t)SESSION_GROUPS_MIN
+                                                         : session->group_capacity * 2;
+        session->groups = mem_resize(session->groups, capacity, sizeof(*session->groups));
+        groups->memory_bytes += (capacity - session->group_capacity) * sizeof(*session->groups);
+        session->group_capacity = capacity;
+    }
+    uint32_t index = session->group_count++;
+    session->groups[index] = (struct edge_membership){group->local, POS_CLOSED};
+    if (session->closed) {
+        group->holds++;
+    } else {
+        session->groups[index].pos = group->count;
+        add_member(groups, group, session->slot, index);
+    }
+}
+
+/* Takes entry `index` out of the session's list, then out of the group. */
+static void unlink_membership(struct groups *groups, struct edge_session *session, uint32_t index)
+{
+    struct edge_membership gone = session->groups[index];
+    struct edge_group *group = groups_at(groups, gone.local);
+    uint32_t last = --session->group_count;
+    if (index != last) {
+        session->groups[index] = session->groups[last];
+        struct edge_membership *moved = &session->groups[index];
+        if (moved->pos != POS_CLOSED) {
+            groups_at(groups, moved->local)->backs[moved->pos] = index;
+        }
+    }
+    if (gone.pos == POS_CLOSED) {
+        group->holds--;
+    } else {
+        remove_member(groups, group, gone.pos);
+    }
+    free_if_unused(groups, group);
+}
+
+void groups_leave(struct groups *groups, struct edge_group *group, struct edge_session *session)
+{
+    uint32_t index = membership_of(session, group);
+    if (index != NOT_MEMBER) {
+        unlink_membership(groups, session, index);
+    }
+}
+
+void groups_close(struct groups *groups, struct edge_session *session)
+{
+    assert(!session->closed);
+    for (uint32_t i = 0; i < session->group_count; i++) {
+        struct edge_group *group = groups_at(groups, session->groups[i].local);
+        remove_member(groups, group, session->groups[i].pos);
+        session->groups[i].pos = POS_CLOSED;
+        group->holds++;
+    }
+    session->closed = true;
+}
+
+void groups_forget(struct groups *groups, struct edge_session *session)
+{
+    while (session->group_count != 0) {
+        unlink_membership(groups, session, session->group_count - 1);
+    }
+    struct edge_session **link = &groups->sessions[session->slot];
+    while (*link != session) {
+        link = &(*link)->older;
+    }
+    *link = session->older;
+    free_session(groups, session);
+}
+
+void groups_unbind_all(struct groups *groups)
+{
+    for (uint32_t local = 0; local < groups->table.used; local++) {
+        struct edge_group *group = slotmap_at(&groups->table, local);
+        if (group != NULL && group->id != 0) {
+            strmap_remove(&groups->by_id, id_key(group));
+            group->id = 0;
+        }
+    }
+}
+
+bool groups_bind(struct groups *groups, struct edge_group *group, uint64_t id, struct bytes record)
+{
+    struct edge_group *holder = groups_find(groups, id);
+    if (holder != NULL && holder != group) {
+        return false;
+    }
+    if (group->id != 0) {
+        strmap_remove(&groups->by_id, id_key(group));
+    }
+    group->id = id;
+    strmap_put(&groups->by_id, id_key(group), group);
+    groups->memory_bytes += record.len - group->record_len;
+    mem_free(group->record);
+    group->record = mem_copy(record);
+    group->record_len = (uint32_t)record.len;
+    return true;
+}
+
+void groups_drop(struct groups *groups, struct edge_group *group)
+{
+    /* A hold keeps the group alive while its members are taken out one by one. */
+    group->holds++;
+    while (group->count != 0) {
+        struct edge_session *session = groups_current(groups, group->slots[group->count - 1]);
+        assert(session != NULL && "members are open sessions");
+        unlink_membership(groups, session, group->backs[group->count - 1]);
+    }
+    group->holds--;
+    for (uint32_t slot = 0; group->holds != 0 && slot < groups->session_capacity; slot++) {
+        struct edge_session *session = groups->sessions[slot];
+        for (; session != NULL; session = session->older) {
+            uint32_t index = membership_of(session, group);
+            if (index == NOT_MEMBER) {
+                continue;
+            }
+            if (group->holds == 1) {
+                unlink_membership(groups, session, index);
+                return;
+            }
+            unlink_membership(groups, session, index);
+        }
+    }
+    free_if_unused(groups, group);
+}

@@ -1,0 +1,97 @@
+/* What the edge fans out to: groups (opaque 64-bit ids that routers give) and their local members,
+ * and per connection a session with the record the router gave and the groups it is in. Pure.
+ *
+ * A session that ended stays until the router has finished its end (`closed`): it is out of all
+ * member arrays at once, but holds its groups, so that a new router can still be told of it and the
+ * old one's "first on this edge" stays true. */
+#ifndef EDGE_GROUPS_H
+#define EDGE_GROUPS_H
+
+#include "common/bytes.h"
+#include "common/slotmap.h"
+#include "common/strmap.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct edge_group {
+    uint64_t id; /* 0 = not bound to the present router */
+    uint64_t last_offset;
+    uint8_t *record; /* opaque, owned */
+    uint32_t record_len;
+    uint32_t local; /* our own number */
+    uint32_t *slots; /* members, packed */
+    uint32_t *backs; /* for each: index in its session's list */
+    uint32_t count;
+    uint32_t capacity;
+    uint32_t holds;   /* closed sessions that still count */
+    uint32_t pending; /* scratch of the uplink: first waiting payload + 1 */
+    uint32_t pending_last;
+};
+
+struct edge_membership {
+    uint32_t local; /* group */
+    uint32_t pos;   /* in its arrays; UINT32_MAX once the session is closed */
+};
+
+struct edge_session {
+    uint32_t slot;
+    uint32_t gen;
+    uint64_t number;     /* of its last message */
+    uint8_t *record;     /* opaque, owned; NULL until accepted */
+    uint32_t record_len;
+    bool closed;
+    bool orphan;         /* belongs to a fenced incarnation: nothing is told about it */
+    uint32_t group_count;
+    uint32_t group_capacity;
+    struct edge_membership *groups;
+    uint64_t closed_tag;         /* finished with this up-frame; 0 = not sent yet */
+    struct edge_session *older;  /* closed predecessor in the same slot */
+    struct edge_session *next;   /* queue of closed ones */
+};
+
+struct groups {
+    struct strmap by_id;
+    struct slotmap table;
+    struct edge_session **sessions; /* by slot: the current one, then older ones */
+    uint32_t session_capacity;
+    uint64_t memory_bytes; /* estimate */
+};
+
+void groups_init(struct groups *groups, const uint8_t seed[16]);
+void groups_fini(struct groups *groups);
+
+/* A session for (slot, gen); an open one in the slot is our bug. */
+struct edge_session *groups_open(struct groups *groups, uint32_t slot, uint32_t gen);
+/* The open session of a slot, or NULL. */
+struct edge_session *groups_current(const struct groups *groups, uint32_t slot);
+/* Open or closed session, or NULL: gone. */
+struct edge_session *groups_session(const struct groups *groups, uint32_t slot, uint32_t gen);
+/* Out of the member arrays, still holding its groups. */
+void groups_close(struct groups *groups, struct edge_session *session);
+/* Forgets a session (open or closed) and what only it held. */
+void groups_forget(struct groups *groups, struct edge_session *session);
+/* Copies the record. */
+void groups_set_record(struct groups *groups, struct edge_session *session, struct bytes record);
+
+struct edge_group *groups_find(const struct groups *groups, uint64_t id);
+/* A new group, bound to `id` (which must not be known), or unbound with id 0. */
+struct edge_group *groups_add(struct groups *groups, uint64_t id, struct bytes record);
+struct edge_group *groups_at(const struct groups *groups, uint32_t local);
+
+/* Idempotent. A closed session only holds the group. */
+void groups_join(struct groups *groups, struct edge_group *group, struct edge_session *session);
+/* Harmless when not a member. May free the group. */
+void groups_leave(struct groups *groups, struct edge_group *group, struct edge_session *session);
+
+/* A new router: all ids are void until bound again. */
+void groups_unbind_all(struct groups *groups);
+/* Gives the group its id and a new record; another group that has this id is our bug or the
+ * router's: false, nothing changed. */
+bool groups_bind(struct groups *groups, struct edge_group *group, uint64_t id,
+                 struct bytes record);
+/* Removes all members and the group. */
+void groups_drop(struct groups *groups, struct edge_group *group);
+
+#endif

@@ -1,0 +1,214 @@
+/* What the router tells the edge to do. Deliveries that follow each other in a batch are joined by
+ * group, so that each member gets one write for all of them (data-plane rule 2); anything else in
+ * between is a barrier, so that the order seen by one connection is the router's. */
+#include "edge/uplink_down.h"
+
+#include "common/mem.h"
+
+static void note_offset(struct uplink *uplink, struct edge_group *group, uint64_t offset)
+{
+    if (offset == 0) {
+        return;
+    }
+    if (group->last_offset != 0 && offset != group->last_offset + 1) {
+        uplink->stats.offset_holes++;
+    }
+    group->last_offset = offset;
+}
+
+static void hand_out(struct uplink *uplink, struct edge_group *group)
+{
+    struct uplink_down *down = &uplink->down;
+    size_t count = 0;
+    for (uint32_t at = group->pending; at != 0; at = down->pending[at - 1].next) {
+        if (count == down->payload_capacity) {
+            down->payload_capacity = down->payload_capacity == 0 ? 16 : down->payload_capacity * 2;
+            down->payloads =
+                mem_resize(down->payloads, down->payload_capacity, sizeof(*down->payloads));
+        }
+        down->payloads[count++] = down->pending[at - 1].payload;
+    }
+    group->pending = 0;
+    group->pending_last = 0;
+    if (group->count == 0 || count == 0) {
+        return;
+    }
+    uplink->callbacks.deliver(uplink->owner, &(struct uplink_delivery){.slots = group->slots,
+                                                                       .slot_count = group->count,
+                                                                       .except = UINT32_MAX,
+                                                                       .payloads = down->payloads,
+                                                                       .payload_count = count});
+}
+
+static void barrier(struct uplink *uplink)
+{
+    struct uplink_down *down = &uplink->down;
+    for (uint32_t i = 0; i < down->touched_count; i++) {
+        hand_out(uplink, down->touched[i]);
+    }
+    down->touched_count = 0;
+    down->pending_count = 0;
+}
+
+static void touch(struct uplink_down *down, struct edge_group *group)
+{
+    if (down->touched_count == down->touched_capacity) {
+        down->touched_capacity = down->touched_capacity == 0 ? 64 : down->touched_capacity * 2;
+        down->touched =
+            mem_resize(down->touched, down->touched_capacity, sizeof(struct edge_group *));
+    }
+    down->touched[down->touched_count++] = group;
+}
+
+static void join_later(struct uplink *uplink, struct edge_group *group, struct bytes payload)
+{
+    struct uplink_down *down = &uplink->down;
+    if (down->pending_count == down->pending_capacity) {
+        down->pending_capacity = down->pending_capacity == 0 ? 64 : down->pending_capacity * 2;
+        down->pending = mem_resize(down->pending, down->pending_capacity, sizeof(*down->pending));
+    }
+    uint32_t index = ++down->pending_count;
+    down->pending[index - 1] = (struct uplink_pending){payload, 0};
+    if (group->pending == 0) {
+        group->pending = index;
+        touch(down, group);
+    } else {
+        down->pending[group->pending_last - 1].next = index;
+    }
+    group->pending_last = index;
+}
+
+static void on_deliver(struct uplink *uplink, const struct plane_op *op)
+{
+    struct edge_group *group = groups_find(&uplink->groups, op->a);
+    if (group == NULL) {
+        uplink->stats.unknown_groups++;
+        return;
+    }
+    note_offset(uplink, group, op->b);
+    if (op->gen == 0) {
+        join_later(uplink, group, op->bytes);
+        return;
+    }
+    barrier(uplink);
+    if (group->count == 0) {
+        return;
+    }
+    const struct edge_session *except = groups_session(&uplink->groups, op->slot, op->gen);
+    bool here = except != NULL && !except->closed;
+    uplink->callbacks.deliver(uplink->owner,
+                              &(struct uplink_delivery){.slots = group->slots,
+                                                        .slot_count = group->count,
+                                                        .except = here ? op->slot : UINT32_MAX,
+                                                        .payloads = &op->bytes,
+                                                        .payload_count = 1});
+}
+
+static void on_group_add(struct uplink *uplink, struct edge_session *session,
+                         const struct plane_op *op)
+{
+    struct edge_group *group = groups_find(&uplink->groups, op->a);
+    if (group == NULL && op->bytes.len == 0) {
+        uplink->stats.unknown_groups++; /* the router believes that we know it */
+        return;
+    }
+    if (group == NULL) {
+        group = groups_add(&uplink->groups, op->a, op->bytes);
+        group->last_offset = op->b;
+    }
+    groups_join(&uplink->groups, group, session);
+}
+
+static void on_group_bind(struct uplink *uplink, const struct plane_op *op)
+{
+    struct edge_group *group = groups_at(&uplink->groups, op->slot);
+    if (group == NULL) {
+        uplink->stats.unknown_groups++;
+        return;
+    }
+    if (op->a == 0) {
+        groups_drop(&uplink->groups, group);
+        return;
+    }
+    if (!groups_bind(&uplink->groups, group, op->a, op->bytes)) {
+        uplink->stats.bad_frames++;
+        return;
+    }
+    group->last_offset = op->b;
+}
+
+/* Operations that name a connection; it may be gone, which is normal. */
+static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
+{
+    struct edge_session *session = groups_session(&uplink->groups, op->slot, op->gen);
+    if (session == NULL || session->orphan) {
+        return;
+    }
+    struct edge_group *group = NULL;
+    switch (op->kind) {
+    case OP_ACCEPT:
+        groups_set_record(&uplink->groups, session, op->bytes);
+        break;
+    case OP_SEND:
+        if (!session->closed) {
+            uplink->callbacks.send(uplink->owner, op->slot, op->bytes, op->a == 1);
+        }
+        break;
+    case OP_GROUP_ADD:
+        on_group_add(uplink, session, op);
+        break;
+    case OP_GROUP_REMOVE:
+        group = groups_find(&uplink->groups, op->a);
+        if (group != NULL) {
+            groups_leave(&uplink->groups, group, session);
+        }
+        break;
+    case OP_CLOSE:
+        if (!session->closed) {
+            uplink->callbacks.close(uplink->owner, op->slot, (uint16_t)op->a, op->bytes);
+        }
+        break;
+    case OP_OPEN:
+    case OP_TEXT:
+    case OP_BINARY:
+    case OP_CLOSED:
+    case OP_ANNOUNCE_GROUP:
+    case OP_ANNOUNCE_CONN:
+    case OP_ANNOUNCE_END:
+    case OP_DRAINING:
+    case OP_GOODBYE:
+    case OP_DELIVER:
+    case OP_GROUP_BIND:
+    default:
+        uplink->stats.bad_frames++;
+        break;
+    }
+}
+
+void uplink_down_batch(struct uplink *uplink, const struct plane_batch *batch)
+{
+    struct plane_cursor cursor = {0};
+    struct plane_op op;
+    while (plane_batch_next(batch, &cursor, &op)) {
+        uplink->stats.down_ops++;
+        if (op.kind == OP_DELIVER) {
+            on_deliver(uplink, &op);
+            continue;
+        }
+        barrier(uplink);
+        if (op.kind == OP_GROUP_BIND) {
+            on_group_bind(uplink, &op);
+        } else {
+            on_conn_op(uplink, &op);
+        }
+    }
+    barrier(uplink);
+}
+
+void uplink_down_fini(struct uplink_down *down)
+{
+    mem_free(down->pending);
+    mem_free(down->touched);
+    mem_free(down->payloads);
+    *down = (struct uplink_down){0};
+}

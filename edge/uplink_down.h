@@ -1,0 +1,64 @@
+/* Inside of the uplink: its state, shared between the link half (uplink.c) and the half that acts
+ * upon the router's operations (uplink_down.c). Nobody else includes this. */
+#ifndef EDGE_UPLINK_DOWN_H
+#define EDGE_UPLINK_DOWN_H
+
+#include "common/buf.h"
+#include "common/link.h"
+#include "edge/groups.h"
+#include "edge/uplink.h"
+#include "proto/arena.h"
+#include "proto/plane_wire.h"
+
+/* A payload waiting to be joined with others of its group. */
+struct uplink_pending {
+    struct bytes payload;
+    uint32_t next; /* index + 1, 0 = last */
+};
+
+/* Scratch of one down-batch: kept, so that the steady state allocates nothing. */
+struct uplink_down {
+    struct uplink_pending *pending;
+    uint32_t pending_count;
+    uint32_t pending_capacity;
+    struct edge_group **touched; /* groups with pending payloads, in order of their first */
+    uint32_t touched_count;
+    uint32_t touched_capacity;
+    struct bytes *payloads;
+    uint32_t payload_capacity;
+};
+
+struct uplink {
+    struct uplink_config config;
+    struct uplink_callbacks callbacks;
+    void *owner;
+    uint64_t incarnation;
+    uint64_t router_incarnation; /* of the router whose numbers the link has; 0 = none */
+    enum uplink_state state;
+    uint64_t state_since;
+    struct link link;
+    struct groups groups;
+    struct plane_builder up;
+    struct arena arena;
+    struct buf scratch;
+    struct uplink_down down;
+    uint64_t tag;                      /* of the newest sealed up-batch */
+    struct edge_session *closed_first; /* closed, not finished by the router, in order */
+    struct edge_session *closed_last;
+    struct edge_session *unsealed; /* first one whose end is still in the up-batch */
+    uint32_t *deferred;            /* slots whose end came from inside a callback */
+    uint32_t deferred_count;
+    uint32_t deferred_capacity;
+    uint64_t hello_at;
+    bool hello_sent;
+    bool reconnect;
+    bool in_receive;
+    bool draining;
+    struct uplink_stats stats;
+};
+
+/* Acts upon one batch through the callbacks. */
+void uplink_down_batch(struct uplink *uplink, const struct plane_batch *batch);
+void uplink_down_fini(struct uplink_down *down);
+
+#endif
