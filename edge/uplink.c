@@ -224,12 +224,7 @@ static bool transmit(struct uplink *uplink, struct bytes header, struct bytes bo
 static bool transmit_control(struct uplink *uplink, uint64_t now_ms)
 {
     uint8_t header[PLANE_HEADER_MAX];
-    size_t len = plane_header_write(header, 0, link_ack(&uplink->link));
-    if (len == 0) { /* nothing finished yet: an empty frame is a frame too, but not a message */
-        header[0] = 0x10; /* field 2 (ack), varint 0 */
-        header[1] = 0x00;
-        len = 2;
-    }
+    size_t len = plane_ack_write(header, link_ack(&uplink->link));
     if (!transmit(uplink, bytes_of(header, len), BYTES_EMPTY)) {
         return false;
     }

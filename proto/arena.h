@@ -1,5 +1,5 @@
-/* Memory of one batch for protobuf-c: taken in pieces, given back all at once by a reset, with a cap
- * so that a small message cannot unpack into a large one without limit. */
+/* Memory of one batch for protobuf-c: taken in pieces, given back all at once by a reset, with a
+ * cap so that a small message cannot unpack into a large one without limit. */
 #ifndef PROTO_ARENA_H
 #define PROTO_ARENA_H
 

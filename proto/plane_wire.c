@@ -157,6 +157,17 @@ size_t plane_header_write(uint8_t out[PLANE_HEADER_MAX], uint64_t seq, uint64_t 
     return splitrail__plane__frame__pack(&frame, out);
 }
 
+size_t plane_ack_write(uint8_t out[PLANE_HEADER_MAX], uint64_t ack)
+{
+    size_t len = plane_header_write(out, 0, ack);
+    if (len == 0) {      /* proto3 leaves zeroes out, and an empty message is no message */
+        out[0] = 2 << 3; /* field 2, varint */
+        out[1] = 0;
+        len = 2;
+    }
+    return len;
+}
+
 void plane_hello_write(const struct plane_greeting *hello, struct buf *out)
 {
     Splitrail__Plane__Hello to = SPLITRAIL__PLANE__HELLO__INIT;

@@ -16,23 +16,23 @@ enum { PLANE_VERSION = 1, PLANE_FRAME_BYTES_MAX = 128 * 1024 * 1024, PLANE_SLOTS
 /* Numbers on the wire: never changed, never used again. */
 enum plane_op_kind {
     /* edge to router */
-    OP_OPEN = 1,           /* slot gen, bytes Open */
-    OP_TEXT = 2,           /* slot gen, a = number of the message on its connection, bytes payload */
-    OP_BINARY = 3,         /* as TEXT */
-    OP_CLOSED = 4,         /* slot gen, bytes Closed */
+    OP_OPEN = 1,   /* slot gen, bytes Open */
+    OP_TEXT = 2,   /* slot gen, a = number of the message on its connection, bytes payload */
+    OP_BINARY = 3, /* as TEXT */
+    OP_CLOSED = 4, /* slot gen, bytes Closed */
     OP_ANNOUNCE_GROUP = 5, /* a = local number, b = last offset, bytes group record */
     OP_ANNOUNCE_CONN = 6,  /* slot gen, bytes AnnounceConn */
     OP_ANNOUNCE_END = 7,
     OP_DRAINING = 8, /* a = delay in ms after which moved clients come back */
     OP_GOODBYE = 9,
     /* router to edge */
-    OP_ACCEPT = 20,       /* slot gen, bytes session record */
-    OP_SEND = 21,         /* slot gen, bytes payload, a = 1 for binary */
-    OP_DELIVER = 22,      /* a = group, b = offset or 0, slot gen = left out (gen 0 = nobody), bytes */
-    OP_GROUP_ADD = 23,    /* slot gen, a = group, b = offset, bytes group record or nothing */
+    OP_ACCEPT = 20,    /* slot gen, bytes session record */
+    OP_SEND = 21,      /* slot gen, bytes payload, a = 1 for binary */
+    OP_DELIVER = 22,   /* a = group, b = offset or 0, slot gen = left out (gen 0 = nobody), bytes */
+    OP_GROUP_ADD = 23, /* slot gen, a = group, b = offset, bytes group record or nothing */
     OP_GROUP_REMOVE = 24, /* slot gen, a = group */
-    OP_GROUP_BIND = 25,   /* slot = local number, a = group (0 = forget), b = offset, bytes record */
-    OP_CLOSE = 26         /* slot gen, a = code, bytes text */
+    OP_GROUP_BIND = 25, /* slot = local number, a = group (0 = forget), b = offset, bytes record */
+    OP_CLOSE = 26       /* slot gen, a = code, bytes text */
 };
 
 struct plane_op {
@@ -113,9 +113,12 @@ struct plane_cursor {
 bool plane_batch_next(const struct plane_batch *batch, struct plane_cursor *cursor,
                       struct plane_op *ret_op);
 
-/* Header of a data frame (a body from plane_builder_take follows), or with seq 0 a whole ACK frame. */
+/* Header of a data frame; a body from plane_builder_take follows. */
 enum { PLANE_HEADER_MAX = 24 };
 size_t plane_header_write(uint8_t out[PLANE_HEADER_MAX], uint64_t seq, uint64_t ack);
+
+/* A whole frame that only acknowledges: the heartbeat. Never empty. */
+size_t plane_ack_write(uint8_t out[PLANE_HEADER_MAX], uint64_t ack);
 
 /* Whole control frames, appended. */
 void plane_hello_write(const struct plane_greeting *hello, struct buf *out);

@@ -1,0 +1,518 @@
+/* See plane.h. Links of edges: hello and its refusals, resuming, fencing of what was given up,
+ * liveness, flushing. The link machine itself is common/link. */
+#include "router/plane.h"
+
+#include "common/mem.h"
+#include "router/plane_internal.h"
+
+#include <assert.h>
+
+enum { EDGE_ID_BYTES_MAX = 64, PEER_BYTES_MAX = 255 };
+
+/* ---- life ---- */
+
+struct router_plane *router_plane_new(const struct plane_config *config, struct engine **engine,
+                                      const struct plane_callbacks *callbacks, void *owner,
+                                      uint64_t now_ms)
+{
+    struct router_plane *plane = mem_new(1, sizeof(*plane));
+    plane->config = *config;
+    plane->config.router_id = bytes_of(mem_copy(config->router_id), config->router_id.len);
+    plane->callbacks = *callbacks;
+    plane->owner = owner;
+    plane->engine = *engine;
+    *engine = NULL;
+    plane->incarnation = plane->engine->ops->incarnation(plane->engine);
+    plane->core = router_core_new(&config->core, now_ms);
+    uint64_t halves[2] = {config->core.seed, ~config->core.seed};
+    uint8_t seed[16];
+    memcpy(seed, halves, sizeof(seed));
+    strmap_init(&plane->by_id, seed);
+    strmap_init(&plane->by_peer, seed);
+    arena_init(&plane->arena, (size_t)PLANE_FRAME_BYTES_MAX * 8);
+    buf_init(&plane->scratch, 0);
+    buf_init(&plane->token_scratch, 0);
+    buf_init(&plane->push, 0);
+    plane->stats.incarnation = plane->incarnation;
+    return plane;
+}
+
+static void free_edge(struct plane_edge *edge)
+{
+    link_fini(&edge->link);
+    plane_builder_fini(&edge->out);
+    mem_free((void *)(uintptr_t)edge->id.data);
+    mem_free((void *)(uintptr_t)edge->peer.data);
+    mem_free(edge);
+}
+
+void router_plane_free(struct router_plane **plane)
+{
+    if (*plane == NULL) {
+        return;
+    }
+    struct router_plane *gone = *plane;
+    for (uint32_t i = 0; i < gone->edge_capacity; i++) {
+        if (gone->edges[i] != NULL) {
+            free_edge(gone->edges[i]);
+        }
+    }
+    mem_free(gone->edges);
+    strmap_fini(&gone->by_id);
+    strmap_fini(&gone->by_peer);
+    router_core_free(&gone->core);
+    gone->engine->ops->close(&gone->engine);
+    arena_fini(&gone->arena);
+    buf_fini(&gone->scratch);
+    buf_fini(&gone->token_scratch);
+    buf_fini(&gone->push);
+    mem_free((void *)(uintptr_t)gone->config.router_id.data);
+    mem_free(gone);
+    *plane = NULL;
+}
+
+/* ---- sending ---- */
+
+static bool transmit(struct router_plane *plane, struct bytes peer, struct bytes header,
+                     struct bytes body)
+{
+    if (plane->callbacks.transmit(plane->owner, peer, header, body) != STATUS_OK) {
+        return false;
+    }
+    plane->stats.frames_out++;
+    plane->stats.bytes_out += header.len + body.len;
+    return true;
+}
+
+static void pump(struct router_plane *plane, struct plane_edge *edge)
+{
+    uint64_t seq = 0;
+    struct bytes body;
+    while (link_next(&edge->link, &seq, &body)) {
+        uint8_t header[PLANE_HEADER_MAX];
+        size_t len = plane_header_write(header, seq, link_ack(&edge->link));
+        if (!transmit(plane, edge->peer, bytes_of(header, len), body)) {
+            return;
+        }
+        link_sent(&edge->link, plane->now_ms);
+    }
+}
+
+static void speak(struct router_plane *plane, struct plane_edge *edge)
+{
+    uint8_t header[PLANE_HEADER_MAX];
+    size_t len = plane_ack_write(header, link_ack(&edge->link));
+    /* Not taken: the link's silence at the other side will tell. */
+    (void)transmit(plane, edge->peer, bytes_of(header, len), BYTES_EMPTY);
+    link_spoke(&edge->link, plane->now_ms);
+}
+
+/* ---- edges come and go ---- */
+
+static void fence(struct router_plane *plane, uint64_t incarnation)
+{
+    plane->fenced[plane->fenced_next] = incarnation;
+    plane->fenced_next = (plane->fenced_next + 1) % PLANE_FENCED_MAX;
+}
+
+static bool is_fenced(const struct router_plane *plane, uint64_t incarnation)
+{
+    for (size_t i = 0; i < PLANE_FENCED_MAX; i++) {
+        if (plane->fenced[i] == incarnation) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void drop_edge(struct router_plane *plane, struct plane_edge *edge,
+                      enum plane_edge_event why, const char *text)
+{
+    fence(plane, edge->incarnation);
+    strmap_remove(&plane->by_id, edge->id);
+    strmap_remove(&plane->by_peer, edge->peer);
+    plane->edges[edge->index] = NULL;
+    plane->edge_count--;
+    plane_step(plane, &(struct core_event){.kind = CORE_EDGE_DOWN, .edge = edge->index});
+    plane->callbacks.on_edge(plane->owner, why, edge->id, text);
+    free_edge(edge);
+}
+
+static uint32_t free_index(struct router_plane *plane)
+{
+    for (uint32_t i = 0; i < plane->edge_capacity; i++) {
+        if (plane->edges[i] == NULL) {
+            return i;
+        }
+    }
+    uint32_t old = plane->edge_capacity;
+    uint32_t capacity = old == 0 ? 8 : old * 2;
+    plane->edges = mem_resize(plane->edges, capacity, sizeof(struct plane_edge *));
+    memset(plane->edges + old, 0, (capacity - old) * sizeof(struct plane_edge *));
+    plane->edge_capacity = capacity;
+    return old;
+}
+
+static void set_peer(struct router_plane *plane, struct plane_edge *edge, struct bytes peer)
+{
+    if (edge->peer.data != NULL) {
+        strmap_remove(&plane->by_peer, edge->peer);
+        mem_free((void *)(uintptr_t)edge->peer.data);
+    }
+    struct plane_edge *squatter = strmap_get(&plane->by_peer, peer);
+    assert(squatter == NULL && "the caller gave the peer's former edge up");
+    edge->peer = bytes_of(mem_copy(peer), peer.len);
+    strmap_put(&plane->by_peer, edge->peer, edge);
+}
+
+static struct plane_edge *add_edge(struct router_plane *plane, struct bytes peer,
+                                   const struct plane_greeting *hello)
+{
+    struct plane_edge *edge = mem_new(1, sizeof(*edge));
+    edge->index = free_index(plane);
+    edge->id = bytes_of(mem_copy(hello->id), hello->id.len);
+    edge->incarnation = hello->edge_incarnation;
+    struct link_timing timing = {.heartbeat_ms = (uint32_t)plane->config.heartbeat_ms,
+                                 .suspect_ms = (uint32_t)plane->config.suspect_ms,
+                                 .dead_ms = (uint32_t)plane->config.dead_ms};
+    link_init(&edge->link, &timing, plane->config.credit_bytes, plane->now_ms);
+    plane_builder_init(&edge->out);
+    plane->edges[edge->index] = edge;
+    plane->edge_count++;
+    strmap_put(&plane->by_id, edge->id, edge);
+    set_peer(plane, edge, peer);
+    struct link_queue nothing;
+    link_start_fresh(&edge->link, hello->credit, plane->now_ms, &nothing);
+    link_queue_fini(&nothing);
+    edge->up_since_ms = plane->now_ms;
+    plane_step(plane, &(struct core_event){
+                          .kind = CORE_EDGE_UP, .edge = edge->index, .edge_id = edge->id});
+    return edge;
+}
+
+/* ---- hello ---- */
+
+static void welcome(struct router_plane *plane, const struct plane_edge *edge, bool resumed)
+{
+    buf_clear(&plane->push);
+    plane_welcome_write(&(struct plane_greeting){.version = PLANE_VERSION,
+                                                 .id = plane->config.router_id,
+                                                 .router_incarnation = plane->incarnation,
+                                                 .resumed = resumed,
+                                                 .received = resumed ? edge->link.received : 0,
+                                                 .credit = plane->config.credit_bytes,
+                                                 .heartbeat_ms = edge->link.timing.heartbeat_ms,
+                                                 .suspect_ms = edge->link.timing.suspect_ms,
+                                                 .dead_ms = edge->link.timing.dead_ms},
+                        &plane->push);
+    /* Not taken: the edge asks again. */
+    (void)transmit(plane, edge->peer, buf_bytes(&plane->push), BYTES_EMPTY);
+}
+
+static void refuse(struct router_plane *plane, struct bytes peer, struct bytes edge_id,
+                   enum plane_refusal refusal, const char *text)
+{
+    buf_clear(&plane->push);
+    plane_refuse_write(refusal, text, &plane->push);
+    (void)transmit(plane, peer, buf_bytes(&plane->push), BYTES_EMPTY);
+    plane->stats.refused++;
+    plane->callbacks.on_edge(plane->owner, PLANE_EDGE_REFUSED, edge_id, text);
+}
+
+static bool edge_id_valid(struct bytes id)
+{
+    if (id.len == 0 || id.len > EDGE_ID_BYTES_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < id.len; i++) {
+        uint8_t c = id.data[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        bool other = (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+        if (!letter && !other) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool try_resume(struct router_plane *plane, struct plane_edge *edge, struct bytes peer,
+                       const struct plane_greeting *hello)
+{
+    if (hello->router_incarnation != plane->incarnation ||
+        !link_resume(&edge->link, hello->credit, hello->received, plane->now_ms)) {
+        return false;
+    }
+    set_peer(plane, edge, peer);
+    plane->stats.resumes++;
+    welcome(plane, edge, true);
+    plane->callbacks.on_edge(plane->owner, PLANE_EDGE_RESUMED, edge->id, "");
+    pump(plane, edge);
+    return true;
+}
+
+static void start_edge(struct router_plane *plane, struct bytes peer,
+                       const struct plane_greeting *hello)
+{
+    if (plane->edge_count >= plane->config.edges_max) {
+        refuse(plane, peer, hello->id, PLANE_REFUSE_LIMIT, "too many edges (--max-edges)");
+        return;
+    }
+    struct plane_edge *edge = add_edge(plane, peer, hello);
+    plane->stats.fresh_links++;
+    welcome(plane, edge, false);
+    plane->callbacks.on_edge(plane->owner, PLANE_EDGE_UP, edge->id, "");
+}
+
+static void receive_hello(struct router_plane *plane, struct bytes peer,
+                          const struct plane_greeting *hello)
+{
+    if (hello->version != PLANE_VERSION) {
+        refuse(plane, peer, edge_id_valid(hello->id) ? hello->id : BYTES_EMPTY,
+               PLANE_REFUSE_VERSION,
+               "the edge speaks another plane version: upgrade edge and router to one release");
+        return;
+    }
+    if (!edge_id_valid(hello->id) || hello->edge_incarnation == 0 || hello->credit == 0) {
+        refuse(plane, peer, BYTES_EMPTY, PLANE_REFUSE_BAD_HELLO, "impossible hello");
+        return;
+    }
+    struct plane_edge *same_peer = strmap_get(&plane->by_peer, peer);
+    struct plane_edge *edge = strmap_get(&plane->by_id, hello->id);
+    if (same_peer != NULL && same_peer != edge) {
+        refuse(plane, peer, hello->id, PLANE_REFUSE_BAD_HELLO, "one socket, two edges");
+        return;
+    }
+    if (edge != NULL && edge->incarnation == hello->edge_incarnation) {
+        if (try_resume(plane, edge, peer, hello)) {
+            return;
+        }
+        if (edge->link.received != 0 || hello->router_incarnation == plane->incarnation) {
+            /* It lost what we told it, or we what it told us: only a new start is safe. */
+            drop_edge(plane, edge, PLANE_EDGE_DEAD, "the link cannot be taken up again");
+            refuse(plane, peer, hello->id, PLANE_REFUSE_FENCED, "come back as new");
+            return;
+        }
+        /* Our first welcome was lost; nothing was said since. */
+        set_peer(plane, edge, peer);
+        struct link_queue nothing;
+        link_start_fresh(&edge->link, hello->credit, plane->now_ms, &nothing);
+        link_queue_fini(&nothing);
+        welcome(plane, edge, false);
+        return;
+    }
+    if (is_fenced(plane, hello->edge_incarnation) ||
+        hello->router_incarnation == plane->incarnation) {
+        refuse(plane, peer, hello->id, PLANE_REFUSE_FENCED, "this incarnation was given up");
+        return;
+    }
+    if (edge != NULL) {
+        drop_edge(plane, edge, PLANE_EDGE_REPLACED, "the same id with a new incarnation");
+    }
+    start_edge(plane, peer, hello);
+}
+
+/* ---- frames ---- */
+
+static void reset_peer(struct router_plane *plane, struct bytes peer)
+{
+    buf_clear(&plane->push);
+    plane_reset_write(plane->incarnation, &plane->push);
+    (void)transmit(plane, peer, buf_bytes(&plane->push), BYTES_EMPTY);
+}
+
+static void give_up_bad_edge(struct router_plane *plane, struct plane_edge *edge, const char *text)
+{
+    plane->stats.bad_frames++;
+    drop_edge(plane, edge, PLANE_EDGE_BAD_FRAME, text);
+}
+
+static void receive_data(struct router_plane *plane, struct plane_edge *edge,
+                         const struct plane_frame *frame, size_t len)
+{
+    switch (link_receive(&edge->link, frame->seq, frame->ack, len, plane->now_ms)) {
+    case LINK_FRAME_NEW:
+        break;
+    case LINK_FRAME_CONTROL:
+    case LINK_FRAME_REPEATED:
+        return;
+    case LINK_FRAME_HOLE:
+        reset_peer(plane, edge->peer);
+        return;
+    case LINK_FRAME_IMPOSSIBLE:
+        give_up_bad_edge(plane, edge, "acknowledges what was never sent");
+        return;
+    }
+    if (!plane_up_batch(plane, edge, &frame->batch)) {
+        give_up_bad_edge(plane, edge, "impossible operation");
+    }
+}
+
+void router_plane_receive(struct router_plane *plane, struct bytes peer, struct bytes message,
+                          uint64_t now_ms, uint64_t wall_ms)
+{
+    plane->now_ms = now_ms;
+    plane->wall_ms = wall_ms;
+    plane->stats.frames_in++;
+    plane->stats.bytes_in += message.len;
+    arena_reset(&plane->arena);
+    struct plane_frame frame;
+    if (peer.len == 0 || peer.len > PEER_BYTES_MAX ||
+        !plane_frame_read(&plane->arena, message, &frame)) {
+        plane->stats.bad_frames++;
+        struct plane_edge *bad = strmap_get(&plane->by_peer, peer);
+        plane->callbacks.on_edge(plane->owner, PLANE_EDGE_BAD_FRAME,
+                                 bad == NULL ? BYTES_EMPTY : bad->id, "not a frame");
+        return;
+    }
+    if (frame.kind == PLANE_FRAME_HELLO) {
+        receive_hello(plane, peer, &frame.greeting);
+        return;
+    }
+    struct plane_edge *edge = strmap_get(&plane->by_peer, peer);
+    if (edge == NULL) {
+        reset_peer(plane, peer);
+        return;
+    }
+    if (frame.kind == PLANE_FRAME_DATA || frame.kind == PLANE_FRAME_ACK) {
+        receive_data(plane, edge, &frame, message.len);
+        return;
+    }
+    give_up_bad_edge(plane, edge, "the router's own words");
+}
+
+/* ---- the turn ---- */
+
+static void flush_edge(struct router_plane *plane, struct plane_edge *edge)
+{
+    /* What came is finished once nothing waits for the engine any more; the batch that carries the
+     * answers carries this acknowledgement too. */
+    if (plane->appends_pending == 0) {
+        link_finish(&edge->link, edge->link.received);
+    }
+    if (edge->out.count != 0) {
+        size_t len = 0;
+        uint8_t *body = plane_builder_take(&edge->out, &len);
+        link_push(&edge->link, body, len, 0);
+    }
+    pump(plane, edge);
+    if (edge->goodbye && plane->appends_pending == 0) {
+        speak(plane, edge);
+        drop_edge(plane, edge, PLANE_EDGE_GONE, "");
+        return;
+    }
+    if (edge->link.queued_bytes > plane->config.queue_bytes_max) {
+        drop_edge(plane, edge, PLANE_EDGE_OVERFLOW, "does not take its deliveries");
+    }
+}
+
+void router_plane_flush(struct router_plane *plane, uint64_t now_ms)
+{
+    plane->now_ms = now_ms;
+    for (uint32_t i = 0; i < plane->edge_capacity; i++) {
+        if (plane->edges[i] != NULL) {
+            flush_edge(plane, plane->edges[i]);
+        }
+    }
+}
+
+static void tick_edge(struct router_plane *plane, struct plane_edge *edge)
+{
+    enum link_tick tick = link_tick(&edge->link, plane->now_ms);
+    if (tick == LINK_TICK_SUSPECT) {
+        plane->callbacks.on_edge(plane->owner, PLANE_EDGE_SUSPECT, edge->id, "");
+        tick = link_tick(&edge->link, plane->now_ms);
+    }
+    if (tick == LINK_TICK_DEAD) {
+        drop_edge(plane, edge, PLANE_EDGE_DEAD, "silent for --edge-dead");
+    } else if (tick == LINK_TICK_SPEAK) {
+        speak(plane, edge);
+    }
+}
+
+void router_plane_tick(struct router_plane *plane, uint64_t now_ms, uint64_t wall_ms)
+{
+    plane->now_ms = now_ms;
+    plane->wall_ms = wall_ms;
+    for (uint32_t i = 0; i < plane->edge_capacity; i++) {
+        if (plane->edges[i] != NULL) {
+            tick_edge(plane, plane->edges[i]);
+        }
+    }
+    if (now_ms >= router_core_deadline(plane->core)) {
+        plane_step(plane, &(struct core_event){.kind = CORE_TICK});
+    }
+}
+
+uint64_t router_plane_deadline(const struct router_plane *plane)
+{
+    uint64_t due = router_core_deadline(plane->core);
+    for (uint32_t i = 0; i < plane->edge_capacity; i++) {
+        if (plane->edges[i] != NULL) {
+            uint64_t at = link_deadline(&plane->edges[i]->link);
+            due = at < due ? at : due;
+        }
+    }
+    return due;
+}
+
+void router_plane_hold(struct router_plane *plane, uint64_t now_ms)
+{
+    router_plane_flush(plane, now_ms);
+    for (uint32_t i = 0; i < plane->edge_capacity; i++) {
+        struct plane_edge *edge = plane->edges[i];
+        if (edge != NULL) {
+            buf_clear(&plane->push);
+            plane_hold_write(link_ack(&edge->link), &plane->push);
+            (void)transmit(plane, edge->peer, buf_bytes(&plane->push), BYTES_EMPTY);
+        }
+    }
+}
+
+/* ---- for the shell ---- */
+
+void router_plane_admin(struct router_plane *plane, struct core_event *event, uint64_t admin,
+                        uint64_t now_ms, uint64_t wall_ms)
+{
+    plane->now_ms = now_ms;
+    plane->wall_ms = wall_ms;
+    event->admin = admin;
+    plane_step(plane, event);
+}
+
+const struct router_core *router_plane_core(const struct router_plane *plane)
+{
+    return plane->core;
+}
+
+void router_plane_set_rates(struct router_plane *plane, uint64_t messages_per_second,
+                            uint64_t bytes_per_second)
+{
+    router_core_set_rates(plane->core, messages_per_second, bytes_per_second);
+}
+
+bool router_plane_edge_next(const struct router_plane *plane, uint64_t now_ms, uint64_t *cursor,
+                            struct plane_edge_info *ret_info)
+{
+    while (*cursor < plane->edge_capacity) {
+        const struct plane_edge *edge = plane->edges[(*cursor)++];
+        if (edge == NULL) {
+            continue;
+        }
+        *ret_info = (struct plane_edge_info){.edge = edge->index,
+                                             .id = edge->id,
+                                             .incarnation = edge->incarnation,
+                                             .up = edge->link.phase == LINK_UP,
+                                             .suspect = edge->link.phase == LINK_SUSPECT,
+                                             .link_since_ms = edge->up_since_ms,
+                                             .silent_ms = now_ms - edge->link.heard_ms,
+                                             .unacked_bytes = edge->link.sent_bytes,
+                                             .queued_bytes = edge->link.queued_bytes};
+        return true;
+    }
+    return false;
+}
+
+void router_plane_stats(const struct router_plane *plane, struct plane_stats *ret_stats)
+{
+    *ret_stats = plane->stats;
+}

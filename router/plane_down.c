@@ -1,0 +1,197 @@
+/* From effects to down-batches. A push is written once per encoding and copied into the batch of
+ * each edge that has members. */
+#include "router/engine/engine.h"
+#include "router/json.h"
+#include "router/plane_internal.h"
+
+#include <assert.h>
+
+static struct plane_edge *edge_at(const struct router_plane *plane, uint32_t index)
+{
+    return index < plane->edge_capacity ? plane->edges[index] : NULL;
+}
+
+void plane_close_conn(struct plane_edge *edge, uint32_t slot, uint32_t gen, uint16_t code,
+                      struct bytes text)
+{
+    plane_builder_add(
+        &edge->out,
+        &(struct plane_op){.kind = OP_CLOSE, .slot = slot, .gen = gen, .a = code, .bytes = text});
+}
+
+static struct bytes write_push(struct router_plane *plane, const struct push *push)
+{
+    buf_clear(&plane->push);
+    json_write_push(push, &plane->push);
+    return buf_bytes(&plane->push);
+}
+
+static struct bytes write_group(struct router_plane *plane, const struct group_info *group)
+{
+    buf_clear(&plane->push);
+    if (group != NULL) {
+        plane_group_record_write(&(struct plane_group_record){.kind = (uint32_t)group->kind,
+                                                              .name = group->name,
+                                                              .epoch = group->epoch},
+                                 &plane->push);
+    }
+    return buf_bytes(&plane->push);
+}
+
+static void apply_accept(struct router_plane *plane, struct plane_edge *edge,
+                         const struct core_effect *effect)
+{
+    const struct session_info *session = effect->session;
+    buf_clear(&plane->push);
+    plane_session_record_write(
+        &(struct plane_session_record){.user = session->user,
+                                       .address = session->address,
+                                       .agent = session->agent,
+                                       .connected_at_ms = session->connected_at_ms,
+                                       .expires_at_ms = session->expires_at_ms,
+                                       .encoding = session->encoding},
+        &plane->push);
+    plane_builder_add(&edge->out, &(struct plane_op){.kind = OP_ACCEPT,
+                                                     .slot = effect->conn.slot,
+                                                     .gen = effect->conn.gen,
+                                                     .bytes = buf_bytes(&plane->push)});
+}
+
+static void apply_deliver(struct router_plane *plane, const struct core_effect *effect)
+{
+    struct bytes text = write_push(plane, effect->push);
+    for (size_t i = 0; i < effect->edge_count; i++) {
+        struct plane_edge *edge = edge_at(plane, effect->edges[i]);
+        if (edge == NULL) {
+            continue; /* went down in this very step */
+        }
+        bool except = effect->has_except && effect->conn.edge == edge->index;
+        plane_builder_add(&edge->out, &(struct plane_op){.kind = OP_DELIVER,
+                                                         .slot = except ? effect->conn.slot : 0,
+                                                         .gen = except ? effect->conn.gen : 0,
+                                                         .a = effect->group,
+                                                         .b = effect->offset,
+                                                         .bytes = text});
+    }
+}
+
+static void apply_append(struct router_plane *plane, const struct core_effect *effect)
+{
+    plane->appends_pending++;
+    plane->stats.appends++;
+    plane->engine->ops->append(
+        plane->engine, &(struct engine_append){.id = effect->append_id,
+                                               .room = effect->room,
+                                               .epoch = effect->epoch,
+                                               .offset = effect->offset,
+                                               .timestamp_ms = effect->message->timestamp_ms,
+                                               .user = effect->message->user,
+                                               .server_id = effect->message->server_id,
+                                               .payload = effect->message->payload});
+}
+
+/* Effects that name one connection (or, BIND, one edge). */
+static void apply_to_edge(struct router_plane *plane, const struct core_effect *effect)
+{
+    bool bind = effect->kind == CORE_GROUP_BIND;
+    struct plane_edge *edge = edge_at(plane, bind ? effect->edge : effect->conn.edge);
+    if (edge == NULL) {
+        return;
+    }
+    struct plane_op op = {.slot = effect->conn.slot, .gen = effect->conn.gen};
+    switch (effect->kind) {
+    case CORE_ACCEPT:
+        apply_accept(plane, edge, effect);
+        return;
+    case CORE_SEND_CONN:
+        op.kind = OP_SEND;
+        op.bytes = write_push(plane, effect->push);
+        break;
+    case CORE_GROUP_ADD:
+        op.kind = OP_GROUP_ADD;
+        op.a = effect->group;
+        op.b = effect->offset;
+        op.bytes = write_group(plane, effect->group_info);
+        break;
+    case CORE_GROUP_REMOVE:
+        op.kind = OP_GROUP_REMOVE;
+        op.a = effect->group;
+        break;
+    case CORE_GROUP_BIND:
+        op = (struct plane_op){.kind = OP_GROUP_BIND,
+                               .slot = effect->local,
+                               .a = effect->group,
+                               .b = effect->offset,
+                               .bytes = write_group(plane, effect->group_info)};
+        break;
+    case CORE_CLOSE:
+        plane_close_conn(edge, op.slot, op.gen, effect->code, effect->text);
+        return;
+    case CORE_DELIVER:
+    case CORE_APPEND:
+    case CORE_ADMIN_DONE:
+        assert(!"handled by plane_apply");
+        return;
+    }
+    plane_builder_add(&edge->out, &op);
+}
+
+void plane_apply(struct router_plane *plane, const struct core_effects *effects)
+{
+    for (size_t i = 0; i < effects->count; i++) {
+        const struct core_effect *effect = &effects->items[i];
+        switch (effect->kind) {
+        case CORE_DELIVER:
+            apply_deliver(plane, effect);
+            break;
+        case CORE_APPEND:
+            apply_append(plane, effect);
+            break;
+        case CORE_ADMIN_DONE:
+            plane->callbacks.on_admin_done(plane->owner, effect);
+            break;
+        case CORE_ACCEPT:
+        case CORE_SEND_CONN:
+        case CORE_GROUP_ADD:
+        case CORE_GROUP_REMOVE:
+        case CORE_GROUP_BIND:
+        case CORE_CLOSE:
+            apply_to_edge(plane, effect);
+            break;
+        }
+    }
+}
+
+static enum append_result append_result_of(enum engine_result result)
+{
+    switch (result) {
+    case ENGINE_OK:
+        return APPEND_OK;
+    case ENGINE_FENCED:
+        return APPEND_FENCED;
+    case ENGINE_UNKNOWN:
+        return APPEND_UNKNOWN;
+    case ENGINE_FAILED:
+        break;
+    }
+    return APPEND_FAILED;
+}
+
+static void step_once(struct router_plane *plane, struct core_event *event)
+{
+    event->wall_ms = plane->wall_ms;
+    struct core_effects effects = router_core_step(plane->core, event, plane->now_ms);
+    plane_apply(plane, &effects);
+}
+
+void plane_step(struct router_plane *plane, struct core_event *event)
+{
+    step_once(plane, event);
+    struct engine_completion done;
+    while (plane->appends_pending != 0 && plane->engine->ops->poll(plane->engine, &done)) {
+        plane->appends_pending--;
+        step_once(plane, &(struct core_event){.kind = CORE_APPENDED,
+                                              .append_id = done.id,
+                                              .append_result = append_result_of(done.result)});
+    }
+}

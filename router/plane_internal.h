@@ -1,0 +1,65 @@
+/* Inside of the plane: its state, shared by plane.c (links and time), plane_up.c (what edges say)
+ * and plane_down.c (what the core wants said). Nobody else includes this. */
+#ifndef ROUTER_PLANE_INTERNAL_H
+#define ROUTER_PLANE_INTERNAL_H
+
+#include "common/buf.h"
+#include "common/link.h"
+#include "common/strmap.h"
+#include "proto/arena.h"
+#include "proto/plane_wire.h"
+#include "router/plane.h"
+
+enum { PLANE_FENCED_MAX = 4096, PLANE_BATCH_BYTES_MAX = 4 * 1024 * 1024 };
+
+/* One edge incarnation with its link. */
+struct plane_edge {
+    uint32_t index;    /* the core's number */
+    struct bytes id;   /* owned */
+    struct bytes peer; /* routing id, owned */
+    uint64_t incarnation;
+    struct link link;
+    uint64_t up_since_ms;
+    struct plane_builder out;
+    bool goodbye; /* said that it ends: no grace for the link itself */
+};
+
+struct router_plane {
+    struct plane_config config;
+    struct plane_callbacks callbacks;
+    void *owner;
+    struct engine *engine;
+    struct router_core *core;
+    uint64_t incarnation;
+    struct strmap by_id;
+    struct strmap by_peer;
+    struct plane_edge **edges; /* by index, NULL = free */
+    uint32_t edge_capacity;
+    uint32_t edge_count;
+    uint64_t fenced[PLANE_FENCED_MAX]; /* incarnations given up, ring */
+    size_t fenced_next;
+    uint64_t appends_pending;
+    struct arena arena; /* of the frame being read */
+    struct buf scratch; /* names of the command being read */
+    struct buf token_scratch;
+    struct buf push;  /* the push being written */
+    uint64_t wall_ms; /* of this call */
+    uint64_t now_ms;
+    struct plane_stats stats;
+};
+
+/* Steps the core, applies the effects, and goes on with what the engine completed. */
+void plane_step(struct router_plane *plane, struct core_event *event);
+
+/* Applies effects to the edges' batches. */
+void plane_apply(struct router_plane *plane, const struct core_effects *effects);
+
+/* Acts upon one up-batch of an edge. False: the batch is impossible, the edge must be given up. */
+bool plane_up_batch(struct router_plane *plane, struct plane_edge *edge,
+                    const struct plane_batch *batch);
+
+/* Puts a CLOSE for a connection into its edge's batch. */
+void plane_close_conn(struct plane_edge *edge, uint32_t slot, uint32_t gen, uint16_t code,
+                      struct bytes text);
+
+#endif

@@ -1,0 +1,189 @@
+/* From up-batches to events. An edge is trusted to speak of its own connections only: everything
+ * here is under the edge's own index, and what cannot be is a reason to give the edge up. */
+#include "router/json.h"
+#include "router/plane_internal.h"
+
+static struct conn_ref conn_of(const struct plane_edge *edge, const struct plane_op *op)
+{
+    return (struct conn_ref){.edge = edge->index, .slot = op->slot, .gen = op->gen};
+}
+
+static bool op_names_conn(const struct plane_op *op)
+{
+    return op->gen != 0 && op->slot < PLANE_SLOTS_MAX;
+}
+
+static void refuse_token(struct router_plane *plane, struct plane_edge *edge,
+                         const struct plane_op *op, struct bytes address, const char *why)
+{
+    plane->stats.auth_failed++;
+    plane->callbacks.on_auth_failed(plane->owner, edge->id, address, why);
+    plane_close_conn(edge, op->slot, op->gen, 4001, BYTES_LIT("Unauthorized"));
+}
+
+enum { TOKEN_FROM_QUERY = 3 }; /* as in the edge's enum ws_token_source; fixed by plane.proto */
+
+static bool on_open(struct router_plane *plane, struct plane_edge *edge, const struct plane_op *op)
+{
+    struct plane_open open;
+    if (!op_names_conn(op) || !plane_open_read(&plane->arena, op->bytes, &open)) {
+        return false;
+    }
+    if (open.token_source == TOKEN_FROM_QUERY && !plane->config.token_in_query) {
+        refuse_token(plane, edge, op, open.address, "tokens in the query are switched off");
+        return true;
+    }
+    struct auth_verdict verdict =
+        auth_check(&plane->config.auth, open.token, plane->wall_ms, &plane->token_scratch);
+    if (!verdict.ok) {
+        refuse_token(plane, edge, op, open.address, verdict.why);
+        return true;
+    }
+    plane->stats.auth_ok++;
+    struct session_info session = {.user = verdict.user,
+                                   .address = open.address,
+                                   .agent = open.agent,
+                                   .connected_at_ms = open.connected_at_ms,
+                                   .expires_at_ms = verdict.expires_at_ms};
+    plane_step(plane, &(struct core_event){
+                          .kind = CORE_CONN_OPEN, .conn = conn_of(edge, op), .session = &session});
+    return true;
+}
+
+static bool on_text(struct router_plane *plane, struct plane_edge *edge, const struct plane_op *op)
+{
+    if (!op_names_conn(op)) {
+        return false;
+    }
+    struct command command;
+    json_read_command(op->bytes, &plane->scratch, &command);
+    plane_step(plane, &(struct core_event){.kind = CORE_COMMAND,
+                                           .conn = conn_of(edge, op),
+                                           .number = op->a,
+                                           .wire_bytes = op->bytes.len,
+                                           .command = &command});
+    return true;
+}
+
+static bool on_closed(struct router_plane *plane, struct plane_edge *edge,
+                      const struct plane_op *op)
+{
+    struct plane_closed closed;
+    if (!op_names_conn(op) || !plane_closed_read(&plane->arena, op->bytes, &closed)) {
+        return false;
+    }
+    plane_step(plane,
+               &(struct core_event){.kind = CORE_CONN_CLOSED,
+                                    .conn = conn_of(edge, op),
+                                    .clean = closed.clean,
+                                    .drained = bytes_equal(closed.reason, BYTES_LIT("drain"))});
+    return true;
+}
+
+static bool on_announce_group(struct router_plane *plane, struct plane_edge *edge,
+                              const struct plane_op *op)
+{
+    struct plane_group_record record;
+    if (op->a > UINT32_MAX || !plane_group_record_read(&plane->arena, op->bytes, &record) ||
+        record.kind < CHANNEL_ROOM || record.kind > CHANNEL_WATCH ||
+        !client_name_valid(record.name)) {
+        return false;
+    }
+    struct group_info group = {
+        .kind = (enum channel_kind)record.kind, .name = record.name, .epoch = record.epoch};
+    plane_step(plane, &(struct core_event){.kind = CORE_ANNOUNCE_GROUP,
+                                           .edge = edge->index,
+                                           .local = (uint32_t)op->a,
+                                           .last_offset = op->b,
+                                           .group = &group});
+    return true;
+}
+
+static bool on_announce_conn(struct router_plane *plane, struct plane_edge *edge,
+                             const struct plane_op *op)
+{
+    struct plane_announce_conn announce;
+    struct plane_session_record record;
+    if (!op_names_conn(op) || !plane_announce_conn_read(&plane->arena, op->bytes, &announce) ||
+        !plane_session_record_read(&plane->arena, announce.record, &record) ||
+        !client_name_valid(record.user)) {
+        return false;
+    }
+    struct session_info session = {.user = record.user,
+                                   .address = record.address,
+                                   .agent = record.agent,
+                                   .connected_at_ms = record.connected_at_ms,
+                                   .expires_at_ms = record.expires_at_ms,
+                                   .encoding = (uint8_t)record.encoding};
+    plane_step(plane, &(struct core_event){.kind = CORE_ANNOUNCE_CONN,
+                                           .edge = edge->index,
+                                           .conn = conn_of(edge, op),
+                                           .session = &session,
+                                           .locals = announce.locals,
+                                           .local_count = announce.local_count});
+    return true;
+}
+
+static bool on_draining(struct router_plane *plane, struct plane_edge *edge,
+                        const struct plane_op *op)
+{
+    enum { DELAY_MS_MAX = 3600000 };
+    plane->callbacks.on_edge(plane->owner, PLANE_EDGE_DRAINING, edge->id, "");
+    plane_step(plane,
+               &(struct core_event){.kind = CORE_EDGE_DRAINING,
+                                    .edge = edge->index,
+                                    .delay_ms = op->a > DELAY_MS_MAX ? DELAY_MS_MAX : op->a});
+    return true;
+}
+
+static bool on_op(struct router_plane *plane, struct plane_edge *edge, const struct plane_op *op)
+{
+    switch (op->kind) {
+    case OP_OPEN:
+        return on_open(plane, edge, op);
+    case OP_TEXT:
+        return on_text(plane, edge, op);
+    case OP_BINARY:
+        if (op_names_conn(op)) {
+            plane_close_conn(edge, op->slot, op->gen, 1003, BYTES_LIT("text messages expected"));
+        }
+        return true;
+    case OP_CLOSED:
+        return on_closed(plane, edge, op);
+    case OP_ANNOUNCE_GROUP:
+        return on_announce_group(plane, edge, op);
+    case OP_ANNOUNCE_CONN:
+        return on_announce_conn(plane, edge, op);
+    case OP_ANNOUNCE_END:
+        plane_step(plane, &(struct core_event){.kind = CORE_ANNOUNCE_END, .edge = edge->index});
+        return true;
+    case OP_DRAINING:
+        return on_draining(plane, edge, op);
+    case OP_GOODBYE:
+        edge->goodbye = true;
+        return true;
+    case OP_ACCEPT:
+    case OP_SEND:
+    case OP_DELIVER:
+    case OP_GROUP_ADD:
+    case OP_GROUP_REMOVE:
+    case OP_GROUP_BIND:
+    case OP_CLOSE:
+        return false; /* the router's own words */
+    }
+    plane->stats.unknown_ops++; /* from a newer edge: docs/PROTOCOL.md, compatibility */
+    return true;
+}
+
+bool plane_up_batch(struct router_plane *plane, struct plane_edge *edge,
+                    const struct plane_batch *batch)
+{
+    struct plane_cursor cursor = {0};
+    struct plane_op op;
+    while (plane_batch_next(batch, &cursor, &op)) {
+        if (!on_op(plane, edge, &op)) {
+            return false;
+        }
+    }
+    return true;
+}
