@@ -1,5 +1,5 @@
-/* Admin endpoints: where router and splitrailctl meet when nobody says otherwise, and whether others
- * can reach an endpoint. */
+/* Admin endpoints: where router and splitrailctl meet when nobody says otherwise, and whether
+ * others can reach an endpoint. */
 #ifndef ROUTER_ENDPOINT_H
 #define ROUTER_ENDPOINT_H
 
@@ -10,8 +10,8 @@
 
 #define ENDPOINT_ADMIN_TCP "tcp://127.0.0.1:7401"
 
-/* Appends the folder of the router's socket: "splitrail" under RUNTIME_DIRECTORY (the first, if it is
- * a list), XDG_RUNTIME_DIR, /run for root, or /tmp; no NUL. */
+/* Appends the folder of the router's socket: "splitrail" under RUNTIME_DIRECTORY (the first, if it
+ * is a list), XDG_RUNTIME_DIR, /run for root, or /tmp; no NUL. */
 void endpoint_runtime_dir(struct buf *out);
 
 /* Appends the path of the admin socket in that folder. */

@@ -38,6 +38,7 @@ router/admin proto/
 router/ctl/ router/ctl/
 router/ctl/ common/
 router/ctl/ proto/
+router/ctl/ router/endpoint.h
 tests/ '
 for file in $pure_files; do
     for header in $pure; do

@@ -1,0 +1,211 @@
+/* What an operator does: kick, publish, send. The plane answers later, maybe only after a disk has;
+ * until then the request waits under a token that finds nothing once it was answered. */
+#include "common/log.h"
+#include "common/mem.h"
+#include "router/admin_ask.h"
+#include "router/json_scan.h"
+
+enum { REASON_BYTES_MAX = 120 /* fits a WebSocket close frame, RFC 6455 section 5.5 */ };
+
+enum action { ACTION_KICK, ACTION_PUBLISH, ACTION_SEND };
+
+struct pending {
+    enum action action;
+    uint64_t id;
+    struct bytes peer; /* owned */
+};
+
+static void pending_free(struct pending *pending)
+{
+    mem_free((void *)(uintptr_t)pending->peer.data);
+    mem_free(pending);
+}
+
+static void start(struct admin_ask *ask, enum action action, struct core_event *event)
+{
+    struct admin *admin = ask->admin;
+    struct pending *pending = mem_new(1, sizeof(*pending));
+    pending->action = action;
+    pending->id = ask->id;
+    pending->peer = bytes_of(mem_copy(ask->peer), ask->peer.len);
+    slot_id token = slotmap_add(&admin->pending, pending);
+    if (token == 0) {
+        pending_free(pending);
+        admin_fail(ask, ADMIN_STATUS(REFUSED), "too many actions are waiting: try again later");
+        return;
+    }
+    ask->deferred = true;
+    router_plane_admin(admin->plane, event, token, ask->now_ms, ask->wall_ms);
+}
+
+static bool name_ok(struct admin_ask *ask, const char *name, bool optional, const char *text)
+{
+    if ((optional && name[0] == 0) || client_name_valid(bytes_of_str(name))) {
+        return true;
+    }
+    admin_fail(ask, ADMIN_STATUS(BAD_REQUEST), text);
+    return false;
+}
+
+static bool room_ok(struct admin_ask *ask, const char *room, bool optional)
+{
+    return name_ok(ask, room, optional, "a room is 1 to 128 bytes of plain text");
+}
+
+static bool user_ok(struct admin_ask *ask, const char *user, bool optional)
+{
+    return name_ok(ask, user, optional, "a user is 1 to 128 bytes of plain text");
+}
+
+static bool key_ok(struct admin_ask *ask, const char *key)
+{
+    if (key[0] == 0 ||
+        (bytes_of_str(key).len <= COMMAND_KEY_MAX && client_name_valid(bytes_of_str(key)))) {
+        return true;
+    }
+    admin_fail(ask, ADMIN_STATUS(BAD_REQUEST), "a key is 1 to 64 bytes of plain text");
+    return false;
+}
+
+static bool payload_ok(struct admin_ask *ask, struct bytes payload)
+{
+    struct json_value value;
+    if (payload.len > ask->admin->message_bytes_max) {
+        admin_fail(ask, ADMIN_STATUS(BAD_REQUEST), "the payload is larger than --max-message");
+        return false;
+    }
+    if (!json_scan(payload, &value)) {
+        admin_fail(ask, ADMIN_STATUS(BAD_REQUEST), "the payload is not valid JSON");
+        return false;
+    }
+    return true;
+}
+
+static bool reason_ok(struct admin_ask *ask, const char *reason)
+{
+    if (reason[0] == 0 ||
+        (bytes_of_str(reason).len <= REASON_BYTES_MAX && client_name_valid(bytes_of_str(reason)))) {
+        return true;
+    }
+    admin_fail(ask, ADMIN_STATUS(BAD_REQUEST), "a reason is at most 120 bytes of plain text");
+    return false;
+}
+
+void admin_kick(struct admin_ask *ask, const Splitrail__Admin__Kick *asked)
+{
+    struct core_event event = {
+        .kind = CORE_KICK,
+        .room = bytes_of_str(asked->room),
+        .text = bytes_of_str(asked->reason),
+    };
+    if ((asked->user[0] == 0) == (asked->conn[0] == 0)) {
+        admin_fail(ask, ADMIN_STATUS(BAD_REQUEST), "name either a user or a connection");
+        return;
+    }
+    if (!room_ok(ask, asked->room, true) || !user_ok(ask, asked->user, true) ||
+        !reason_ok(ask, asked->reason)) {
+        return;
+    }
+    if (asked->user[0] != 0) {
+        event.target = bytes_of_str(asked->user);
+    } else {
+        struct registry_conn conn;
+        if (!registry_conn_find(ask->core, bytes_of_str(asked->conn), &conn)) {
+            admin_fail(ask, ADMIN_STATUS(NOT_FOUND), "no such connection");
+            return;
+        }
+        event.conn = conn.ref;
+    }
+    log_event(LOG_ADMIN_ACTION, LOG_S("action", "kick"), LOG_S("user", asked->user),
+              LOG_S("conn", asked->conn), LOG_S("room", asked->room),
+              LOG_S("reason", asked->reason));
+    start(ask, ACTION_KICK, &event);
+}
+
+void admin_publish(struct admin_ask *ask, const Splitrail__Admin__Publish *asked)
+{
+    struct core_event event = {
+        .kind = CORE_PUBLISH,
+        .room = bytes_of_str(asked->room),
+        .user = bytes_of_str(asked->user),
+        .payload = bytes_of(asked->payload.data, asked->payload.len),
+        .key = bytes_of_str(asked->key),
+    };
+    if (room_ok(ask, asked->room, false) && user_ok(ask, asked->user, true) &&
+        key_ok(ask, asked->key) && payload_ok(ask, event.payload)) {
+        start(ask, ACTION_PUBLISH, &event);
+    }
+}
+
+void admin_send(struct admin_ask *ask, const Splitrail__Admin__Send *asked)
+{
+    struct core_event event = {
+        .kind = CORE_SEND,
+        .target = bytes_of_str(asked->user),
+        .user = bytes_of_str(asked->from),
+        .payload = bytes_of(asked->payload.data, asked->payload.len),
+        .key = bytes_of_str(asked->key),
+    };
+    if (user_ok(ask, asked->user, false) && user_ok(ask, asked->from, true) &&
+        key_ok(ask, asked->key) && payload_ok(ask, event.payload)) {
+        start(ask, ACTION_SEND, &event);
+    }
+}
+
+static void answer_done(struct admin_ask *ask, enum action action, const struct core_effect *done)
+{
+    if (done->error != CLIENT_ERROR_NONE) {
+        admin_fail(ask, ADMIN_STATUS(REFUSED), client_error_text(done->error));
+        return;
+    }
+    if (action == ACTION_KICK && !done->found) {
+        admin_fail(ask, ADMIN_STATUS(NOT_FOUND), "nobody to kick by that name");
+        return;
+    }
+    Splitrail__Admin__Done *out = admin_room(ask, 1, sizeof(*out));
+    struct buf epoch;
+    if (out == NULL) {
+        return;
+    }
+    splitrail__admin__done__init(out);
+    out->offset = done->offset;
+    out->duplicate = done->duplicate;
+    out->count = done->count;
+    if (action == ACTION_PUBLISH) {
+        buf_init(&epoch, 0);
+        buf_append_hex(&epoch, done->epoch, 16);
+        out->epoch = admin_text(ask, buf_bytes(&epoch));
+        buf_fini(&epoch);
+    }
+    ask->reply.done = out;
+}
+
+void admin_done(struct admin *admin, const struct core_effect *done, uint64_t wall_ms)
+{
+    struct pending *pending = slotmap_remove(&admin->pending, done->admin);
+    if (pending == NULL) {
+        return;
+    }
+    struct admin_ask ask = {
+        .admin = admin,
+        .core = router_plane_core(admin->plane),
+        .peer = pending->peer,
+        .id = pending->id,
+        .wall_ms = wall_ms,
+    };
+    arena_reset(&admin->reply_arena);
+    splitrail__admin__reply__init(&ask.reply);
+    answer_done(&ask, pending->action, done);
+    admin_answer(&ask);
+    pending_free(pending);
+}
+
+void admin_forget_pending(struct admin *admin)
+{
+    for (uint32_t index = 0; index < admin->pending.used; index++) {
+        slot_id id = slotmap_id_at(&admin->pending, index);
+        if (id != 0) {
+            pending_free(slotmap_remove(&admin->pending, id));
+        }
+    }
+}

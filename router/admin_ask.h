@@ -1,0 +1,95 @@
+/* One admin request on its way to its reply, shared by the admin*.c files only. The reply is built
+ * from protobuf-c messages in an arena; running out of it is remembered, not checked at each step.
+ */
+#ifndef ROUTER_ADMIN_ASK_H
+#define ROUTER_ADMIN_ASK_H
+
+#include "common/buf.h"
+#include "common/bytes.h"
+#include "common/slotmap.h"
+#include "proto/admin.pb-c.h"
+#include "proto/arena.h"
+#include "router/admin.h"
+#include "router/registry.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ADMIN_STATUS(name) SPLITRAIL__ADMIN__REPLY__STATUS__##name
+
+struct admin {
+    char *router_id;
+    uint64_t message_bytes_max;
+    uint64_t started_ms;
+    struct router_plane *plane;
+    admin_reply *reply;
+    void *owner;
+    struct arena request_arena;
+    struct arena reply_arena;
+    struct buf out;
+    struct slotmap pending; /* struct pending of admin_actions.c, by the token given to the plane */
+    struct admin_stats stats;
+};
+
+struct admin_ask {
+    struct admin *admin;
+    const struct router_core *core;
+    struct bytes peer;
+    uint64_t id;
+    uint64_t now_ms;
+    uint64_t wall_ms;
+    Splitrail__Admin__Reply reply;
+    bool deferred;   /* admin_done answers */
+    bool overflowed; /* the reply does not fit: it will say so instead */
+};
+
+/* Room for the reply, zeroed; NULL once it does not fit. */
+void *admin_room(struct admin_ask *ask, size_t count, size_t size);
+
+/* NUL-terminated copy in the reply; "" once it does not fit. */
+char *admin_text(struct admin_ask *ask, struct bytes text);
+
+/* Makes the reply a failure; `text` is static. */
+void admin_fail(struct admin_ask *ask, Splitrail__Admin__Reply__Status status, const char *text);
+
+/* The same with a text of several parts: what, then which. */
+void admin_fail_about(struct admin_ask *ask, Splitrail__Admin__Reply__Status status,
+                      const char *what, struct bytes which);
+
+/* Messages of the reply; NULL once it does not fit. */
+Splitrail__Admin__User *admin_make_user(struct admin_ask *ask, const struct registry_user *user);
+Splitrail__Admin__Room *admin_make_room(struct admin_ask *ask, const struct registry_room *room);
+Splitrail__Admin__Conn *admin_make_conn(struct admin_ask *ask, const struct registry_conn *conn);
+
+/* Adds the names of the rooms of `conn`, sorted. */
+void admin_add_rooms(struct admin_ask *ask, const struct registry_conn *conn,
+                     Splitrail__Admin__Conn *out);
+
+/* Fills the reply's as_of, synced and id, and gives it to the peer. */
+void admin_answer(struct admin_ask *ask);
+
+/* admin_presence.c */
+void admin_presence_users(struct admin_ask *ask, const Splitrail__Admin__PresenceUsers *asked);
+void admin_presence_room(struct admin_ask *ask, const Splitrail__Admin__PresenceRoom *asked);
+void admin_one_conn(struct admin_ask *ask, const Splitrail__Admin__One *asked);
+void admin_one_room(struct admin_ask *ask, const Splitrail__Admin__One *asked);
+
+/* admin_lists.c */
+void admin_list_users(struct admin_ask *ask, const Splitrail__Admin__List *list);
+void admin_list_rooms(struct admin_ask *ask, const Splitrail__Admin__List *list);
+void admin_list_conns(struct admin_ask *ask, const Splitrail__Admin__List *list);
+void admin_list_edges(struct admin_ask *ask);
+
+/* admin_info.c */
+void admin_info(struct admin_ask *ask);
+void admin_figures(struct admin_ask *ask);
+
+/* admin_actions.c: started here, answered by admin_done */
+void admin_kick(struct admin_ask *ask, const Splitrail__Admin__Kick *asked);
+void admin_publish(struct admin_ask *ask, const Splitrail__Admin__Publish *asked);
+void admin_send(struct admin_ask *ask, const Splitrail__Admin__Send *asked);
+/* Frees what waits, without an answer. */
+void admin_forget_pending(struct admin *admin);
+
+#endif

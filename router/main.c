@@ -1,0 +1,150 @@
+/* splitrail-router: options in, router out. The only place that knows argv. */
+#include "common/buf.h"
+#include "common/log.h"
+#include "common/metrics.h"
+#include "common/options.h"
+#include "router/auth.h"
+#include "router/router.h"
+#include "router/router_metrics.h"
+#include "router/router_options.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXIT_USAGE = 2 };
+
+struct process {
+    int argc;
+    char **argv;
+    struct router_options options;
+    struct router *router;
+};
+
+static void print(FILE *to, const struct buf *text)
+{
+    fprintf(to, "%.*s", (int)text->len, text->data == NULL ? "" : (const char *)text->data);
+    if (text->len > 0 && text->data[text->len - 1] != '\n') {
+        fputc('\n', to);
+    }
+}
+
+/* For docs/: not options, so that the reference does not list itself. */
+static bool print_reference(int argc, char **argv)
+{
+    struct buf text;
+    if (argc != 2) {
+        return false;
+    }
+    buf_init(&text, 0);
+    if (strcmp(argv[1], "--help-markdown") == 0) {
+        option_reference(&router_option_program, &text);
+    } else if (strcmp(argv[1], "--metrics-markdown") == 0) {
+        metrics_reference(router_metric_specs, ROUTER_METRIC_COUNT, &text);
+    } else {
+        return false;
+    }
+    print(stdout, &text);
+    buf_fini(&text);
+    return true;
+}
+
+static void configure_log(const struct router_options *options)
+{
+    log_configure(options->log_format == 1, (enum log_level)options->log_level);
+}
+
+/* One log line per line that the option parser wrote. */
+static void log_lines(enum log_event_id event, struct bytes text)
+{
+    while (text.len > 0) {
+        const uint8_t *end = memchr(text.data, '\n', text.len);
+        size_t len = end == NULL ? text.len : (size_t)(end - text.data);
+        if (len > 0) {
+            log_event(event, LOG_B("text", bytes_slice(text, 0, len)));
+        }
+        text = bytes_slice(text, end == NULL ? len : len + 1, text.len);
+    }
+}
+
+static void on_hangup(void *owner)
+{
+    struct process *process = owner;
+    struct router_options *options = &process->options;
+    struct buf text;
+    buf_init(&text, 0);
+    if (option_reload(&router_option_program, process->argc, process->argv, environ, options,
+                      &text) != STATUS_OK) {
+        log_lines(LOG_RELOAD_FAILED, buf_bytes(&text));
+    } else {
+        configure_log(options);
+        router_set_rates(process->router, (uint64_t)options->messages_per_second,
+                         (uint64_t)options->bytes_per_second);
+        log_lines(LOG_OPTION_IGNORED, buf_bytes(&text));
+        log_event(LOG_RELOAD, LOG_I("max_messages_per_second", options->messages_per_second),
+                  LOG_I("max_bytes_per_second", options->bytes_per_second),
+                  LOG_I("log_level", options->log_level));
+    }
+    buf_fini(&text);
+}
+
+/* EXIT_SUCCESS when the options are there to be run; else what to exit with, -1 for a plain end. */
+static int read_options(struct process *process)
+{
+    struct buf text;
+    buf_init(&text, 0);
+    enum option_outcome outcome = option_parse(&router_option_program, process->argc, process->argv,
+                                               environ, &process->options, NULL, &text);
+    if (outcome == OPTION_RUN && router_options_complete(&process->options, &text) != STATUS_OK) {
+        outcome = OPTION_EXIT_USAGE;
+    }
+    if (outcome == OPTION_EXIT_OK) {
+        print(stdout, &text);
+    } else if (outcome == OPTION_EXIT_USAGE) {
+        print(stderr, &text);
+    }
+    buf_fini(&text);
+    return outcome == OPTION_RUN ? EXIT_SUCCESS : outcome == OPTION_EXIT_OK ? -1 : EXIT_USAGE;
+}
+
+static void log_start(const struct router_options *options)
+{
+    configure_log(options);
+    log_event(LOG_START, LOG_S("program", "splitrail-router"), LOG_S("version", SPLITRAIL_VERSION),
+              LOG_S("id", options->id));
+    if (options->auth == AUTH_INSECURE) {
+        log_event(LOG_INSECURE_AUTH, LOG_S("text", "--auth insecure: clients name themselves"));
+    }
+    if (options->exposed) {
+        log_event(LOG_INSECURE_PLANE,
+                  LOG_S("text", "--insecure-plane: whoever reaches it speaks for every client"));
+    }
+}
+
+static int run(struct process *process)
+{
+    log_start(&process->options);
+    process->router = router_new(&process->options);
+    if (process->router == NULL) {
+        return EXIT_FAILURE;
+    }
+    router_run(process->router, on_hangup, process);
+    router_free(&process->router);
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    struct process process = {.argc = argc, .argv = argv};
+    if (print_reference(argc, argv)) {
+        return EXIT_SUCCESS;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    int code = read_options(&process);
+    if (code == EXIT_SUCCESS) {
+        code = run(&process);
+    }
+    router_options_fini(&process.options);
+    return code < 0 ? EXIT_SUCCESS : code;
+}

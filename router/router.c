@@ -1,0 +1,390 @@
+/* One thread, one loop. A turn: whatever libevent has ready goes into the plane, then one flush
+ * sends one batch per edge (data-plane rule 11), then the timer is set to what the plane waits for.
+ * Decides nothing; what happens is decided in plane and core. */
+#include "router/router.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/zlink.h"
+#include "router/admin.h"
+#include "router/endpoint.h"
+#include "router/plane.h"
+#include "router/router_http.h"
+#include "router/router_metrics.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <string.h>
+
+enum {
+    PLANE_MESSAGE_BYTES_MAX = 128 * 1024 * 1024,
+    BEATS_PER_SUSPECT = 3,  /* one or two lost beats are no suspicion */
+    GOODBYE_MS = 200,       /* for ZeroMQ to send what is queued; it is not told when it has */
+    TIMER_MS_MAX = 3600000, /* libevent dislikes the end of time */
+    SIGNAL_COUNT = 3
+};
+
+struct router {
+    const struct router_options *options;
+    struct event_base *base;
+    struct event *timer;
+    struct event *goodbye;
+    struct event *signals[SIGNAL_COUNT];
+    struct zlink_context *context;
+    struct zlink *plane_link;
+    struct zlink *admin_link;
+    struct router_plane *plane;
+    struct admin *admin;
+    struct metrics *metrics;
+    struct router_http *http;
+    uint64_t started_ms;
+    bool synced; /* seen and logged */
+    bool stopping;
+    bool stopped;
+    void (*on_hangup)(void *owner);
+    void *hangup_owner;
+};
+
+static const struct {
+    enum log_event_id log;
+    const char *what;
+} edge_lines[] = {
+    [PLANE_EDGE_UP] = {LOG_EDGE_UP, "fresh"},
+    [PLANE_EDGE_RESUMED] = {LOG_LINK_RESUMED, "resumed"},
+    [PLANE_EDGE_SUSPECT] = {LOG_LINK_SUSPECT, "silent"},
+    [PLANE_EDGE_DEAD] = {LOG_EDGE_DOWN, "dead"},
+    [PLANE_EDGE_REPLACED] = {LOG_EDGE_DOWN, "replaced"},
+    [PLANE_EDGE_GONE] = {LOG_EDGE_GONE, "goodbye"},
+    [PLANE_EDGE_DRAINING] = {LOG_EDGE_DRAINING, "draining"},
+    [PLANE_EDGE_REFUSED] = {LOG_LINK_REFUSED, "refused"},
+    [PLANE_EDGE_OVERFLOW] = {LOG_EDGE_DOWN, "overflow"},
+    [PLANE_EDGE_BAD_FRAME] = {LOG_PLANE_BAD_FRAME, "bad frame"},
+};
+
+static enum status on_transmit(void *owner, struct bytes peer, struct bytes header,
+                               struct bytes body)
+{
+    struct router *router = owner;
+    return zlink_send(router->plane_link, peer, header, body);
+}
+
+static void on_edge(void *owner, enum plane_edge_event event, struct bytes edge_id,
+                    const char *text)
+{
+    (void)owner;
+    log_event(edge_lines[event].log, LOG_B("edge", edge_id), LOG_S("what", edge_lines[event].what),
+              LOG_S("text", text));
+}
+
+static void on_auth_failed(void *owner, struct bytes edge_id, struct bytes address, const char *why)
+{
+    (void)owner;
+    log_event(LOG_AUTH_FAILED, LOG_B("edge", edge_id), LOG_B("address", address),
+              LOG_S("reason", why));
+}
+
+static void on_admin_done(void *owner, const struct core_effect *done)
+{
+    struct router *router = owner;
+    admin_done(router->admin, done, clock_wall_ms());
+}
+
+static const struct plane_callbacks plane_callbacks = {on_transmit, on_edge, on_auth_failed,
+                                                       on_admin_done};
+
+static void on_plane_message(void *owner, struct bytes peer, struct bytes body)
+{
+    struct router *router = owner;
+    uint64_t before_us = clock_mono_us();
+    router_plane_receive(router->plane, peer, body, before_us / 1000, clock_wall_ms());
+    metrics_observe(router->metrics, ROUTER_METRIC_STEP_SECONDS, 0,
+                    (double)(clock_mono_us() - before_us) / 1e6);
+}
+
+static void on_admin_message(void *owner, struct bytes peer, struct bytes body)
+{
+    struct router *router = owner;
+    admin_handle(router->admin, peer, body, clock_mono_ms(), clock_wall_ms());
+}
+
+/* The flush stands at the end of the loop's turn: what several sockets caused leaves together. */
+static void on_nothing(void *owner)
+{
+    (void)owner;
+}
+
+/* A tool that has gone away does not want its answer any more. */
+static void on_admin_reply(void *owner, struct bytes peer, struct bytes body)
+{
+    struct router *router = owner;
+    enum status status = zlink_send(router->admin_link, peer, body, BYTES_EMPTY);
+    (void)status;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *owner)
+{
+    (void)fd;
+    (void)what;
+    struct router *router = owner;
+    router_plane_tick(router->plane, clock_mono_ms(), clock_wall_ms());
+}
+
+static void on_goodbye(evutil_socket_t fd, short what, void *owner)
+{
+    (void)fd;
+    (void)what;
+    struct router *router = owner;
+    router->stopped = true;
+}
+
+static void on_signal(evutil_socket_t number, short what, void *owner)
+{
+    (void)what;
+    struct router *router = owner;
+    if (number == SIGHUP) {
+        router->on_hangup(router->hangup_owner);
+        return;
+    }
+    if (router->stopping) {
+        router->stopped = true;
+        return;
+    }
+    log_event(LOG_STOP, LOG_S("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
+    router->stopping = true;
+    router_plane_hold(router->plane, clock_mono_ms());
+    const struct timeval wait = {0, GOODBYE_MS * 1000};
+    event_add(router->goodbye, &wait);
+}
+
+static struct core_config core_config(const struct router_options *options)
+{
+    struct core_config config = {
+        .start_wall_ms = clock_wall_ms(),
+        .rebuild_ms = (uint64_t)options->rebuild_window,
+        .grace_ms = (uint64_t)options->presence_grace,
+        .messages_per_second = (uint64_t)options->messages_per_second,
+        .bytes_per_second = (uint64_t)options->bytes_per_second,
+        .message_bytes = (uint64_t)options->message_bytes,
+        .heartbeat_interval_ms = (uint64_t)options->heartbeat_interval,
+        .heartbeat_timeout_ms = (uint64_t)options->heartbeat_timeout,
+        .rooms_per_connection_max = (uint32_t)options->rooms_per_connection,
+        .watches_per_connection_max = (uint32_t)options->watches_per_connection,
+        .connections_per_user_max = (uint32_t)options->connections_per_user,
+        .kick_oldest = options->on_user_limit == ROUTER_ON_USER_LIMIT_KICK_OLDEST,
+        .publish_without_membership = options->publish_without_membership,
+        .default_class = ROOM_MEMORY,
+        .rooms_max = (uint32_t)options->rooms_max,
+        .users_max = (uint32_t)options->users_max,
+        .members_max = (uint32_t)options->members_max,
+        .history_count = (uint32_t)options->history_messages,
+        .history_bytes = (uint64_t)options->history_bytes,
+        .history_total_bytes = (uint64_t)options->history_memory,
+        .idle_channel_ms = (uint64_t)options->idle_channel,
+        .key_window = (uint32_t)options->key_window,
+        .key_window_ms = (uint64_t)options->key_window_time,
+    };
+    clock_random(&config.seed, sizeof(config.seed));
+    return config;
+}
+
+static struct router_plane *make_plane(struct router *router)
+{
+    const struct router_options *options = router->options;
+    const struct plane_config config = {
+        .router_id = bytes_of_str(options->id),
+        .core = core_config(options),
+        .auth =
+            {
+                .mode = options->auth == AUTH_JWT ? AUTH_JWT : AUTH_INSECURE,
+                .hs256_key = buf_bytes(&options->jwt_key),
+                .audience = bytes_of_str(options->jwt_audience),
+                .issuer = bytes_of_str(options->jwt_issuer),
+                .leeway_s = (uint64_t)options->jwt_leeway / 1000,
+            },
+        .token_in_query = options->token_in_query,
+        .credit_bytes = (uint64_t)options->link_credit,
+        .queue_bytes_max = (uint64_t)options->link_queue,
+        .heartbeat_ms = (uint64_t)options->edge_suspect / BEATS_PER_SUSPECT,
+        .suspect_ms = (uint64_t)options->edge_suspect,
+        .dead_ms = (uint64_t)options->edge_dead,
+        .edges_max = (uint32_t)options->edges_max,
+    };
+    /* Larger than that of any router before: nobody starts two within a microsecond. */
+    uint64_t incarnation = clock_wall_ms() * 1000 + clock_mono_us() % 1000;
+    struct engine *engine = engine_memory_new(incarnation);
+    return router_plane_new(&config, &engine, &plane_callbacks, router, router->started_ms);
+}
+
+static void bind_failed(const char *endpoint, const char *reason)
+{
+    log_event(LOG_BIND_FAILED, LOG_S("endpoint", endpoint), LOG_S("reason", reason));
+}
+
+/* The default admin socket lives in a folder that is ours alone; other ipc paths are the
+ * operator's. */
+static bool prepare_ipc(const char *endpoint)
+{
+    struct buf ours;
+    buf_init(&ours, 0);
+    buf_append_str(&ours, "ipc://");
+    endpoint_admin_socket(&ours);
+    bool needed = bytes_equal(buf_bytes(&ours), bytes_of_str(endpoint));
+    buf_fini(&ours);
+    enum status status = needed ? endpoint_make_runtime_dir() : STATUS_OK;
+    if (status == STATUS_DENIED) {
+        bind_failed(endpoint, "its folder is not ours alone (mode 0700 and our user)");
+    } else if (status != STATUS_OK) {
+        bind_failed(endpoint, strerror(errno));
+    }
+    return status == STATUS_OK;
+}
+
+static bool bind_all(struct zlink *link, const struct option_list *endpoints, const char *what)
+{
+    for (size_t i = 0; i < endpoints->count; i++) {
+        const char *endpoint = endpoints->items[i];
+        if (!prepare_ipc(endpoint)) {
+            return false;
+        }
+        if (zlink_bind(link, endpoint) != STATUS_OK) {
+            bind_failed(endpoint, strerror(errno));
+            return false;
+        }
+        log_event(LOG_LISTEN, LOG_S("what", what), LOG_S("endpoint", endpoint));
+    }
+    return true;
+}
+
+static struct zlink *make_link(struct router *router, size_t message_bytes_max,
+                               const struct zlink_callbacks *callbacks)
+{
+    const struct zlink_config config = {ZLINK_ROUTER, BYTES_EMPTY, message_bytes_max};
+    return zlink_new(router->context, router->base, &config, callbacks, router);
+}
+
+static bool open_links(struct router *router)
+{
+    static const struct zlink_callbacks plane = {on_plane_message, on_nothing};
+    static const struct zlink_callbacks admin = {on_admin_message, on_nothing};
+    router->context = zlink_context_new();
+    router->plane_link = make_link(router, PLANE_MESSAGE_BYTES_MAX, &plane);
+    router->admin_link = make_link(router, ADMIN_REQUEST_BYTES_MAX, &admin);
+    return bind_all(router->plane_link, &router->options->bind, "plane") &&
+           bind_all(router->admin_link, &router->options->admin_bind, "admin");
+}
+
+static bool open_http(struct router *router)
+{
+    const char *listen = router->options->http_listen;
+    if (listen == NULL || strcmp(listen, "off") == 0) {
+        return true;
+    }
+    const struct router_http_sources sources = {
+        .plane = router->plane,
+        .admin = router->admin,
+        .metrics = router->metrics,
+        .credit_bytes = (uint64_t)router->options->link_credit,
+        .started_ms = router->started_ms,
+    };
+    router->http = router_http_new(router->base, listen, &sources);
+    if (router->http == NULL) {
+        bind_failed(listen, strerror(errno));
+        return false;
+    }
+    log_event(LOG_LISTEN, LOG_S("what", "http"), LOG_S("endpoint", listen));
+    return true;
+}
+
+static void make_parts(struct router *router)
+{
+    static const int numbers[SIGNAL_COUNT] = {SIGTERM, SIGINT, SIGHUP};
+    router->base = event_base_new();
+    assert(router->base != NULL && "libevent cannot start");
+    router->timer = evtimer_new(router->base, on_timer, router);
+    router->goodbye = evtimer_new(router->base, on_goodbye, router);
+    for (size_t i = 0; i < SIGNAL_COUNT; i++) {
+        router->signals[i] = evsignal_new(router->base, numbers[i], on_signal, router);
+    }
+    router->metrics = metrics_new(router_metric_specs, ROUTER_METRIC_COUNT, router->options->id);
+    router->plane = make_plane(router);
+    const struct admin_config config = {
+        .router_id = bytes_of_str(router->options->id),
+        .message_bytes_max = (uint64_t)router->options->message_bytes,
+        .started_ms = router->started_ms,
+    };
+    router->admin = admin_new(&config, router->plane, on_admin_reply, router);
+}
+
+struct router *router_new(const struct router_options *options)
+{
+    struct router *router = mem_new(1, sizeof(*router));
+    router->options = options;
+    router->started_ms = clock_mono_ms();
+    make_parts(router);
+    if (!open_links(router) || !open_http(router)) {
+        router_free(&router);
+    }
+    return router;
+}
+
+void router_free(struct router **router)
+{
+    struct router *self = *router;
+    if (self == NULL) {
+        return;
+    }
+    *router = NULL;
+    router_http_free(&self->http);
+    zlink_free(&self->admin_link);
+    zlink_free(&self->plane_link);
+    zlink_context_free(&self->context);
+    admin_free(&self->admin);
+    router_plane_free(&self->plane);
+    metrics_free(&self->metrics);
+    for (size_t i = 0; i < SIGNAL_COUNT; i++) {
+        event_free(self->signals[i]);
+    }
+    event_free(self->goodbye);
+    event_free(self->timer);
+    event_base_free(self->base);
+    mem_free(self);
+}
+
+static void end_turn(struct router *router)
+{
+    uint64_t now_ms = clock_mono_ms();
+    router_plane_flush(router->plane, now_ms);
+    if (!router->synced && admin_not_ready_reason(router->plane) == NULL) {
+        router->synced = true;
+        log_event(LOG_REBUILD_DONE, LOG_U("after_ms", now_ms - router->started_ms));
+    }
+    uint64_t due_ms = router_plane_deadline(router->plane);
+    uint64_t wait_ms = due_ms > now_ms ? due_ms - now_ms : 0;
+    wait_ms = wait_ms < TIMER_MS_MAX ? wait_ms : TIMER_MS_MAX;
+    const struct timeval wait = {(time_t)(wait_ms / 1000), (suseconds_t)(wait_ms % 1000 * 1000)};
+    event_add(router->timer, &wait);
+}
+
+void router_run(struct router *router, void (*on_hangup)(void *owner), void *owner)
+{
+    router->on_hangup = on_hangup;
+    router->hangup_owner = owner;
+    for (size_t i = 0; i < SIGNAL_COUNT; i++) {
+        event_add(router->signals[i], NULL);
+    }
+    log_event(LOG_READY, LOG_S("id", router->options->id));
+    end_turn(router);
+    while (!router->stopped) {
+        event_base_loop(router->base, EVLOOP_ONCE);
+        end_turn(router);
+    }
+}
+
+void router_set_rates(struct router *router, uint64_t messages_per_second,
+                      uint64_t bytes_per_second)
+{
+    router_plane_set_rates(router->plane, messages_per_second, bytes_per_second);
+}

@@ -1,0 +1,25 @@
+/* The router process without its options: sockets, loop and pages around router/plane.h. */
+#ifndef ROUTER_ROUTER_H
+#define ROUTER_ROUTER_H
+
+#include "common/status.h"
+#include "router/router_options.h"
+
+#include <stdint.h>
+
+struct router;
+
+/* Binds everything. NULL when that cannot be done: a log line says what and why. `options` is
+ * borrowed and must outlive the router. */
+struct router *router_new(const struct router_options *options);
+void router_free(struct router **router);
+
+/* Runs until SIGTERM or SIGINT; edges are told to wait for the next router before it returns.
+ * SIGHUP calls `on_hangup`. A second signal ends at once. */
+void router_run(struct router *router, void (*on_hangup)(void *owner), void *owner);
+
+/* Live rate change, 0 = no limit. */
+void router_set_rates(struct router *router, uint64_t messages_per_second,
+                      uint64_t bytes_per_second);
+
+#endif

@@ -1,0 +1,82 @@
+/* Figures are brought up to date when somebody asks, so that nobody pays for them otherwise. */
+#include "router/router_http.h"
+
+#include "common/clock.h"
+#include "common/httpd.h"
+#include "common/mem.h"
+#include "router/router_metrics.h"
+
+struct router_http {
+    struct httpd *httpd;
+    struct router_http_sources sources;
+};
+
+static void health(void *owner, struct httpd_reply *reply)
+{
+    (void)owner;
+    buf_append_str(&reply->body, "ok\n");
+}
+
+static void ready(void *owner, struct httpd_reply *reply)
+{
+    const struct router_http *http = owner;
+    const char *reason = admin_not_ready_reason(http->sources.plane);
+    reply->code = reason == NULL ? 200 : 503;
+    reply->content_type = "application/json";
+    buf_append_str(&reply->body, reason == NULL ? "{\"ready\":true,\"reasons\":["
+                                                : "{\"ready\":false,\"reasons\":[\"");
+    if (reason != NULL) {
+        buf_append_str(&reply->body, reason);
+        buf_append_byte(&reply->body, '"');
+    }
+    buf_append_str(&reply->body, "]}\n");
+}
+
+static void refresh_admin(struct metrics *metrics, const struct admin *admin)
+{
+    struct admin_stats stats;
+    admin_stats(admin, &stats);
+    for (size_t i = 0; i < sizeof(stats.replies) / sizeof(stats.replies[0]); i++) {
+        metrics_set(metrics, ROUTER_METRIC_ADMIN_REQUESTS, i, (int64_t)stats.replies[i]);
+    }
+    metrics_set(metrics, ROUTER_METRIC_ADMIN_GARBAGE, 0, (int64_t)stats.garbage);
+}
+
+static void metrics_page(void *owner, struct httpd_reply *reply)
+{
+    const struct router_http *http = owner;
+    struct metrics *metrics = http->sources.metrics;
+    uint64_t now_ms = clock_mono_ms();
+    router_metrics_refresh(metrics, http->sources.plane, http->sources.credit_bytes, now_ms);
+    refresh_admin(metrics, http->sources.admin);
+    metrics_set(metrics, ROUTER_METRIC_UPTIME, 0,
+                (int64_t)((now_ms - http->sources.started_ms) / 1000));
+    reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    metrics_expose(metrics, &reply->body);
+}
+
+static const struct httpd_route routes[] = {
+    {"/health", health}, {"/ready", ready}, {"/metrics", metrics_page}, {NULL, NULL}};
+
+struct router_http *router_http_new(struct event_base *base, const char *listen,
+                                    const struct router_http_sources *sources)
+{
+    struct router_http *http = mem_new(1, sizeof(*http));
+    http->sources = *sources;
+    http->httpd = httpd_new(base, listen, routes, http);
+    if (http->httpd == NULL) {
+        mem_free(http);
+        return NULL;
+    }
+    return http;
+}
+
+void router_http_free(struct router_http **http)
+{
+    if (*http == NULL) {
+        return;
+    }
+    httpd_free(&(*http)->httpd);
+    mem_free(*http);
+    *http = NULL;
+}

@@ -1,0 +1,28 @@
+/* /health, /ready and /metrics of the router. */
+#ifndef ROUTER_ROUTER_HTTP_H
+#define ROUTER_ROUTER_HTTP_H
+
+#include "common/metrics.h"
+#include "router/admin.h"
+#include "router/plane.h"
+
+#include <stdint.h>
+
+struct event_base;
+struct router_http;
+
+/* What the pages tell of; borrowed, must outlive the pages. */
+struct router_http_sources {
+    const struct router_plane *plane;
+    const struct admin *admin;
+    struct metrics *metrics;
+    uint64_t credit_bytes; /* --link-credit */
+    uint64_t started_ms;   /* monotonic */
+};
+
+/* NULL with errno set when "HOST:PORT" cannot be bound. */
+struct router_http *router_http_new(struct event_base *base, const char *listen,
+                                    const struct router_http_sources *sources);
+void router_http_free(struct router_http **http);
+
+#endif

@@ -1,0 +1,121 @@
+/* The label values of commands and errors stand in the order of their enums; the asserts below hold
+ * that together. */
+#include "router/router_metrics.h"
+
+#include "router/registry.h"
+
+#include <assert.h>
+
+static const double step_bounds[] = {0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003,
+                                     0.01,    0.03,    0.1,    0.3,    1};
+#define step_buckets                                                                               \
+    {                                                                                              \
+        step_bounds, sizeof(step_bounds) / sizeof(step_bounds[0])                                  \
+    }
+#undef METRIC_NO_BUCKETS
+#define METRIC_NO_BUCKETS                                                                          \
+    {                                                                                              \
+        NULL, 0                                                                                    \
+    }
+
+const struct metric_spec router_metric_specs[ROUTER_METRIC_COUNT] = {
+#define METRIC(id, kind, name, label, values, buckets, server_id, unit, help)                      \
+    {METRIC_##kind, name, label, values, buckets, server_id, unit, help},
+#include "router/router_metrics.def"
+#undef METRIC
+};
+
+static_assert(COMMAND_BAD == 12, "the label values of COMMANDS follow enum command_kind");
+static_assert(CLIENT_ERROR_COUNT == 16, "the label values of ERRORS follow enum client_error");
+
+static void set(struct metrics *metrics, enum router_metric id, size_t value_index, uint64_t value)
+{
+    metrics_set(metrics, id, value_index, (int64_t)value);
+}
+
+static void refresh_commands(struct metrics *metrics, const struct registry_totals *totals)
+{
+    for (size_t kind = 0; kind <= COMMAND_BAD; kind++) {
+        set(metrics, ROUTER_METRIC_COMMANDS, kind, totals->commands[kind]);
+    }
+    /* NONE has no label value: what went well is in COMMANDS. */
+    for (size_t code = 1; code < CLIENT_ERROR_COUNT; code++) {
+        set(metrics, ROUTER_METRIC_ERRORS, code - 1, totals->errors[code]);
+    }
+    set(metrics, ROUTER_METRIC_RATE_LIMITED, 0, totals->errors[CLIENT_ERROR_MESSAGE_RATE]);
+    set(metrics, ROUTER_METRIC_RATE_LIMITED, 1, totals->errors[CLIENT_ERROR_BYTE_RATE]);
+    set(metrics, ROUTER_METRIC_RATE_LIMITED, 2, totals->errors[CLIENT_ERROR_JOIN_RATE]);
+}
+
+static void refresh_core(struct metrics *metrics, const struct router_core *core)
+{
+    struct registry_totals totals;
+    registry_totals(core, &totals);
+    refresh_commands(metrics, &totals);
+    set(metrics, ROUTER_METRIC_USERS, 0, totals.users_online);
+    set(metrics, ROUTER_METRIC_USERS_KNOWN, 0, totals.users_known);
+    set(metrics, ROUTER_METRIC_CONNECTIONS, 0, totals.connections);
+    set(metrics, ROUTER_METRIC_DETACHED, 0, totals.detached);
+    set(metrics, ROUTER_METRIC_ROOMS, 0, totals.rooms);
+    set(metrics, ROUTER_METRIC_MEMBERS, 0, totals.members);
+    set(metrics, ROUTER_METRIC_READY, 0, totals.synced ? 1 : 0);
+    set(metrics, ROUTER_METRIC_ROOM_MESSAGES, 0, totals.room_messages);
+    set(metrics, ROUTER_METRIC_DIRECT_MESSAGES, 0, totals.direct_messages);
+    set(metrics, ROUTER_METRIC_DELIVERIES, 0, totals.deliveries);
+    set(metrics, ROUTER_METRIC_DUPLICATES, 0, totals.duplicates);
+    set(metrics, ROUTER_METRIC_HISTORY_BYTES, 0, totals.history_bytes);
+    set(metrics, ROUTER_METRIC_MEMORY_BYTES, 0, totals.memory_bytes);
+    set(metrics, ROUTER_METRIC_EVICTED, 0, totals.evicted_channels);
+}
+
+static void refresh_plane(struct metrics *metrics, const struct router_plane *plane)
+{
+    struct plane_stats stats;
+    router_plane_stats(plane, &stats);
+    set(metrics, ROUTER_METRIC_INCARNATION, 0, stats.incarnation);
+    set(metrics, ROUTER_METRIC_APPENDS, 0, stats.appends);
+    set(metrics, ROUTER_METRIC_RESYNCS, 0, stats.fresh_links);
+    set(metrics, ROUTER_METRIC_RESYNCS, 1, stats.resumes);
+    set(metrics, ROUTER_METRIC_LINKS_REFUSED, 0, stats.refused);
+    set(metrics, ROUTER_METRIC_PLANE_FRAMES, 0, stats.frames_in);
+    set(metrics, ROUTER_METRIC_PLANE_FRAMES, 1, stats.frames_out);
+    set(metrics, ROUTER_METRIC_PLANE_BYTES, 0, stats.bytes_in);
+    set(metrics, ROUTER_METRIC_PLANE_BYTES, 1, stats.bytes_out);
+    set(metrics, ROUTER_METRIC_PLANE_BAD_FRAMES, 0, stats.bad_frames);
+    set(metrics, ROUTER_METRIC_PLANE_UNKNOWN_OPS, 0, stats.unknown_ops);
+    set(metrics, ROUTER_METRIC_AUTH, 0, stats.auth_ok);
+    set(metrics, ROUTER_METRIC_AUTH, 1, stats.auth_failed);
+}
+
+static void refresh_links(struct metrics *metrics, const struct router_plane *plane,
+                          uint64_t credit_bytes, uint64_t now_ms)
+{
+    uint64_t edges = 0;
+    uint64_t suspects = 0;
+    uint64_t unacked = 0;
+    uint64_t unacked_most = 0;
+    uint64_t queued = 0;
+    uint64_t cursor = 0;
+    struct plane_edge_info info;
+    while (router_plane_edge_next(plane, now_ms, &cursor, &info)) {
+        edges++;
+        suspects += info.suspect ? 1 : 0;
+        unacked += info.unacked_bytes;
+        queued += info.queued_bytes;
+        unacked_most = info.unacked_bytes > unacked_most ? info.unacked_bytes : unacked_most;
+    }
+    set(metrics, ROUTER_METRIC_EDGES, 0, edges);
+    set(metrics, ROUTER_METRIC_EDGES_SUSPECT, 0, suspects);
+    set(metrics, ROUTER_METRIC_LINK_UNACKED, 0, unacked);
+    set(metrics, ROUTER_METRIC_LINK_QUEUED, 0, queued);
+    set(metrics, ROUTER_METRIC_LINK_CREDIT, 0,
+        unacked_most < credit_bytes ? credit_bytes - unacked_most : 0);
+}
+
+void router_metrics_refresh(struct metrics *metrics, const struct router_plane *plane,
+                            uint64_t credit_bytes, uint64_t now_ms)
+{
+    refresh_core(metrics, router_plane_core(plane));
+    refresh_plane(metrics, plane);
+    refresh_links(metrics, plane, credit_bytes, now_ms);
+}

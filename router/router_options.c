@@ -1,0 +1,204 @@
+/* Checks that concern more than one option live here; single values are checked by the table. */
+#include "router/router_options.h"
+
+#include "common/mem.h"
+#include "router/auth.h"
+#include "router/endpoint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ID_BYTES_MAX = 64, KEY_BYTES_MIN = 32, KEY_BYTES_MAX = 65536 };
+
+static const struct option_spec specs[] = {
+#define OPTION(field, name, type, fallback, min, max, choices, flags, help)                        \
+    {name,  OPTION_##type, offsetof(struct router_options, field), fallback, min, max, choices,    \
+     flags, help},
+#include "router/router_options.def"
+#undef OPTION
+};
+
+const struct option_program router_option_program = {
+    "splitrail-router",
+    "Rooms, presence, policy and history of a Splitrail cluster.",
+    specs,
+    sizeof(specs) / sizeof(specs[0]),
+};
+
+static bool id_byte_ok(uint8_t byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+           (byte >= '0' && byte <= '9') || byte == '.' || byte == '_' || byte == '-';
+}
+
+static bool id_ok(struct bytes id)
+{
+    for (size_t i = 0; i < id.len; i++) {
+        if (!id_byte_ok(id.data[i])) {
+            return false;
+        }
+    }
+    return id.len >= 1 && id.len <= ID_BYTES_MAX;
+}
+
+/* A host name may hold what an id may not; it was not chosen for us, so it is bent, not refused. */
+static char *id_from_host(void)
+{
+    char host[ID_BYTES_MAX + 1] = {0};
+    if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == 0) {
+        return mem_copy_str(BYTES_LIT("router"));
+    }
+    for (char *at = host; *at != 0; at++) {
+        if (!id_byte_ok((uint8_t)*at)) {
+            *at = '-';
+        }
+    }
+    return mem_copy_str(bytes_of_str(host));
+}
+
+static enum status complete_id(struct router_options *options, struct buf *text)
+{
+    if (options->id == NULL) {
+        options->id = id_from_host();
+    }
+    if (!id_ok(bytes_of_str(options->id))) {
+        buf_append_str(text, "--id: must be 1 to 64 of A-Z a-z 0-9 . _ -");
+        return STATUS_MALFORMED;
+    }
+    return STATUS_OK;
+}
+
+/* At most KEY_BYTES_MAX bytes of the file, without one newline at the end. */
+static enum status read_key(const char *path, struct buf *key)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return STATUS_IO;
+    }
+    buf_init(key, 0);
+    uint8_t *space = buf_extend(key, KEY_BYTES_MAX + 1);
+    size_t len = 0;
+    ssize_t got = 0;
+    while (len <= KEY_BYTES_MAX && (got = read(fd, space + len, KEY_BYTES_MAX + 1 - len)) > 0) {
+        len += (size_t)got;
+    }
+    int error = errno;
+    if (len > 0 && space[len - 1] == '\n') {
+        len--;
+        if (len > 0 && space[len - 1] == '\r') {
+            len--;
+        }
+    }
+    key->len = len;
+    close(fd);
+    errno = error;
+    return got < 0 ? STATUS_IO : STATUS_OK;
+}
+
+static enum status complete_auth(struct router_options *options, struct buf *text)
+{
+    if (options->auth != AUTH_JWT) {
+        return STATUS_OK;
+    }
+    if (options->jwt_hs256_file == NULL) {
+        buf_append_str(text, "--auth jwt needs --jwt-hs256-file FILE with the shared secret; "
+                             "--auth insecure starts without one, for trying out only");
+        return STATUS_MALFORMED;
+    }
+    const char *why = NULL;
+    if (read_key(options->jwt_hs256_file, &options->jwt_key) != STATUS_OK) {
+        why = strerror(errno);
+    } else if (options->jwt_key.len < KEY_BYTES_MIN) {
+        why = "the secret must have at least 32 bytes";
+    } else if (options->jwt_key.len > KEY_BYTES_MAX) {
+        why = "the secret must have at most 65536 bytes";
+    } else {
+        return STATUS_OK;
+    }
+    buf_append_str(text, "--jwt-hs256-file ");
+    buf_append_str(text, options->jwt_hs256_file);
+    buf_append_str(text, ": ");
+    buf_append_str(text, why);
+    return STATUS_MALFORMED;
+}
+
+static void complete_admin_bind(struct router_options *options)
+{
+    if (options->admin_bind.count > 0) {
+        return;
+    }
+    struct buf path;
+    buf_init(&path, 0);
+    buf_append_str(&path, "ipc://");
+    endpoint_admin_socket(&path);
+    options->admin_bind.items = mem_new(2, sizeof(char *));
+    options->admin_bind.items[0] = mem_copy_str(buf_bytes(&path));
+    options->admin_bind.items[1] = mem_copy_str(BYTES_LIT(ENDPOINT_ADMIN_TCP));
+    options->admin_bind.count = 2;
+    buf_fini(&path);
+}
+
+static enum status check_endpoints(struct router_options *options, const char *flag,
+                                   const struct option_list *list, struct buf *text)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (endpoint_is_local(list->items[i])) {
+            continue;
+        }
+        if (!options->insecure_plane) {
+            buf_append_str(text, flag);
+            buf_append_byte(text, ' ');
+            buf_append_str(text, list->items[i]);
+            buf_append_str(text,
+                           ": is not a loopback or ipc endpoint; whoever reaches it can speak "
+                           "for every client (--insecure-plane allows it)");
+            return STATUS_MALFORMED;
+        }
+        options->exposed = true;
+    }
+    return STATUS_OK;
+}
+
+static enum status check_times(const struct router_options *options, struct buf *text)
+{
+    if (options->edge_dead <= options->edge_suspect) {
+        buf_append_str(text, "--edge-dead: must be longer than --edge-suspect");
+        return STATUS_MALFORMED;
+    }
+    return STATUS_OK;
+}
+
+enum status router_options_complete(struct router_options *options, struct buf *text)
+{
+    buf_append_str(text, "splitrail-router: ");
+    enum status status = complete_id(options, text);
+    if (status == STATUS_OK) {
+        status = check_times(options, text);
+    }
+    if (status == STATUS_OK) {
+        status = check_endpoints(options, "--bind", &options->bind, text);
+    }
+    if (status == STATUS_OK) {
+        complete_admin_bind(options);
+        status = check_endpoints(options, "--admin-bind", &options->admin_bind, text);
+    }
+    if (status == STATUS_OK) {
+        status = complete_auth(options, text);
+    }
+    if (status == STATUS_OK) {
+        buf_clear(text);
+    }
+    return status;
+}
+
+void router_options_fini(struct router_options *options)
+{
+    if (options->jwt_key.data != NULL) {
+        explicit_bzero(options->jwt_key.data, options->jwt_key.capacity);
+    }
+    buf_fini(&options->jwt_key);
+    option_fini(&router_option_program, options);
+}
