@@ -1,0 +1,278 @@
+"""Real programs on free ports of the loopback interface, started and ended by pid.
+
+A Cluster starts a router and edges from the build named by SPLITRAIL_BIN. close() ends everything
+and fails when a program died unasked, ended with another code than 0, or a sanitizer reported.
+"""
+
+import asyncio
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+BIN = os.environ.get("SPLITRAIL_BIN") or os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), "..", "..", "build", "asan", "bin")
+
+# A bound for failures only: nothing waits for it when things go well.
+PATIENCE_S = 30
+
+SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:|SUMMARY: \w+Sanitizer|Assertion .* failed")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def http_get(port, path, method="GET"):
+    """(status, headers, body text) of one request."""
+    conn = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        conn.request(method, path)
+        reply = conn.getresponse()
+        return reply.status, dict(reply.getheaders()), reply.read().decode()
+    finally:
+        conn.close()
+
+
+async def eventually(check, what, timeout=PATIENCE_S):
+    """Awaits that check() is true (or returns something true) and gives that back."""
+    end = time.monotonic() + timeout
+    while True:
+        got = await asyncio.to_thread(check)
+        if got:
+            return got
+        if time.monotonic() > end:
+            raise AssertionError("waited %.0f s in vain: %s" % (timeout, what))
+        await asyncio.sleep(0.02)
+
+
+class Program:
+    """One running program, its output and its end."""
+
+    def __init__(self, name, args, env=None):
+        self.name = name
+        self.args = args
+        self.lines = []
+        self.may_die = False
+        environ = dict(os.environ, **(env or {}))
+        environ.setdefault("ASAN_OPTIONS", "detect_leaks=1:strict_string_checks=1")
+        environ.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
+        self.process = subprocess.Popen(
+            [os.path.join(BIN, args[0])] + args[1:], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ)
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.append(line.decode(errors="replace").rstrip("\n"))
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    @property
+    def output(self):
+        return "\n".join(self.lines)
+
+    def running(self):
+        return self.process.poll() is None
+
+    def find(self, pattern):
+        return next((line for line in list(self.lines) if re.search(pattern, line)), None)
+
+    def send_signal(self, number):
+        self.process.send_signal(number)
+
+    def kill(self):
+        """SIGKILL, as a crash would."""
+        self.may_die = True
+        self.process.kill()
+        self.process.wait(PATIENCE_S)
+        self.reader.join(PATIENCE_S)
+
+    def wait(self, timeout=PATIENCE_S):
+        """The exit code."""
+        code = self.process.wait(timeout)
+        self.reader.join(timeout)
+        return code
+
+    def trouble(self):
+        """What is wrong with it, or None."""
+        if SANITIZER.search(self.output):
+            return "%s: a sanitizer or assertion reported:\n%s" % (self.name, self.output[-6000:])
+        if not self.running() and not self.may_die:
+            return "%s died with %s:\n%s" % (self.name, self.process.returncode, self.output[-3000:])
+        return None
+
+    def finish(self):
+        """SIGTERM and what is wrong with its end, or None."""
+        trouble = self.trouble()
+        if self.running():
+            self.send_signal(signal.SIGTERM)
+            self.may_die = True
+            try:
+                code = self.wait()
+            except subprocess.TimeoutExpired:
+                self.kill()
+                return trouble or "%s did not end within %d s of SIGTERM" % (self.name, PATIENCE_S)
+            if code != 0 and not trouble:
+                trouble = "%s ended with %s:\n%s" % (self.name, code, self.output[-6000:])
+        return trouble or self.trouble()
+
+
+class Edge:
+    def __init__(self, cluster, number, options):
+        self.cluster = cluster
+        self.id = "edge-%d" % number
+        self.port = free_port()
+        self.http_port = free_port()
+        self.options = options
+        self.program = None
+        self.start()
+
+    def start(self):
+        self.program = self.cluster.run(
+            self.id, "splitrail-edge", "--id", self.id, "--listen", "127.0.0.1:%d" % self.port,
+            "--http-listen", "127.0.0.1:%d" % self.http_port, "--router", self.cluster.plane,
+            *self.options)
+
+    @property
+    def url(self):
+        return "ws://127.0.0.1:%d/ws" % self.port
+
+    def ready(self):
+        try:
+            return http_get(self.http_port, "/ready")[0] == 200
+        except OSError:
+            return False
+
+    def metrics(self):
+        return parse_metrics(http_get(self.http_port, "/metrics")[2])
+
+
+class Cluster:
+    def __init__(self, edges=2, router_options=(), edge_options=(), auth="insecure"):
+        self.router_port = free_port()
+        self.admin_port = free_port()
+        self.http_port = free_port()
+        self.plane = "tcp://127.0.0.1:%d" % self.router_port
+        self.admin = "tcp://127.0.0.1:%d" % self.admin_port
+        self.router_options = ["--auth", auth, *router_options]
+        self.programs = []
+        self.router = None
+        try:
+            self.start_router()
+            self.edges = [
+                Edge(self, i + 1, ["--drain-timeout", "2s", "--reconnect-delay", "200ms", *edge_options])
+                for i in range(edges)]
+            self.await_ready()
+        except BaseException:
+            for program in self.programs:
+                program.kill()
+            raise
+
+    def run(self, name, *args, env=None):
+        program = Program(name, list(args), env)
+        self.programs.append(program)
+        return program
+
+    def start_router(self):
+        self.router = self.run(
+            "router", "splitrail-router", "--bind", self.plane, "--admin-bind", self.admin,
+            "--http-listen", "127.0.0.1:%d" % self.http_port, *self.router_options)
+
+    def router_ready(self):
+        try:
+            return http_get(self.http_port, "/ready")[0] == 200
+        except OSError:
+            return False
+
+    def await_ready(self):
+        end = time.monotonic() + PATIENCE_S
+        while not (self.router_ready() and all(edge.ready() for edge in self.edges)):
+            for program in self.programs:
+                trouble = program.trouble()
+                if trouble:
+                    raise AssertionError(trouble)
+            if time.monotonic() > end:
+                raise AssertionError("not ready:\n" + "\n".join(p.output for p in self.programs))
+            time.sleep(0.02)
+
+    async def ready(self):
+        await asyncio.to_thread(self.await_ready)
+
+    def add_edge(self, *options):
+        edge = Edge(self, len(self.edges) + 1,
+                    ["--drain-timeout", "2s", "--reconnect-delay", "200ms", *options])
+        self.edges.append(edge)
+        self.await_ready()
+        return edge
+
+    def metrics(self):
+        return parse_metrics(http_get(self.http_port, "/metrics")[2])
+
+    def ctl_raw(self, *args):
+        """splitrailctl: (exit code, stdout, stderr)."""
+        done = subprocess.run([os.path.join(BIN, "splitrailctl"), "--router", self.admin, *args],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=PATIENCE_S)
+        if SANITIZER.search(done.stderr):
+            raise AssertionError("splitrailctl: " + done.stderr)
+        return done.returncode, done.stdout, done.stderr
+
+    def ctl(self, *args):
+        """The JSON document of a command that must succeed."""
+        code, out, err = self.ctl_raw("--json", *args)
+        if code != 0:
+            raise AssertionError("splitrailctl %s: exit %d: %s" % (" ".join(args), code, err))
+        return json.loads(out)
+
+    def presence(self, user):
+        """What the router says of one user."""
+        code, out, err = self.ctl_raw("--json", "presence", "user", user)
+        if code not in (0, 3):
+            raise AssertionError("splitrailctl presence: exit %d: %s" % (code, err))
+        answer = json.loads(out) if out.strip() else {}
+        users = answer.get("users", [])
+        return users[0] if users else {"user": user, "online": False, "connections": 0}
+
+    def close(self):
+        """Ends everything, edges before the router; raises when anything was wrong."""
+        edges = [edge.program for edge in self.edges]
+        for program in edges:
+            if program.running() and not program.trouble():
+                program.send_signal(signal.SIGTERM)
+                program.may_die = True
+        troubles = []
+        for program in edges:
+            if program.may_die and program.process.returncode is None:
+                try:
+                    program.wait()
+                except subprocess.TimeoutExpired:
+                    troubles.append("%s did not end in time" % program.name)
+                    program.kill()
+                else:
+                    if program.process.returncode != 0:
+                        troubles.append("%s ended with %s" % (program.name, program.process.returncode))
+        troubles += [t for t in (p.finish() for p in self.programs) if t]
+        if troubles:
+            raise AssertionError("\n".join(troubles) + "\n" + "\n".join(
+                "--- %s\n%s" % (p.name, p.output[-1500:]) for p in self.programs))
+
+
+def parse_metrics(text):
+    """{name{labels}: value} of a Prometheus page."""
+    values = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            key, value = line.rsplit(" ", 1)
+            values[key] = float(value)
+    return values

@@ -1,0 +1,255 @@
+"""Limits: each has a name, an answer and only one victim."""
+
+import asyncio
+import socket
+import unittest
+
+import websockets
+
+from clients import Client, ClusterCase, Raw, frame, handshake
+from cluster import eventually
+
+
+class Rates(ClusterCase):
+    router_options = ("--max-messages-per-second", "10", "--max-bytes-per-second", "20KiB")
+
+    async def test_too_many_messages_are_refused_with_the_time_to_wait(self):
+        room = self.new()
+        loud, other = await self.client(edge=0), await self.client(edge=1)
+        await other.ok("join", room=room)
+        await loud.ok("join", room=room)
+        for n in range(30):
+            await loud.send("room_message", room=room, payload=n)
+        error = await loud.expect("error", code="message_rate_exceeded")
+        self.assertEqual(error["error"], "message_rate_exceeded")
+        self.assertGreater(error["retryAfterMs"], 0)
+        self.assertLessEqual(error["retryAfterMs"], 1000)
+
+        async def allowed_again():
+            while True:
+                answer = await loud.reply("ping")
+                if answer["type"] == "pong":
+                    return
+                self.assertEqual(answer["code"], "message_rate_exceeded")
+                await asyncio.sleep(answer["retryAfterMs"] / 1000)
+        await asyncio.wait_for(allowed_again(), 10)
+        # What was refused was not acted upon, and the other one is not concerned.
+        got = [m["payload"] for m in await other.settled("room_message", roomId=room)]
+        self.assertGreaterEqual(len(got), 9)
+        self.assertEqual(len(got) + len(loud.heard("error")) + 1, 30)
+
+    async def test_too_many_bytes_are_refused_with_the_time_to_wait(self):
+        client = await self.client()
+        room = self.new()
+        await client.ok("join", room=room)
+        await client.send("room_message", room=room, payload="x" * 12000)
+        await client.send("room_message", room=room, payload="x" * 12000)
+        error = await client.expect("error", code="byte_rate_exceeded")
+        self.assertEqual(error["error"], "byte_rate_exceeded")
+        self.assertGreater(error["retryAfterMs"], 0)
+
+
+class Unlimited(ClusterCase):
+    router_options = ("--max-messages-per-second", "0", "--max-bytes-per-second", "0",
+                      "--max-rooms-per-connection", "10")
+    edge_options = ("--max-output", "64KiB", "--soft-output", "32KiB", "--max-frame-fragments", "100",
+                    "--path", "/ws")
+
+    async def refused(self, status, request):
+        raw = await Raw.open(self.cluster.edges[0].port)
+        await raw.send(request)
+        head = await raw.head()
+        self.assertEqual(head.split(b" ")[1], b"%d" % status, head)
+        raw.end()
+        return head
+
+    async def test_refusals_before_the_upgrade_are_http(self):
+        await self.refused(404, handshake("/elsewhere"))
+        await self.refused(405, handshake().replace(b"GET", b"POST"))
+        head = await self.refused(426, handshake().replace(b"Version: 13", b"Version: 8"))
+        self.assertIn(b"sec-websocket-version: 13", head.lower())
+        await self.refused(400, handshake(key="short"))
+        await self.refused(400, handshake().replace(b"Upgrade: websocket", b"Upgrade: h2c"))
+        await self.refused(400, b"\x00\x01\x02\x03\r\n\r\n")
+        await self.refused(431, handshake(more="X-Long: %s\r\n" % ("x" * 20000)))
+
+    async def test_health_is_answered_on_the_client_port(self):
+        raw = await Raw.open(self.cluster.edges[0].port)
+        await raw.send(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = await raw.rest()
+        self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer)
+        self.assertTrue(answer.rstrip().endswith(b"ok"), answer)
+
+    async def test_each_violation_has_its_close_code(self):
+        text = b'{"type":"ping"}'
+        rows = [
+            (1002, frame(1, text, masked=False)),
+            (1002, frame(1, text, rsv=4)),
+            (1002, frame(1, text, rsv=1)),
+            (1002, frame(3, text)),
+            (1002, frame(11, b"")),
+            (1002, frame(0, text)),
+            (1002, frame(1, text, fin=False) + frame(1, text)),
+            (1002, frame(9, b"x", fin=False)),
+            (1002, frame(9, b"x" * 126)),
+            (1002, frame(8, b"\x03")),
+            (1002, frame(8, b"\x03\xed")),
+            (1002, frame(8, b"\x00\x00")),
+            (1002, b"\x81\xfe\x00\x05" + b"\0" * 9),
+            (1003, frame(2, text)),
+            (1007, frame(1, b"\xff\xfe")),
+            (1007, frame(1, b"\xc3", fin=False) + frame(0, b"(")),
+            (1007, frame(1, b"\xed\xa0\x80")),
+            (1007, frame(8, b"\x03\xe8\xff")),
+            (1009, frame(1, b"", length=65537)),
+            (1009, frame(1, b"", length=1 << 40)),
+            (1009, frame(1, b"x" * 40000, fin=False) + frame(0, b"x" * 40000)),
+            (1009, frame(1, b"x", fin=False) + frame(0, b"x", fin=False) * 150),
+            (1000, frame(8, b"\x03\xe8")),
+            (1005, frame(8, b"")),
+        ]
+        for code, data in rows:
+            with self.subTest(code=code, data=data[:24]):
+                raw = await Raw.upgraded(self.cluster.edges[0])
+                await raw.send(data)
+                self.assertEqual(await raw.close_code(), code)
+                await raw.rest()
+                raw.end()
+
+    async def test_a_ping_is_answered_with_its_bytes_even_between_fragments(self):
+        raw = await Raw.upgraded(self.cluster.edges[0], "/ws?token=pinger")
+        await raw.send(frame(1, b'{"type":"pi', fin=False) + frame(9, b"abc")
+                       + frame(0, b'ng","id":77}'))
+        seen = []
+        while not (10, b"abc") in seen or not any(b'"pong"' in p for _, p in seen):
+            seen.append(await raw.next_frame())
+        raw.end()
+
+    async def test_the_largest_allowed_message_passes_and_one_byte_more_does_not(self):
+        client = await self.client()
+        text = '{"type":"ping","id":5,"x":"%s"}'
+        await client.send_raw(text % ("x" * (65536 - len(text) + 2)))
+        await client.expect("pong", id=5)
+        await client.send_raw(text % ("x" * (65536 - len(text) + 3)))
+        self.assertEqual((await client.closed())[0], 1009)
+
+    async def test_a_slow_reader_is_closed_with_3008_and_nobody_else_waits(self):
+        room = self.new()
+        edge = self.cluster.edges[0]
+        key = 'ws_disconnections_total{server_id="%s",reason="slow_consumer"}' % edge.id
+        before = edge.metrics().get(key, 0)
+        plug = socket.socket()
+        plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        plug.connect(("127.0.0.1", edge.port))
+        plug.setblocking(False)
+        reader, writer = await asyncio.open_connection(sock=plug, limit=1024)
+        slow = Raw(reader, writer)
+        await slow.send(handshake("/ws?token=slow"))
+        await slow.head()
+        await slow.send(frame(1, b'{"type":"join","room":"%s"}' % room.encode()))
+        writer.transport.pause_reading()
+        talker, listener = await self.client(edge=1), await self.client(edge=0)
+        await talker.ok("join", room=room)
+        await listener.ok("join", room=room)
+        await eventually(lambda: self.cluster.ctl("presence", "room", room)["total"] == 3, "all in")
+        sent = 0
+        while edge.metrics().get(key, 0) == before:
+            self.assertLess(sent, 2000, "the slow reader is never closed")
+            await talker.ok("room_message", room=room, payload="x" * 30000, echo=False)
+            sent += 1
+        got = await listener.settled("room_message", roomId=room)
+        self.assertEqual([m["offset"] for m in got], list(range(1, sent + 1)))
+        writer.transport.abort()
+
+    async def test_only_so_many_rooms_per_connection(self):
+        client = await self.client()
+        for i in range(10):
+            await client.ok("join", room="many-%d" % i)
+        self.assertEqual((await client.error("join", room="many-10"))["code"], "too_many_rooms")
+        await client.ok("leave", room="many-3")
+        await client.ok("join", room="many-10")
+
+
+class Doors(ClusterCase):
+    edges = 1
+    edge_options = ("--max-connections-per-ip", "3", "--allowed-origins", "https://good.example",
+                    "--handshake-timeout", "300ms")
+
+    async def test_a_fourth_connection_of_an_address_is_refused_with_429(self):
+        clients = [await self.client() for _ in range(3)]
+        with self.assertRaises(websockets.InvalidStatusCode) as caught:
+            await Client.connect(self.cluster.edges[0], "x")
+        self.assertEqual(caught.exception.status_code, 429)
+        await clients[0].close()
+
+        async def comes_in():
+            while True:
+                try:
+                    return await self.client()
+                except websockets.InvalidStatusCode as refused:
+                    self.assertEqual(refused.status_code, 429)
+        await asyncio.wait_for(comes_in(), 10)
+
+    async def test_a_foreign_origin_is_refused_with_403(self):
+        with self.assertRaises(websockets.InvalidStatusCode) as caught:
+            await Client.connect(self.cluster.edges[0], "x", origin="https://evil.example")
+        self.assertEqual(caught.exception.status_code, 403)
+        await self.client(origin="https://good.example")
+
+    async def test_a_handshake_that_never_ends_is_ended(self):
+        raw = await Raw.open(self.cluster.edges[0].port)
+        await raw.send(handshake()[:-2])
+        await raw.rest()
+        raw.end()
+
+
+class FewSlots(ClusterCase):
+    edges = 1
+    edge_options = ("--max-connections", "2")
+
+    async def test_a_full_edge_answers_503_with_retry_after(self):
+        _ = [await self.client() for _ in range(2)]
+        raw = await Raw.open(self.cluster.edges[0].port)
+        await raw.send(handshake())
+        head = await raw.head()
+        self.assertTrue(head.startswith(b"HTTP/1.1 503 "), head)
+        self.assertIn(b"retry-after:", head.lower())
+        raw.end()
+
+
+class Heartbeat(ClusterCase):
+    edges = 1
+    edge_options = ("--heartbeat-interval", "300ms", "--heartbeat-timeout", "300ms")
+
+    async def test_a_client_that_answers_no_ping_is_closed_with_3012(self):
+        good = await self.client()
+        silent = await Raw.upgraded(self.cluster.edges[0], "/ws?token=silent")
+        self.assertEqual(await silent.close_code(), 3012)
+        await good.ok("ping")
+        metrics = self.cluster.edges[0].metrics()
+        self.assertGreaterEqual(metrics["ws_heartbeat_latency_ms_count"], 1)
+        silent.end()
+
+
+class UserLimit(ClusterCase):
+    router_options = ("--max-connections-per-user", "2")
+
+    async def test_a_third_connection_of_a_user_is_closed_with_4004(self):
+        for i in range(2):
+            await self.client("limited", edge=i)
+        third = await Client.connect(self.cluster.edges[0], "limited", welcome=False)
+        self.assertEqual((await third.closed())[0], 4004)
+
+
+class KickOldest(ClusterCase):
+    router_options = ("--max-connections-per-user", "2", "--on-user-limit", "kick_oldest")
+
+    async def test_the_oldest_connection_makes_room_with_4004(self):
+        first, second, third = [await self.client("limited", edge=i % 2) for i in range(3)]
+        self.assertEqual((await first.closed())[0], 4004)
+        await second.ok("ping")
+        await third.ok("ping")
+
+
+if __name__ == "__main__":
+    unittest.main()
