@@ -53,8 +53,8 @@ struct address address_limit_key(const struct address *address);
 bool address_split(const char *text, char ret_host[ADDRESS_HOST_MAX],
                    char ret_port[ADDRESS_PORT_MAX]);
 
-/* True when a plane endpoint cannot leave this machine: ipc://, inproc:// or tcp:// to 127/8, ::1 or
- * "localhost". */
+/* True when a plane endpoint cannot leave this machine: ipc://, inproc:// or tcp:// to 127/8, ::1
+ * or "localhost". */
 bool address_endpoint_is_local(const char *endpoint);
 
 #endif

@@ -17,8 +17,8 @@ struct ip_counts {
 void ip_counts_init(struct ip_counts *counts, const uint8_t seed[16]);
 void ip_counts_fini(struct ip_counts *counts);
 
-/* Counts one more for `address`; false, and nothing counted, when it already has `max`. With `max` 0
- * it is counted without a limit, so that the limit can be switched on live. */
+/* Counts one more for `address`; false, and nothing counted, when it already has `max` (not 0).
+ * While the limit is off nobody calls this, so that an idle connection costs no entry here. */
 bool ip_counts_take(struct ip_counts *counts, const struct address *address, uint64_t max);
 
 /* Gives back what one successful take counted. */

@@ -2,9 +2,9 @@
  * turn. `struct out_batch` is the seam behind which another way of writing (io_uring) can stand:
  * nobody else calls send(2) on a client's socket.
  *
- * A delivery is framed once (out_frame) and shared by reference among its recipients. What waits for
- * one connection is one pointer inside the connection; only a second waiting blob allocates. Control
- * frames overtake waiting data, but never a blob of which a byte was already written. */
+ * A delivery is framed once (out_frame) and shared by reference among its recipients. What waits
+ * for one connection is one pointer inside the connection; only a second waiting blob allocates.
+ * Control frames overtake waiting data, but never a blob of which a byte was already written. */
 #ifndef EDGE_OUTPUT_H
 #define EDGE_OUTPUT_H
 
@@ -87,8 +87,8 @@ enum out_result out_batch_write(struct out_batch *batch, struct out_queue *queue
 /* Drops all data of which no byte was written. Control frames stay. */
 void out_batch_drop(struct out_batch *batch, struct out_queue *queue);
 
-/* Drops everything; nothing is written to the descriptor any more. The memory of the queue must stay
- * until the next out_batch_flush(). Harmless when done before. */
+/* Drops everything; nothing is written to the descriptor any more. The memory of the queue must
+ * stay until the next out_batch_flush(). Harmless when done before. */
 void out_batch_forget(struct out_batch *batch, struct out_queue *queue);
 
 /* Writes every queue that got something since the last flush, once. */

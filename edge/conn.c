@@ -1,0 +1,433 @@
+/* See conn.h: life, events and endings of a connection. */
+#include "edge/conn.h"
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "edge/edge_state.h"
+#include "edge/heartbeat.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+_Static_assert(sizeof(struct conn) < 512, "the memory of an idle connection is a promise");
+
+static void discard_input(struct conn *conn, uint8_t *data, size_t len)
+{
+    (void)conn;
+    (void)data;
+    (void)len;
+}
+
+static void (*const INPUT_OF_STATE[])(struct conn *conn, uint8_t *data, size_t len) = {
+    [CONN_HANDSHAKE] = conn_upgrade_input, [CONN_OPEN] = conn_message_input,
+    [CONN_CLOSING] = conn_message_input,   [CONN_ANSWERED] = discard_input,
+    [CONN_DEAD] = discard_input,
+};
+
+static void count_state(struct conn *conn, int change)
+{
+    static const uint8_t METRIC_OF_STATE[] = {
+        [CONN_HANDSHAKE] = EDGE_STATE_HANDSHAKE,
+        [CONN_OPEN] = EDGE_STATE_OPEN,
+        [CONN_CLOSING] = EDGE_STATE_CLOSING,
+        [CONN_ANSWERED] = EDGE_STATE_CLOSING,
+    };
+    if (conn->state != CONN_DEAD) {
+        conn->edge->state_counts[METRIC_OF_STATE[conn->state]] += (uint64_t)(int64_t)change;
+    }
+}
+
+static void set_state(struct conn *conn, enum conn_state state)
+{
+    count_state(conn, -1);
+    conn->state = (uint8_t)state;
+    count_state(conn, +1);
+}
+
+/* Makes what the loop watches the socket for equal to what the connection wants. */
+static void update_events(struct conn *conn)
+{
+    short wanted = (short)((conn->paused == 0 ? EV_READ : 0) | (conn->want_write ? EV_WRITE : 0));
+    short watched = (short)event_pending(&conn->event, EV_READ | EV_WRITE, NULL);
+    if (conn->state == CONN_DEAD || wanted == watched) {
+        return;
+    }
+    struct event *event = &conn->event;
+    event_del(event);
+    if (wanted != 0) {
+        event_assign(event, conn->edge->base, conn->out.fd, (short)(wanted | EV_PERSIST),
+                     event_get_callback(event), conn);
+        event_add(event, NULL);
+    }
+}
+
+/* The socket is closed at once; the memory stays until the end of the turn, since the dirty list
+ * and the caller's stack may still hold the pointer. */
+static void kill_conn(struct conn *conn)
+{
+    struct edge *edge = conn->edge;
+    int fd = conn->out.fd;
+    out_batch_forget(edge->out, &conn->out);
+    event_del(&conn->event);
+    wheel_clear(edge->wheel, slot_id_index(conn->id));
+    close(fd);
+    edge->message_bytes -= ws_session_held(&conn->session);
+    ws_session_fini(&conn->session);
+    if (conn->head != NULL) {
+        buf_fini(conn->head);
+        mem_free(conn->head);
+        conn->head = NULL;
+    }
+    if (conn->ip_counted) {
+        ip_counts_release(&edge->ip_counts, &conn->address);
+    }
+    set_state(conn, CONN_DEAD);
+    conn->next_dead = edge->dead;
+    edge->dead = conn;
+}
+
+/* OPEN is left for good: noted now, reported at the end of the turn. */
+static void note_end(struct conn *conn, enum ws_reason reason, uint16_t code, bool clean)
+{
+    assert(conn->state == CONN_OPEN && "an ending is noted once");
+    conn->reason = (uint8_t)reason;
+    conn->close_code = code;
+    conn->clean = clean;
+    conn->planned_ms = 0;
+    conn->soft_due_ms = 0;
+    conn->next_ended = conn->edge->ended;
+    conn->edge->ended = conn;
+}
+
+static void put_copy(struct conn *conn, struct bytes bytes)
+{
+    struct blob *blob = blob_new(bytes.len);
+    memcpy(blob->data, bytes.data, bytes.len);
+    out_batch_put(conn->edge->out, &conn->out, blob);
+    blob_unref(&blob);
+}
+
+/* The last output is queued; from here the peer's input only matters for its end. */
+static void linger(struct conn *conn, enum conn_state state)
+{
+    set_state(conn, state);
+    conn->paused &= CONN_PAUSE_END;
+    conn->due_ms = edge_now(conn->edge) + CONN_LINGER_MS;
+    out_batch_mark(conn->edge->out, &conn->out);
+    heartbeat_arm(conn);
+    update_events(conn);
+}
+
+/* All output is written after the last was queued. */
+static void flushed(struct conn *conn)
+{
+    bool peer_done = (conn->paused & CONN_PAUSE_END) != 0 ||
+                     (conn->state == CONN_CLOSING && ws_session_closed(&conn->session));
+    if (peer_done || (!conn->shut && shutdown(conn->out.fd, SHUT_WR) != 0)) {
+        kill_conn(conn);
+        return;
+    }
+    if (!conn->shut) {
+        conn->shut = true;
+        conn->due_ms = edge_now(conn->edge) + CONN_LINGER_MS;
+        heartbeat_arm(conn);
+    }
+}
+
+static void on_end_of_input(struct conn *conn)
+{
+    if (conn->state == CONN_OPEN) {
+        note_end(conn, WS_REASON_NETWORK, 0, false);
+    } else if (conn->state != CONN_HANDSHAKE && out_queue_bytes(&conn->out) != 0) {
+        conn_pause(conn, CONN_PAUSE_END);
+        return;
+    }
+    kill_conn(conn);
+}
+
+static void stop_for_congestion(struct conn *conn)
+{
+    struct edge *edge = conn->edge;
+    if (edge->paused_count == edge->paused_capacity) {
+        edge->paused_capacity = edge->paused_capacity == 0 ? 64 : edge->paused_capacity * 2;
+        edge->paused = mem_resize(edge->paused, edge->paused_capacity, sizeof(edge->paused[0]));
+    }
+    edge->paused[edge->paused_count++] = conn->id;
+    conn_pause(conn, CONN_PAUSE_CONGESTION);
+}
+
+static void read_input(struct conn *conn)
+{
+    struct edge *edge = conn->edge;
+    if (edge->congested && conn->state == CONN_OPEN) {
+        stop_for_congestion(conn);
+        return;
+    }
+    ssize_t len = recv(conn->out.fd, edge->input, EDGE_SCRATCH_BYTES, MSG_DONTWAIT);
+    if (len > 0) {
+        conn->last_seen_ms = edge_now(edge);
+        INPUT_OF_STATE[conn->state](conn, edge->input, (size_t)len);
+    } else if (len == 0) {
+        on_end_of_input(conn);
+    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+        conn_abort(conn, WS_REASON_NETWORK);
+    }
+}
+
+static void on_event(evutil_socket_t fd, short what, void *owner)
+{
+    struct conn *conn = owner;
+    (void)fd;
+    (void)edge_now(conn->edge);
+    if ((what & EV_WRITE) != 0) {
+        out_batch_mark(conn->edge->out, &conn->out);
+    }
+    if ((what & EV_READ) != 0 && conn->state != CONN_DEAD) {
+        read_input(conn);
+    }
+}
+
+struct conn *conn_new(struct edge *edge, int fd, const struct address *address, bool ip_counted)
+{
+    struct conn *conn = mem_try_new(1, sizeof(*conn));
+    if (conn == NULL) {
+        return NULL;
+    }
+    conn->id = slotmap_add(&edge->conns, conn);
+    if (conn->id == 0) {
+        mem_free(conn);
+        return NULL;
+    }
+    uint64_t now_ms = edge_now(edge);
+    conn->edge = edge;
+    conn->address = *address;
+    conn->ip_counted = ip_counted;
+    conn->last_seen_ms = now_ms;
+    conn->due_ms = now_ms + (uint64_t)edge->options->handshake_timeout;
+    ws_session_init(&conn->session);
+    out_queue_init(&conn->out, fd);
+    count_state(conn, +1);
+    event_assign(&conn->event, edge->base, fd, EV_READ | EV_PERSIST, on_event, conn);
+    event_add(&conn->event, NULL);
+    heartbeat_arm(conn);
+    return conn;
+}
+
+struct conn *conn_at(struct edge *edge, uint32_t slot)
+{
+    struct conn *conn = slotmap_at(&edge->conns, slot);
+    return conn != NULL && conn->state == CONN_OPEN ? conn : NULL;
+}
+
+void conn_put(struct conn *conn, struct blob *frames, size_t message_count)
+{
+    struct edge *edge = conn->edge;
+    size_t max = (size_t)edge->options->max_output;
+    if (conn->state != CONN_OPEN) {
+        return;
+    }
+    out_batch_put(edge->out, &conn->out, frames);
+    metrics_add(edge->metrics, EDGE_METRIC_MESSAGES_SENT, 0, (int64_t)message_count);
+    if (out_queue_cost(&conn->out) <= max) {
+        return;
+    }
+    /* Much for one turn is not yet a slow reader: what the kernel takes now does not count. */
+    if (out_batch_write(edge->out, &conn->out) == OUT_FAILED) {
+        conn_abort(conn, WS_REASON_NETWORK);
+    } else if (out_queue_cost(&conn->out) > max) {
+        metrics_add(edge->metrics, EDGE_METRIC_SLOW_CLOSES, EDGE_LIMIT_HARD, 1);
+        conn_close(conn, WS_REASON_SLOW, 0, BYTES_EMPTY);
+    }
+}
+
+void conn_send(struct conn *conn, struct bytes payload, bool binary)
+{
+    struct blob *frame = out_frame(&payload, 1, binary);
+    metrics_observe(conn->edge->metrics, EDGE_METRIC_MESSAGE_SIZE, EDGE_DIRECTION_OUT,
+                    (double)payload.len);
+    conn_put(conn, frame, 1);
+    blob_unref(&frame);
+}
+
+void conn_close(struct conn *conn, enum ws_reason reason, uint16_t code, struct bytes text)
+{
+    struct edge *edge = conn->edge;
+    if (conn->state != CONN_OPEN) {
+        return;
+    }
+    code = code == 0 ? ws_reason_code(reason) : code;
+    note_end(conn, reason, code, false);
+    if (reason == WS_REASON_SLOW) {
+        out_batch_drop(edge->out, &conn->out);
+    }
+    buf_clear(&edge->reply);
+    ws_session_close(&conn->session, code,
+                     text.len == 0 ? bytes_of_str(ws_reason_help(reason)) : text, &edge->reply);
+    if (edge->reply.len != 0) {
+        put_copy(conn, buf_bytes(&edge->reply));
+    }
+    linger(conn, CONN_CLOSING);
+}
+
+void conn_close_echo(struct conn *conn, uint16_t code)
+{
+    struct edge *edge = conn->edge;
+    note_end(conn, WS_REASON_CLIENT, code, true);
+    buf_clear(&edge->reply);
+    ws_session_close(&conn->session, code, BYTES_EMPTY, &edge->reply);
+    if (edge->reply.len != 0) {
+        put_copy(conn, buf_bytes(&edge->reply));
+    }
+    linger(conn, CONN_CLOSING);
+}
+
+void conn_abort(struct conn *conn, enum ws_reason reason)
+{
+    if (conn->state == CONN_DEAD) {
+        return;
+    }
+    if (conn->state == CONN_OPEN) {
+        note_end(conn, reason, 0, false);
+    }
+    kill_conn(conn);
+}
+
+void conn_plan_close(struct conn *conn, enum ws_reason reason, uint64_t at_ms)
+{
+    if (conn->planned_ms != 0 && conn->planned_ms <= at_ms) {
+        return;
+    }
+    conn->planned_ms = at_ms;
+    conn->planned_reason = (uint8_t)reason;
+    heartbeat_arm(conn);
+}
+
+void conn_answer(struct conn *conn, struct bytes answer)
+{
+    assert(conn->state == CONN_HANDSHAKE && "one answer per request");
+    put_copy(conn, answer);
+    linger(conn, CONN_ANSWERED);
+}
+
+void conn_enter_open(struct conn *conn, struct bytes answer)
+{
+    struct edge *edge = conn->edge;
+    set_state(conn, CONN_OPEN);
+    conn->opened_ms = edge_now(edge);
+    conn->last_message_ms = conn->opened_ms;
+    put_copy(conn, answer);
+    metrics_add(edge->metrics, EDGE_METRIC_CONNECTIONS, 0, 1);
+    heartbeat_start(conn);
+}
+
+void conn_pause(struct conn *conn, enum conn_pause why)
+{
+    if ((conn->paused & why) != 0 || conn->state == CONN_DEAD) {
+        return;
+    }
+    conn->paused |= (uint8_t)why;
+    if (why == CONN_PAUSE_CONGESTION || why == CONN_PAUSE_OUTPUT) {
+        metrics_add(conn->edge->metrics, EDGE_METRIC_READ_PAUSES,
+                    why == CONN_PAUSE_OUTPUT ? EDGE_READ_PAUSE_OUTPUT : EDGE_READ_PAUSE_CONGESTION,
+                    1);
+    }
+    update_events(conn);
+}
+
+void conn_resume(struct conn *conn, enum conn_pause why)
+{
+    if ((conn->paused & why) != 0) {
+        conn->paused &= (uint8_t)~why;
+        update_events(conn);
+    }
+}
+
+/* An OPEN connection above the soft limit has a grace, and is not read from meanwhile: who does not
+ * listen shall not ask for more. */
+static void watch_soft_limit(struct conn *conn)
+{
+    const struct edge_options *options = conn->edge->options;
+    if (conn->state != CONN_OPEN) {
+        return;
+    }
+    if (out_queue_cost(&conn->out) <= (size_t)options->soft_output) {
+        conn->soft_due_ms = 0; /* the wheel finds out when it fires */
+        conn_resume(conn, CONN_PAUSE_OUTPUT);
+    } else if (conn->soft_due_ms == 0) {
+        conn->soft_due_ms = edge_now(conn->edge) + (uint64_t)options->soft_output_grace;
+        heartbeat_arm(conn);
+        conn_pause(conn, CONN_PAUSE_OUTPUT);
+    }
+}
+
+void conn_on_written(void *owner, struct out_queue *queue, enum out_result result)
+{
+    struct conn *conn = (struct conn *)(void *)((char *)queue - offsetof(struct conn, out));
+    (void)owner;
+    if (result == OUT_FAILED) {
+        conn_abort(conn, WS_REASON_NETWORK);
+        return;
+    }
+    conn->want_write = result == OUT_BLOCKED;
+    watch_soft_limit(conn);
+    bool last = conn->state == CONN_CLOSING || conn->state == CONN_ANSWERED;
+    if (result == OUT_DONE && last) {
+        flushed(conn);
+    }
+    update_events(conn);
+}
+
+static void report(struct conn *conn)
+{
+    struct edge *edge = conn->edge;
+    enum ws_reason reason = (enum ws_reason)conn->reason;
+    const char *label = ws_reason_label(reason);
+    uint64_t life_ms = edge_now(edge) - conn->opened_ms;
+    metrics_add(edge->metrics, EDGE_METRIC_DISCONNECTIONS, edge_metrics_reason_index(reason), 1);
+    metrics_observe(edge->metrics, EDGE_METRIC_CONNECTION_DURATION, 0, (double)life_ms / 1000.0);
+    uplink_closed(edge->uplink, slot_id_index(conn->id), conn->close_code, conn->clean,
+                  bytes_of_str(label));
+    log_event(LOG_CONN_CLOSE, LOG_U("slot", slot_id_index(conn->id)),
+              LOG_U("gen", slot_id_gen(conn->id)), LOG_S("reason", label),
+              LOG_U("code", conn->close_code), LOG_U("ms", life_ms));
+}
+
+bool conn_report_ended(struct edge *edge)
+{
+    bool some = edge->ended != NULL;
+    while (edge->ended != NULL) {
+        struct conn *conn = edge->ended;
+        edge->ended = conn->next_ended;
+        report(conn);
+    }
+    return some;
+}
+
+void conn_reap(struct edge *edge)
+{
+    while (edge->dead != NULL) {
+        struct conn *conn = edge->dead;
+        edge->dead = conn->next_dead;
+        assert(!conn->out.dirty && "freed while its output was on the list");
+        slotmap_remove(&edge->conns, conn->id);
+        mem_free(conn);
+    }
+}
+
+void conn_resume_congested(struct edge *edge)
+{
+    for (size_t i = 0; i < edge->paused_count; i++) {
+        struct conn *conn = slotmap_get(&edge->conns, edge->paused[i]);
+        if (conn != NULL) {
+            conn_resume(conn, CONN_PAUSE_CONGESTION);
+        }
+    }
+    mem_free(edge->paused);
+    edge->paused = NULL;
+    edge->paused_count = 0;
+    edge->paused_capacity = 0;
+}

@@ -1,0 +1,131 @@
+/* One client connection: socket, WebSocket session, output, deadlines. While it is idle it owns
+ * nothing but this struct. Split by subject: conn.c life and events, conn_upgrade.c the HTTP part,
+ * conn_message.c the frames, heartbeat.c the deadlines.
+ *
+ *   HANDSHAKE ──upgrade──► OPEN ──close frame queued──► CLOSING ──► DEAD (freed at end of turn)
+ *       └──HTTP answer queued──► ANSWERED ──────────────────────────────┘
+ *
+ * An ending is counted and reported to the uplink exactly once, at the end of the turn in which
+ * OPEN was left: never inside an uplink callback, which may be walking the members of a group. */
+#ifndef EDGE_CONN_H
+#define EDGE_CONN_H
+
+#include "common/blob.h"
+#include "common/buf.h"
+#include "common/bytes.h"
+#include "common/slotmap.h"
+#include "edge/address.h"
+#include "edge/output.h"
+#include "edge/ws_reason.h"
+#include "edge/ws_session.h"
+
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct edge;
+
+enum conn_state {
+    CONN_HANDSHAKE, /* the request head is being collected */
+    CONN_OPEN,
+    CONN_CLOSING,  /* our close frame is queued or sent; waiting for the peer's */
+    CONN_ANSWERED, /* an HTTP answer is queued or sent; waiting for the peer's end */
+    CONN_DEAD      /* socket closed, on the reap list */
+};
+
+/* Reading stops for a set of reasons and goes on when the set is empty. */
+enum conn_pause {
+    CONN_PAUSE_CONGESTION = 1, /* the router does not keep up */
+    CONN_PAUSE_OUTPUT = 2,     /* the client does not read what it is sent */
+    CONN_PAUSE_FENCED = 4,     /* the router gave this client away; it is about to be closed */
+    CONN_PAUSE_END = 8         /* the peer has ended; only our output is still to be written */
+};
+
+enum { CONN_LINGER_MS = 2000 }; /* waiting for the peer's end after ours */
+
+struct conn {
+    struct edge *edge;
+    struct event event;
+    struct ws_session session;
+    struct out_queue out;
+    struct buf *head; /* incomplete request head, NULL else */
+    struct conn *next_ended;
+    struct conn *next_dead;
+    slot_id id;
+    uint64_t opened_ms;    /* when the upgrade was completed */
+    uint64_t last_seen_ms; /* last byte received */
+    uint64_t last_message_ms;
+    uint64_t due_ms;        /* HANDSHAKE: timeout; OPEN: next ping or pong due; else: linger */
+    uint64_t soft_due_ms;   /* too much output since; 0 = no */
+    uint64_t planned_ms;    /* close at this time with planned_reason; 0 = no */
+    uint64_t ping_stamp_us; /* payload of the last ping */
+    struct address address; /* of the client; behind trusted proxies not the peer's */
+    uint16_t close_code;    /* that passed, 0 = none */
+    uint8_t state;          /* enum conn_state */
+    uint8_t paused;         /* set of enum conn_pause */
+    uint8_t reason;         /* enum ws_reason, once it has ended */
+    uint8_t planned_reason;
+    bool ip_counted;
+    bool want_write;   /* output waits for the socket */
+    bool shut;         /* our sending side is shut down */
+    bool ping_pending; /* due_ms is when the pong is due */
+    bool clean;        /* the client closed with a close frame */
+};
+
+/* Takes over the accepted socket `fd` (non-blocking). NULL, and fd still the caller's, when no slot
+ * or no memory is left. `ip_counted` says that ip_counts holds one for `address`. */
+struct conn *conn_new(struct edge *edge, int fd, const struct address *address, bool ip_counted);
+
+/* The connection in a slot if it is OPEN, else NULL. */
+struct conn *conn_at(struct edge *edge, uint32_t slot);
+
+/* Puts ready frames with `message_count` data messages to an OPEN connection; checks the limits. */
+void conn_put(struct conn *conn, struct blob *frames, size_t message_count);
+
+/* Frames one message and puts it. */
+void conn_send(struct conn *conn, struct bytes payload, bool binary);
+
+/* Ends an OPEN connection by our close frame, after what is queued (SLOW: instead of it). `code` 0
+ * takes the reason's own; `text` goes into the frame. Nothing when it is not OPEN. */
+void conn_close(struct conn *conn, enum ws_reason reason, uint16_t code, struct bytes text);
+
+/* Answers the client's own close frame and ends. */
+void conn_close_echo(struct conn *conn, uint16_t code);
+
+/* Ends at once, in any state, without a word. */
+void conn_abort(struct conn *conn, enum ws_reason reason);
+
+/* Closes at `at_ms`, unless an earlier plan stands; spread over slices with others. */
+void conn_plan_close(struct conn *conn, enum ws_reason reason, uint64_t at_ms);
+
+/* An HTTP answer ends the handshake: sends `answer`, then waits for the peer's end. */
+void conn_answer(struct conn *conn, struct bytes answer);
+
+/* HANDSHAKE becomes OPEN: sends the 101 answer. */
+void conn_enter_open(struct conn *conn, struct bytes answer);
+
+void conn_pause(struct conn *conn, enum conn_pause why);
+void conn_resume(struct conn *conn, enum conn_pause why);
+
+/* --- for the loop (edge.c) --- */
+
+/* Outcome of writing (out_callbacks.on_written); `owner` is the edge. */
+void conn_on_written(void *owner, struct out_queue *queue, enum out_result result);
+
+/* Counts and reports the endings of this turn to the uplink; true when there were some. */
+bool conn_report_ended(struct edge *edge);
+
+/* Frees the dead. */
+void conn_reap(struct edge *edge);
+
+/* The router keeps up again: all connections paused for congestion read on. */
+void conn_resume_congested(struct edge *edge);
+
+/* --- between the files of conn --- */
+
+/* conn_upgrade.c: input while in HANDSHAKE. `data` may be changed in place. */
+void conn_upgrade_input(struct conn *conn, uint8_t *data, size_t len);
+/* conn_message.c: input while OPEN or CLOSING. */
+void conn_message_input(struct conn *conn, uint8_t *data, size_t len);
+
+#endif

@@ -1,0 +1,123 @@
+/* splitrail-edge: reads options, starts one edge, runs it.
+ *
+ * Besides the options of edge_options.def, two words print the generated parts of the documentation
+ * and end: --help-markdown (docs/OPTIONS.md) and --metrics-markdown (docs/METRICS.md). */
+#include "common/log.h"
+#include "edge/edge.h"
+#include "edge/edge_metrics.h"
+#include "edge/edge_options.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+struct program {
+    struct edge_options options;
+    int argc;
+    char **argv;
+};
+
+static void print(FILE *stream, const struct buf *text)
+{
+    (void)fwrite(text->data, 1, text->len, stream);
+    (void)fflush(stream);
+}
+
+static int fail(int exit_code, struct buf *text)
+{
+    fprintf(stderr, "%s: %.*s\n", edge_options_program()->name, (int)text->len,
+            text->data == NULL ? "" : (const char *)text->data);
+    buf_fini(text);
+    return exit_code;
+}
+
+/* True when argv asks for a reference, which is printed. */
+static bool print_reference(int argc, char **argv)
+{
+    struct buf text;
+    buf_init(&text, 0);
+    if (argc == 2 && strcmp(argv[1], "--help-markdown") == 0) {
+        option_reference(edge_options_program(), &text);
+    } else if (argc == 2 && strcmp(argv[1], "--metrics-markdown") == 0) {
+        edge_metrics_reference(&text);
+    } else {
+        return false;
+    }
+    print(stdout, &text);
+    buf_fini(&text);
+    return true;
+}
+
+static void configure_log(const struct edge_options *options)
+{
+    log_configure(options->log_format == 1, (enum log_level)options->log_level);
+}
+
+static void reload(void *owner)
+{
+    struct program *program = owner;
+    struct buf text;
+    buf_init(&text, 0);
+    enum status status = option_reload(edge_options_program(), program->argc, program->argv,
+                                       environ, &program->options, &text);
+    if (status != STATUS_OK) {
+        log_event(LOG_RELOAD_FAILED, LOG_B("why", buf_bytes(&text)));
+    } else {
+        configure_log(&program->options);
+        log_event(LOG_RELOAD);
+        if (text.len != 0) {
+            log_event(LOG_OPTION_IGNORED, LOG_B("options", buf_bytes(&text)));
+        }
+    }
+    buf_fini(&text);
+}
+
+static int run(struct program *program)
+{
+    struct buf error;
+    buf_init(&error, 0);
+    log_event(LOG_START, LOG_S("program", edge_options_program()->name),
+              LOG_S("version", SPLITRAIL_VERSION), LOG_S("id", program->options.id));
+    if (edge_options_plane_is_open(&program->options)) {
+        log_event(LOG_INSECURE_PLANE, LOG_S("router", program->options.router.items[0]));
+    }
+    struct edge *edge = edge_new(&program->options, &error);
+    if (edge == NULL) {
+        return fail(EXIT_FAILED, &error);
+    }
+    edge_watch_signals(edge, reload, program);
+    int exit_code = edge_run(edge);
+    edge_free(&edge);
+    buf_fini(&error);
+    return exit_code;
+}
+
+int main(int argc, char **argv)
+{
+    struct program program = {.argc = argc, .argv = argv};
+    struct buf text;
+    if (print_reference(argc, argv)) {
+        return 0;
+    }
+    buf_init(&text, 0);
+    enum option_outcome outcome =
+        option_parse(edge_options_program(), argc, argv, environ, &program.options, NULL, &text);
+    if (outcome == OPTION_EXIT_OK) {
+        print(stdout, &text);
+        buf_fini(&text);
+        return 0;
+    }
+    if (outcome == OPTION_EXIT_USAGE || edge_options_check(&program.options, &text) != STATUS_OK) {
+        option_fini(edge_options_program(), &program.options);
+        return fail(EXIT_USAGE, &text);
+    }
+    buf_fini(&text);
+    configure_log(&program.options);
+    (void)signal(SIGPIPE, SIG_IGN);
+    int exit_code = run(&program);
+    option_fini(edge_options_program(), &program.options);
+    return exit_code;
+}

@@ -1,0 +1,345 @@
+/* See output.h. Invariant: head is NULL only when `more` is NULL too; head_sent is not 0 only while
+ * head is in progress; an urgent blob in progress is cut to its rest, so it always goes first while
+ * head_sent is 0. Deliberately does not know limits, close codes or connections. */
+#include "edge/output.h"
+
+#include "common/mem.h"
+#include "edge/ws_frame.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+enum { RING_CAPACITY_MIN = 8, IOV_MAX_PER_CALL = 64 };
+
+struct out_ring {
+    uint32_t capacity; /* power of two */
+    uint32_t first;
+    uint32_t count; /* never 0 */
+    struct blob *items[];
+};
+
+struct out_batch {
+    struct out_callbacks callbacks;
+    void *owner;
+    struct out_queue **dirty;
+    size_t dirty_count;
+    size_t dirty_capacity;
+    uint64_t bytes;
+};
+
+static struct out_ring *ring_new(uint32_t capacity)
+{
+    struct out_ring *ring = mem_new(1, sizeof(*ring) + (size_t)capacity * sizeof(ring->items[0]));
+    ring->capacity = capacity;
+    return ring;
+}
+
+static struct blob *ring_at(const struct out_ring *ring, uint32_t index)
+{
+    return ring->items[(ring->first + index) & (ring->capacity - 1)];
+}
+
+static void ring_push(struct out_ring **ring, struct blob *blob)
+{
+    struct out_ring *old = *ring;
+    if (old == NULL) {
+        *ring = ring_new(RING_CAPACITY_MIN);
+    } else if (old->count == old->capacity) {
+        *ring = ring_new(old->capacity * 2);
+        for (uint32_t i = 0; i < old->count; i++) {
+            (*ring)->items[i] = ring_at(old, i);
+        }
+        (*ring)->count = old->count;
+        mem_free(old);
+    }
+    struct out_ring *now = *ring;
+    now->items[(now->first + now->count) & (now->capacity - 1)] = blob;
+    now->count++;
+}
+
+/* The first item, or NULL; the ring goes with its last item. */
+static struct blob *ring_pop(struct out_ring **ring)
+{
+    struct out_ring *now = *ring;
+    if (now == NULL) {
+        return NULL;
+    }
+    struct blob *blob = ring_at(now, 0);
+    now->first++;
+    if (--now->count == 0) {
+        mem_free(now);
+        *ring = NULL;
+    }
+    return blob;
+}
+
+static void add_bytes(struct out_batch *batch, struct out_queue *queue, size_t len)
+{
+    queue->bytes += len;
+    batch->bytes += len;
+}
+
+static void take_bytes(struct out_batch *batch, struct out_queue *queue, size_t len)
+{
+    assert(len <= queue->bytes && len <= batch->bytes && "more written than waited");
+    queue->bytes -= len;
+    batch->bytes -= len;
+}
+
+static void pop_head(struct out_queue *queue)
+{
+    blob_unref(&queue->head);
+    queue->head = ring_pop(&queue->more);
+    queue->head_sent = 0;
+    queue->count--;
+}
+
+static void drop_urgent(struct out_batch *batch, struct out_queue *queue)
+{
+    if (queue->urgent != NULL) {
+        take_bytes(batch, queue, queue->urgent->len);
+        blob_unref(&queue->urgent);
+    }
+}
+
+static struct iovec iov_of(const struct blob *blob, size_t skip)
+{
+    return (struct iovec){.iov_base = (uint8_t *)(uintptr_t)blob->data + skip,
+                          .iov_len = blob->len - skip};
+}
+
+/* What waits, in the order in which it must be written, as far as one call takes it. */
+static size_t gather(const struct out_queue *queue, struct iovec iov[IOV_MAX_PER_CALL])
+{
+    size_t count = 0;
+    if (queue->urgent != NULL && queue->head_sent == 0) {
+        iov[count++] = iov_of(queue->urgent, 0);
+    }
+    if (queue->head != NULL) {
+        iov[count++] = iov_of(queue->head, queue->head_sent);
+    }
+    if (queue->urgent != NULL && queue->head_sent != 0) {
+        iov[count++] = iov_of(queue->urgent, 0);
+    }
+    for (uint32_t i = 0; queue->more != NULL && i < queue->more->count; i++) {
+        if (count == IOV_MAX_PER_CALL) {
+            break;
+        }
+        iov[count++] = iov_of(ring_at(queue->more, i), 0);
+    }
+    return count;
+}
+
+/* Removes `len` written bytes of the urgent blob; its rest becomes a blob of its own. */
+static size_t advance_urgent(struct out_queue *queue, size_t len)
+{
+    size_t whole = queue->urgent->len;
+    struct blob *rest = NULL;
+    if (len < whole) {
+        rest = blob_new(whole - len);
+        memcpy(rest->data, queue->urgent->data + len, whole - len);
+    } else {
+        len = whole;
+    }
+    blob_unref(&queue->urgent);
+    queue->urgent = rest;
+    return len;
+}
+
+static size_t advance_head(struct out_queue *queue, size_t len)
+{
+    size_t left = queue->head->len - queue->head_sent;
+    if (len < left) {
+        queue->head_sent += (uint32_t)len;
+        return len;
+    }
+    pop_head(queue);
+    return left;
+}
+
+/* Same order as gather(). */
+static void advance(struct out_batch *batch, struct out_queue *queue, size_t len)
+{
+    while (len != 0) {
+        bool urgent = queue->urgent != NULL && queue->head_sent == 0;
+        size_t step = urgent ? advance_urgent(queue, len) : advance_head(queue, len);
+        take_bytes(batch, queue, step);
+        len -= step;
+    }
+}
+
+static ssize_t write_iov(int fd, struct iovec *iov, size_t count)
+{
+    if (count == 1) {
+        return send(fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    struct msghdr message = {.msg_iov = iov, .msg_iovlen = count};
+    return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+struct out_batch *out_batch_new(const struct out_callbacks *callbacks, void *owner)
+{
+    struct out_batch *batch = mem_new(1, sizeof(*batch));
+    batch->callbacks = *callbacks;
+    batch->owner = owner;
+    return batch;
+}
+
+void out_batch_free(struct out_batch **batch)
+{
+    if (*batch == NULL) {
+        return;
+    }
+    mem_free((*batch)->dirty);
+    mem_free(*batch);
+    *batch = NULL;
+}
+
+struct blob *out_frame(const struct bytes *payloads, size_t payload_count, bool binary)
+{
+    uint8_t header[WS_FRAME_HEADER_MAX];
+    enum ws_opcode opcode = binary ? WS_OP_BINARY : WS_OP_TEXT;
+    size_t total = 0;
+    for (size_t i = 0; i < payload_count; i++) {
+        total += ws_frame_header(header, opcode, payloads[i].len) + payloads[i].len;
+    }
+    struct blob *blob = blob_new(total);
+    size_t at = 0;
+    for (size_t i = 0; i < payload_count; i++) {
+        size_t header_len = ws_frame_header(header, opcode, payloads[i].len);
+        memcpy(blob->data + at, header, header_len);
+        at += header_len;
+        if (payloads[i].len != 0) {
+            memcpy(blob->data + at, payloads[i].data, payloads[i].len);
+            at += payloads[i].len;
+        }
+    }
+    return blob;
+}
+
+void out_queue_init(struct out_queue *queue, int fd)
+{
+    *queue = (struct out_queue){.fd = fd};
+}
+
+void out_batch_put(struct out_batch *batch, struct out_queue *queue, struct blob *blob)
+{
+    assert(blob->len != 0 && "an empty blob would never be written");
+    if (queue->fd < 0) {
+        return;
+    }
+    blob_ref(blob);
+    if (queue->head == NULL) {
+        queue->head = blob;
+    } else {
+        ring_push(&queue->more, blob);
+    }
+    queue->count++;
+    add_bytes(batch, queue, blob->len);
+    out_batch_mark(batch, queue);
+}
+
+bool out_batch_put_urgent(struct out_batch *batch, struct out_queue *queue, struct bytes frame)
+{
+    size_t waiting = queue->urgent == NULL ? 0 : queue->urgent->len;
+    if (queue->fd < 0 || frame.len > OUT_URGENT_MAX - waiting) {
+        return false;
+    }
+    struct blob *joined = blob_new(waiting + frame.len);
+    if (waiting != 0) {
+        memcpy(joined->data, queue->urgent->data, waiting);
+    }
+    memcpy(joined->data + waiting, frame.data, frame.len);
+    blob_unref(&queue->urgent);
+    queue->urgent = joined;
+    add_bytes(batch, queue, frame.len);
+    out_batch_mark(batch, queue);
+    return true;
+}
+
+void out_batch_mark(struct out_batch *batch, struct out_queue *queue)
+{
+    if (queue->dirty || queue->fd < 0) {
+        return;
+    }
+    if (batch->dirty_count == batch->dirty_capacity) {
+        batch->dirty_capacity = batch->dirty_capacity == 0 ? 64 : batch->dirty_capacity * 2;
+        batch->dirty = mem_resize(batch->dirty, batch->dirty_capacity, sizeof(batch->dirty[0]));
+    }
+    batch->dirty[batch->dirty_count++] = queue;
+    queue->dirty = true;
+}
+
+enum out_result out_batch_write(struct out_batch *batch, struct out_queue *queue)
+{
+    struct iovec iov[IOV_MAX_PER_CALL];
+    while (queue->bytes != 0) {
+        size_t wanted = 0;
+        size_t count = gather(queue, iov);
+        for (size_t i = 0; i < count; i++) {
+            wanted += iov[i].iov_len;
+        }
+        ssize_t written = write_iov(queue->fd, iov, count);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)) {
+            return OUT_BLOCKED;
+        }
+        if (written < 0) {
+            return OUT_FAILED;
+        }
+        advance(batch, queue, (size_t)written);
+        if ((size_t)written < wanted) {
+            return OUT_BLOCKED; /* the socket's buffer is full: asking again would cost a call */
+        }
+    }
+    return OUT_DONE;
+}
+
+void out_batch_drop(struct out_batch *batch, struct out_queue *queue)
+{
+    struct blob *blob;
+    while ((blob = ring_pop(&queue->more)) != NULL) {
+        take_bytes(batch, queue, blob->len);
+        queue->count--;
+        blob_unref(&blob);
+    }
+    if (queue->head != NULL && queue->head_sent == 0) {
+        take_bytes(batch, queue, queue->head->len);
+        pop_head(queue);
+    }
+}
+
+void out_batch_forget(struct out_batch *batch, struct out_queue *queue)
+{
+    out_batch_drop(batch, queue);
+    drop_urgent(batch, queue);
+    if (queue->head != NULL) {
+        take_bytes(batch, queue, queue->head->len - queue->head_sent);
+        pop_head(queue);
+    }
+    queue->fd = -1;
+}
+
+void out_batch_flush(struct out_batch *batch)
+{
+    /* By index: a callback may add to the list. */
+    for (size_t i = 0; i < batch->dirty_count; i++) {
+        struct out_queue *queue = batch->dirty[i];
+        queue->dirty = false;
+        if (queue->fd < 0) {
+            continue;
+        }
+        enum out_result result = out_batch_write(batch, queue);
+        batch->callbacks.on_written(batch->owner, queue, result);
+    }
+    batch->dirty_count = 0;
+}
+
+uint64_t out_batch_bytes(const struct out_batch *batch)
+{
+    return batch->bytes;
+}
