@@ -145,8 +145,9 @@ struct core_effect {
     struct conn_ref conn;     /* SEND_CONN, GROUP_*, CLOSE, ACCEPT; DELIVER: left out when has_except */
     bool has_except;
     uint64_t group;           /* DELIVER, GROUP_*, APPEND; never 0 but for BIND "forget" */
-    uint64_t offset;          /* DELIVER: of a numbered message, else 0. APPEND. GROUP_ADD and BIND:
-                                 newest offset at this moment */
+    uint64_t offset;          /* DELIVER: of a numbered message (or of the gap in its place), else 0.
+                                 APPEND. GROUP_ADD: newest offset at this moment. BIND: where the
+                                 edge stands now; what it lacks follows from the next one on */
     const uint32_t *edges;    /* DELIVER */
     size_t edge_count;
     uint32_t edge;            /* GROUP_BIND */

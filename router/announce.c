@@ -1,0 +1,248 @@
+/* Between an edge's group and its connections the group would have no member here, and what is
+ * published meanwhile would miss that edge. So a bound group counts the edge itself as one member
+ * until the announce ends. */
+#include "router/announce.h"
+
+#include "router/core_internal.h"
+#include "router/room.h"
+#include "router/session.h"
+
+#include <assert.h>
+
+enum { CLOSE_OVERLOADED = 1013 };
+
+static void settle(struct router_core *core, const struct channel *channel)
+{
+    if (channel->kind == CHANNEL_ROOM) {
+        room_settle(core, room_by_group(core, channel->id));
+    } else {
+        user_settle(core, user_find(core, channel->name));
+    }
+}
+
+/* The groups stand for themselves again. */
+static void release_locals(struct router_core *core, struct router_edge *edge, uint32_t index)
+{
+    for (uint32_t local = 0; local < edge->local_capacity; local++) {
+        struct channel *channel = channel_find(core, edge->locals[local]);
+        if (channel != NULL) {
+            channel_remove_member(channel, index);
+            settle(core, channel);
+        }
+    }
+    edges_set_synced(&core->edges, edge);
+}
+
+void announce_edge_up(struct router_core *core, const struct core_event *event)
+{
+    announce_edge_down(core, event);
+    (void)edges_add(&core->edges, event->edge, event->edge_id);
+}
+
+void announce_edge_down(struct router_core *core, const struct core_event *event)
+{
+    struct router_edge *edge = edges_get(&core->edges, event->edge);
+    if (edge == NULL) {
+        return;
+    }
+    uint64_t due_ms = core->now_ms + core->config.grace_ms + (edge->draining ? edge->delay_ms : 0);
+    for (uint32_t slot = 0; slot < edge->conn_capacity; slot++) {
+        struct conn *conn = slotmap_get(&core->conns, edge->conns[slot]);
+        if (conn != NULL) {
+            session_lose(core, conn, due_ms);
+        }
+    }
+    release_locals(core, edge, event->edge);
+    edge = edges_take(&core->edges, event->edge);
+    effects_bury(&core->effects, edge->id); /* earlier effects of this step may name it */
+    edge->id = NULL;
+    router_edge_free(&edge);
+}
+
+void announce_edge_draining(struct router_core *core, const struct core_event *event)
+{
+    struct router_edge *edge = edges_get(&core->edges, event->edge);
+    if (edge != NULL) {
+        edge->draining = true;
+        edge->delay_ms = event->delay_ms;
+    }
+}
+
+/* NULL when the name is impossible or a limit is reached. */
+static struct channel *channel_for(struct router_core *core, const struct group_info *info)
+{
+    if (!client_name_valid(info->name)) {
+        return NULL;
+    }
+    if (info->kind == CHANNEL_ROOM) {
+        struct room *room = room_ensure(core, info->name);
+        return room == NULL ? NULL : &room->channel;
+    }
+    if (info->kind != CHANNEL_INBOX && info->kind != CHANNEL_WATCH) {
+        return NULL;
+    }
+    struct user *user = user_ensure(core, info->name);
+    if (user == NULL) {
+        return NULL;
+    }
+    return info->kind == CHANNEL_INBOX ? &user->inbox : user_watch_channel(core, user);
+}
+
+static struct push *about_room(struct router_core *core, const struct channel *channel,
+                               enum push_kind kind)
+{
+    struct push *push = effects_push(&core->effects, kind);
+    push->room = channel->name;
+    return push;
+}
+
+static void emit_bind(struct router_core *core, const struct core_event *event,
+                      const struct channel *channel, uint64_t offset)
+{
+    const struct group_info *info = channel == NULL ? NULL : channel_info(core, channel);
+    struct core_effect *effect = effects_add(&core->effects, CORE_GROUP_BIND);
+    effect->edge = event->edge;
+    effect->local = event->local;
+    effect->group = channel == NULL ? 0 : channel->id;
+    effect->offset = offset;
+    effect->group_info = info;
+}
+
+/* Binds, then delivers to this edge what it lacks. */
+static void bring_up_to_date(struct router_core *core, const struct core_event *event,
+                             const struct channel *channel)
+{
+    bool same = event->group->epoch == channel->epoch;
+    uint64_t has = same ? event->last_offset : 0;
+    has = has > channel->top ? channel->top : has;
+    uint64_t first = channel_first_offset(channel);
+    uint64_t from = has + 1 < first ? first : has + 1;
+    bool room = channel->kind == CHANNEL_ROOM;
+    emit_bind(core, event, channel, from - 1);
+    if (!same && room) {
+        struct push *push = about_room(core, channel, PUSH_EPOCH);
+        push->epoch = channel->epoch;
+        channel_deliver_to(core, channel, event->edge, push, 0);
+    }
+    if (from > has + 1 && room) {
+        struct push *push = about_room(core, channel, PUSH_GAP);
+        push->from = has + 1;
+        push->to = from - 1;
+        channel_deliver_to(core, channel, event->edge, push, 0);
+    }
+    for (uint64_t offset = from; offset <= channel->top; offset++) {
+        channel_deliver_to(core, channel, event->edge, channel_push_at(core, channel, offset),
+                           offset);
+    }
+}
+
+void announce_group(struct router_core *core, const struct core_event *event)
+{
+    struct router_edge *edge = edges_get(&core->edges, event->edge);
+    if (edge == NULL || edge->synced) {
+        return;
+    }
+    struct channel *channel = NULL;
+    if (event->local < EDGE_LOCALS_MAX && router_edge_local(edge, event->local) == 0) {
+        channel = channel_for(core, event->group);
+    }
+    if (channel == NULL) {
+        emit_bind(core, event, NULL, 0);
+        return;
+    }
+    router_edge_set_local(edge, event->local, channel->id);
+    (void)channel_add_member(channel, event->edge);
+    settle(core, channel);
+    bring_up_to_date(core, event, channel);
+}
+
+static struct conn *new_conn(struct router_core *core, const struct core_event *event)
+{
+    struct user *user =
+        client_name_valid(event->session->user) ? user_ensure(core, event->session->user) : NULL;
+    if (user == NULL) {
+        effects_close(&core->effects, event->conn, CLOSE_OVERLOADED, BYTES_LIT("Too many users"));
+        return NULL;
+    }
+    bool was_online = user_online(user);
+    bool first = false;
+    struct conn *conn = conn_new(core, user, event->conn, event->session, &first);
+    conn->number = event->number;
+    session_came_online(core, user, was_online, event->session->connected_at_ms, core->rebuilding);
+    return conn;
+}
+
+static void attach_room(struct router_core *core, struct conn *conn, const struct channel *channel)
+{
+    if (conn_in_room(conn, channel->id)) {
+        return;
+    }
+    conn_add_room(conn, channel->id);
+    struct message message = {
+        .kind = ROOM_ATTACH,
+        .group = channel->id,
+        .conn = conn->ref,
+        .user = slot_id_index(conn->user->id),
+        .server_id = router_edge_id(edges_get(&core->edges, conn->ref.edge)),
+    };
+    mailbox_post(&core->mailbox, &message);
+}
+
+static void attach_watch(struct router_core *core, struct conn *conn, const struct channel *channel)
+{
+    struct user *watched = user_find(core, channel->name);
+    if (!conn_watches(conn, watched->id)) {
+        (void)conn_add_watch(core, conn, watched);
+    }
+}
+
+/* The groups that the edge has the connection in. True when its inbox is among them. */
+static bool attach_groups(struct router_core *core, struct conn *conn,
+                          const struct core_event *event)
+{
+    const struct router_edge *edge = edges_get(&core->edges, event->conn.edge);
+    bool inbox = false;
+    for (size_t i = 0; i < event->local_count; i++) {
+        const struct channel *channel =
+            channel_find(core, router_edge_local(edge, event->locals[i]));
+        if (channel == NULL) {
+            continue;
+        }
+        if (channel->kind == CHANNEL_ROOM) {
+            attach_room(core, conn, channel);
+        } else if (channel->kind == CHANNEL_WATCH) {
+            attach_watch(core, conn, channel);
+        } else {
+            inbox = inbox || channel == &conn->user->inbox;
+        }
+    }
+    return inbox;
+}
+
+void announce_conn(struct router_core *core, const struct core_event *event)
+{
+    struct router_edge *edge = edges_get(&core->edges, event->conn.edge);
+    if (edge == NULL || edge->synced || event->conn.slot >= EDGE_SLOTS_MAX) {
+        return;
+    }
+    struct conn *conn = conn_find(core, event->conn);
+    bool known = conn != NULL;
+    if (!known) {
+        struct conn *stale = slotmap_get(&core->conns, router_edge_conn(edge, event->conn.slot));
+        if (stale != NULL) {
+            session_lose(core, stale, core->now_ms + core->config.grace_ms);
+        }
+        conn = new_conn(core, event);
+    }
+    if (conn != NULL && !attach_groups(core, conn, event) && !known) {
+        channel_emit_add(core, &conn->user->inbox, conn->ref, true);
+    }
+}
+
+void announce_end(struct router_core *core, const struct core_event *event)
+{
+    struct router_edge *edge = edges_get(&core->edges, event->edge);
+    if (edge != NULL && !edge->synced) {
+        release_locals(core, edge, event->edge);
+    }
+}

@@ -1,0 +1,89 @@
+/* What edges fan out to: a numbered stream of messages with a life (epoch), the newest of them, and
+ * the number of members on each edge. Rooms, inboxes and watch channels embed one. The id of a
+ * channel is the group of the planes. */
+#ifndef ROUTER_CHANNEL_H
+#define ROUTER_CHANNEL_H
+
+#include "common/slotmap.h"
+#include "router/core.h"
+#include "router/keys.h"
+#include "router/ring.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct edge_count {
+    uint32_t edge;
+    uint32_t count; /* never 0 */
+};
+
+struct channel {
+    slot_id id;
+    uint64_t epoch;
+    uint64_t top;      /* newest delivered offset, 0 = none yet */
+    struct bytes name; /* lives in the room or user that embeds the channel */
+    struct ring *ring; /* NULL until there is a message to keep */
+    struct keys *keys; /* NULL until a key is used */
+    struct edge_count *edges;
+    uint32_t edge_count;
+    uint32_t edge_capacity;
+    uint32_t member_count; /* sum over edges */
+    enum channel_kind kind;
+};
+
+/* In place; `name` is borrowed for the channel's life. */
+void channel_init(struct router_core *core, struct channel *channel, enum channel_kind kind,
+                  struct bytes name);
+void channel_fini(struct router_core *core, struct channel *channel);
+
+/* NULL when the id is gone. */
+struct channel *channel_find(const struct router_core *core, slot_id id);
+
+/* One more member on an edge. True when it is the first there. */
+bool channel_add_member(struct channel *channel, uint32_t edge);
+void channel_remove_member(struct channel *channel, uint32_t edge);
+
+/* DELIVER to all edges with members; nothing when there are none. `offset` 0 = not numbered;
+ * `except` NULL = nobody is left out. */
+void channel_deliver(struct router_core *core, struct channel *channel, const struct push *push,
+                     uint64_t offset, const struct conn_ref *except);
+/* DELIVER to one edge, whether it has members or not. */
+void channel_deliver_to(struct router_core *core, const struct channel *channel, uint32_t edge,
+                        const struct push *push, uint64_t offset);
+
+/* GROUP_ADD and GROUP_REMOVE. */
+void channel_emit_add(struct router_core *core, const struct channel *channel, struct conn_ref conn,
+                      bool first_on_edge);
+void channel_emit_remove(struct router_core *core, const struct channel *channel,
+                         struct conn_ref conn);
+
+/* The record of the group, valid until the next step. */
+const struct group_info *channel_info(struct router_core *core, const struct channel *channel);
+
+/* Makes `stored` (number top + 1) the newest message and keeps it as long as the limits allow;
+ * takes it over, its bytes stay valid during the step. */
+void channel_keep(struct router_core *core, struct channel *channel, struct stored *stored);
+
+/* Oldest offset kept; top + 1 when nothing is kept. */
+uint64_t channel_first_offset(const struct channel *channel);
+
+/* The kept message with this offset (between first_offset and top). */
+const struct stored *channel_at(const struct channel *channel, uint64_t offset);
+
+/* The push of a kept message: the message, or a gap in its place. Valid until the next step. */
+const struct push *channel_push_at(struct router_core *core, const struct channel *channel,
+                                   uint64_t offset);
+
+/* Idempotency over (user, key); an empty key is never found nor put. */
+bool channel_key_find(const struct router_core *core, const struct channel *channel,
+                      struct bytes user, struct bytes key, uint64_t *ret_offset);
+void channel_key_put(struct router_core *core, struct channel *channel, struct bytes user,
+                     struct bytes key, uint64_t offset);
+
+/* Fills epoch, offset, first_offset, messages of a history answer: those after `since`, or the
+ * newest `limit`; bounded by COMMAND_HISTORY_MAX and HISTORY_BYTES_MAX. */
+enum { HISTORY_LIMIT_DEFAULT = 100, HISTORY_BYTES_MAX = 1 << 20 };
+void channel_history(struct router_core *core, const struct channel *channel,
+                     const struct command *command, struct push *push);
+
+#endif

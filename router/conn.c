@@ -1,0 +1,240 @@
+#include "router/conn.h"
+
+#include "common/mem.h"
+#include "router/core_internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+struct bytes conn_address(const struct conn *conn)
+{
+    return bytes_of(conn->strings, conn->address_len);
+}
+
+struct bytes conn_agent(const struct conn *conn)
+{
+    return bytes_of(conn->strings + conn->address_len, conn->agent_len);
+}
+
+struct conn *conn_find(const struct router_core *core, struct conn_ref ref)
+{
+    const struct router_edge *edge = edges_get(&core->edges, ref.edge);
+    if (edge == NULL) {
+        return NULL;
+    }
+    struct conn *conn = slotmap_get(&core->conns, router_edge_conn(edge, ref.slot));
+    return conn != NULL && conn->ref.gen == ref.gen ? conn : NULL;
+}
+
+static void link_to_user(struct user *user, struct conn *conn)
+{
+    conn->user = user;
+    conn->older = user->newest;
+    if (user->newest == NULL) {
+        user->oldest = conn;
+    } else {
+        user->newest->newer = conn;
+    }
+    user->newest = conn;
+}
+
+static void unlink_from_user(struct user *user, struct conn *conn)
+{
+    if (conn->older == NULL) {
+        user->oldest = conn->newer;
+    } else {
+        conn->older->newer = conn->newer;
+    }
+    if (conn->newer == NULL) {
+        user->newest = conn->older;
+    } else {
+        conn->newer->older = conn->older;
+    }
+}
+
+static struct conn *allocate(const struct session_info *info)
+{
+    struct bytes address = bytes_slice(info->address, 0, CONN_STRING_MAX);
+    struct bytes agent = bytes_slice(info->agent, 0, CONN_STRING_MAX);
+    struct conn *conn = mem_new(1, sizeof(*conn) + address.len + agent.len);
+    conn->address_len = (uint16_t)address.len;
+    conn->agent_len = (uint16_t)agent.len;
+    if (address.len != 0) {
+        memcpy(conn->strings, address.data, address.len);
+    }
+    if (agent.len != 0) {
+        memcpy(conn->strings + address.len, agent.data, agent.len);
+    }
+    conn->encoding = info->encoding;
+    conn->connected_at_ms = info->connected_at_ms;
+    conn->expires_at_ms = info->expires_at_ms;
+    return conn;
+}
+
+struct conn *conn_new(struct router_core *core, struct user *user, struct conn_ref ref,
+                      const struct session_info *info, bool *ret_first)
+{
+    struct router_edge *edge = edges_get(&core->edges, ref.edge);
+    assert(edge != NULL && router_edge_conn(edge, ref.slot) == 0);
+    struct conn *conn = allocate(info);
+    conn->ref = ref;
+    conn->attached = true;
+    conn->edge_serial = edge->serial;
+    conn->last_activity_ms = core->wall_ms;
+    conn->id = slotmap_add(&core->conns, conn);
+    assert(conn->id != 0 && "edges have far fewer slots");
+    router_edge_set_conn(edge, ref.slot, conn->id);
+    edge->connections++;
+    core->online_count += !user_online(user);
+    link_to_user(user, conn);
+    user->attached++;
+    *ret_first = channel_add_member(&user->inbox, ref.edge);
+    user_settle(core, user);
+    return conn;
+}
+
+static void end_watches(struct router_core *core, struct conn *conn)
+{
+    for (uint32_t i = 0; i < conn->watch_count; i++) {
+        struct user *watched = slotmap_get(&core->users, conn->watches[i]);
+        assert(watched != NULL && "a watcher holds the user");
+        channel_remove_member(watched->watch, conn->ref.edge);
+        user_settle(core, watched);
+    }
+    mem_free(conn->watches);
+    conn->watches = NULL;
+    conn->watch_count = 0;
+    conn->watch_capacity = 0;
+}
+
+static struct message about_room(const struct conn *conn, enum message_kind kind, slot_id room)
+{
+    return (struct message){
+        .kind = kind,
+        .group = room,
+        .conn = conn->ref,
+        .user = slot_id_index(conn->user->id),
+        .attached = conn->attached,
+    };
+}
+
+/* The edge knows it no more: its slot may be given to another. */
+static void leave_edge(struct router_core *core, struct conn *conn)
+{
+    struct router_edge *edge = edges_get(&core->edges, conn->ref.edge);
+    assert(edge != NULL && edge->serial == conn->edge_serial);
+    router_edge_set_conn(edge, conn->ref.slot, 0);
+    edge->connections--;
+    channel_remove_member(&conn->user->inbox, conn->ref.edge);
+    end_watches(core, conn);
+    conn->user->attached--;
+    conn->user->last_seen_ms = core->wall_ms;
+}
+
+void conn_detach(struct router_core *core, struct conn *conn)
+{
+    assert(conn->attached);
+    for (uint32_t i = 0; i < conn->room_count; i++) {
+        struct message message = about_room(conn, ROOM_DETACH, conn->rooms[i]);
+        mailbox_post(&core->mailbox, &message);
+    }
+    leave_edge(core, conn);
+    edges_get(&core->edges, conn->ref.edge)->detached++;
+    conn->attached = false;
+    conn->user->detached++;
+    core->detached_count++;
+}
+
+static void end_detached(struct router_core *core, struct conn *conn)
+{
+    struct router_edge *edge = edges_get(&core->edges, conn->ref.edge);
+    if (edge != NULL && edge->serial == conn->edge_serial) {
+        edge->detached--;
+    }
+    wheel_clear(core->grace, slot_id_index(conn->id));
+    conn->user->detached--;
+    core->detached_count--;
+}
+
+void conn_free(struct router_core *core, struct conn *conn, const char *reason)
+{
+    struct user *user = conn->user;
+    for (uint32_t i = 0; i < conn->room_count; i++) {
+        struct message message = about_room(conn, ROOM_LEAVE, conn->rooms[i]);
+        message.reason = reason;
+        mailbox_post(&core->mailbox, &message);
+    }
+    if (conn->attached) {
+        leave_edge(core, conn);
+    } else {
+        end_detached(core, conn);
+    }
+    core->online_count -= !user_online(user);
+    unlink_from_user(user, conn);
+    (void)slotmap_remove(&core->conns, conn->id);
+    mem_free(conn->rooms);
+    effects_bury(&core->effects, conn);
+}
+
+/* Index of `id` in a packed array, or `count`. Arrays are short: the limits per connection. */
+static uint32_t index_of(const slot_id *ids, uint32_t count, slot_id id)
+{
+    uint32_t i = 0;
+    while (i < count && ids[i] != id) {
+        i++;
+    }
+    return i;
+}
+
+static void append(slot_id **ids, uint32_t *count, uint32_t *capacity, slot_id id)
+{
+    if (*count == *capacity) {
+        *capacity = *capacity == 0 ? 2 : *capacity * 2;
+        *ids = mem_resize(*ids, *capacity, sizeof(**ids));
+    }
+    (*ids)[(*count)++] = id;
+}
+
+bool conn_in_room(const struct conn *conn, slot_id room)
+{
+    return index_of(conn->rooms, conn->room_count, room) < conn->room_count;
+}
+
+void conn_add_room(struct conn *conn, slot_id room)
+{
+    append(&conn->rooms, &conn->room_count, &conn->room_capacity, room);
+}
+
+void conn_remove_room(struct conn *conn, slot_id room)
+{
+    uint32_t at = index_of(conn->rooms, conn->room_count, room);
+    if (at < conn->room_count) {
+        conn->rooms[at] = conn->rooms[--conn->room_count];
+    }
+}
+
+bool conn_watches(const struct conn *conn, slot_id user)
+{
+    return index_of(conn->watches, conn->watch_count, user) < conn->watch_count;
+}
+
+bool conn_remove_watch(struct router_core *core, struct conn *conn, struct user *user)
+{
+    uint32_t at = index_of(conn->watches, conn->watch_count, user->id);
+    if (at == conn->watch_count) {
+        return false;
+    }
+    conn->watches[at] = conn->watches[--conn->watch_count];
+    channel_emit_remove(core, user->watch, conn->ref);
+    channel_remove_member(user->watch, conn->ref.edge);
+    user_settle(core, user);
+    return true;
+}
+
+bool conn_add_watch(struct router_core *core, struct conn *conn, struct user *user)
+{
+    append(&conn->watches, &conn->watch_count, &conn->watch_capacity, user->id);
+    bool first = channel_add_member(user_watch_channel(core, user), conn->ref.edge);
+    user_settle(core, user);
+    return first;
+}

@@ -1,0 +1,66 @@
+/* A client connection as the session side knows it: attached (its edge serves it) or detached
+ * (lost, in grace). Knows the groups it is in; the other side and the watched users count it. */
+#ifndef ROUTER_CONN_H
+#define ROUTER_CONN_H
+
+#include "router/policy.h"
+#include "router/user.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct conn {
+    slot_id id;
+    struct conn_ref ref;
+    bool attached;
+    uint8_t encoding;
+    uint16_t address_len;
+    uint64_t edge_serial;
+    struct user *user;
+    struct conn *older; /* of the same user */
+    struct conn *newer;
+    uint64_t number; /* of its last message */
+    struct policy_rates rates;
+    uint64_t connected_at_ms;
+    uint64_t expires_at_ms;
+    uint64_t last_activity_ms;
+    slot_id *rooms;
+    slot_id *watches; /* users */
+    uint32_t room_count;
+    uint32_t room_capacity;
+    uint32_t watch_count;
+    uint32_t watch_capacity;
+    uint16_t agent_len;
+    uint8_t strings[]; /* address, agent */
+};
+
+enum { CONN_STRING_MAX = 512 }; /* address and agent are cut to this */
+
+struct bytes conn_address(const struct conn *conn);
+struct bytes conn_agent(const struct conn *conn);
+
+/* The attached connection with exactly this name, else NULL. */
+struct conn *conn_find(const struct router_core *core, struct conn_ref ref);
+
+/* A new attached connection of `user` on an edge that is up, in its inbox channel. `ret_first`
+ * tells whether it is the first of the inbox on that edge. */
+struct conn *conn_new(struct router_core *core, struct user *user, struct conn_ref ref,
+                      const struct session_info *info, bool *ret_first);
+
+/* Out of the fan-out of all its groups, which it stays a member of; its watches end. */
+void conn_detach(struct router_core *core, struct conn *conn);
+
+/* Ends it and its memberships: the rooms hear of it by message. Does not speak of presence. */
+void conn_free(struct router_core *core, struct conn *conn, const char *reason);
+
+bool conn_in_room(const struct conn *conn, slot_id room);
+void conn_add_room(struct conn *conn, slot_id room);
+void conn_remove_room(struct conn *conn, slot_id room);
+
+bool conn_watches(const struct conn *conn, slot_id user);
+/* Ends one watch. False when there was none. */
+bool conn_remove_watch(struct router_core *core, struct conn *conn, struct user *user);
+/* Begins one; not for a user it watches already. True when first on the edge. */
+bool conn_add_watch(struct router_core *core, struct conn *conn, struct user *user);
+
+#endif

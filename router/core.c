@@ -1,0 +1,248 @@
+/* The router core as one function: an event goes to the side that owns it, the messages between the
+ * two sides are handled, the effects are handed out. */
+#include "router/core.h"
+
+#include "common/mem.h"
+#include "router/announce.h"
+#include "router/core_internal.h"
+#include "router/room.h"
+#include "router/session.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum {
+    GRACE_TICK_MS = 50,
+    GRACE_SLOTS = 1024,
+    IDLE_PER_STEP_MAX = 256 /* a mass of idle things is forgotten in slices */
+};
+
+/* splitmix64 */
+uint64_t core_random(struct router_core *core)
+{
+    uint64_t z = core->random += UINT64_C(0x9E3779B97F4A7C15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    z ^= z >> 31;
+    return z == 0 ? 1 : z;
+}
+
+struct router_core *router_core_new(const struct core_config *config, uint64_t now_ms)
+{
+    struct router_core *core = mem_new(1, sizeof(*core));
+    core->config = *config;
+    core->now_ms = now_ms;
+    core->wall_ms = config->start_wall_ms;
+    core->random = config->seed;
+    core->rebuild_until_ms = now_ms + config->rebuild_ms;
+    core->rebuilding = true;
+    for (size_t i = 0; i < sizeof(core->hash_seed); i += sizeof(uint64_t)) {
+        uint64_t word = core_random(core);
+        memcpy(core->hash_seed + i, &word, sizeof(word));
+    }
+    effects_init(&core->effects);
+    mailbox_init(&core->mailbox);
+    edges_init(&core->edges);
+    slotmap_init(&core->channels, UINT32_MAX - 1);
+    slotmap_init(&core->users, UINT32_MAX - 1);
+    slotmap_init(&core->conns, UINT32_MAX - 1);
+    slotmap_init(&core->pending, PENDING_APPENDS_MAX);
+    strmap_init(&core->users_by_name, core->hash_seed);
+    strmap_init(&core->rooms_by_name, core->hash_seed);
+    core->grace = wheel_new(GRACE_TICK_MS, GRACE_SLOTS, now_ms);
+    return core;
+}
+
+static void free_rooms(struct router_core *core)
+{
+    for (uint32_t i = 0; i < core->channels.used; i++) {
+        struct channel *channel = slotmap_at(&core->channels, i);
+        if (channel != NULL && channel->kind == CHANNEL_ROOM) {
+            room_drop_pending(core, (struct room *)channel);
+            room_forget(core, (struct room *)channel);
+        }
+    }
+}
+
+static void free_session_side(struct router_core *core)
+{
+    for (uint32_t i = 0; i < core->conns.used; i++) {
+        struct conn *conn = slotmap_at(&core->conns, i);
+        if (conn != NULL) {
+            mem_free(conn->rooms);
+            mem_free(conn->watches);
+            conn->user->attached = 0;
+            conn->user->detached = 0;
+            mem_free(conn);
+        }
+    }
+    for (uint32_t i = 0; i < core->users.used; i++) {
+        struct user *user = slotmap_at(&core->users, i);
+        if (user != NULL) {
+            user_forget(core, user);
+        }
+    }
+}
+
+void router_core_free(struct router_core **core_ptr)
+{
+    struct router_core *core = *core_ptr;
+    if (core == NULL) {
+        return;
+    }
+    free_rooms(core);
+    free_session_side(core);
+    assert(core->history_bytes == 0 && core->member_count == 0);
+    strmap_fini(&core->users_by_name);
+    strmap_fini(&core->rooms_by_name);
+    slotmap_fini(&core->channels);
+    slotmap_fini(&core->users);
+    slotmap_fini(&core->conns);
+    slotmap_fini(&core->pending);
+    wheel_free(&core->grace);
+    edges_fini(&core->edges);
+    mailbox_fini(&core->mailbox);
+    effects_fini(&core->effects);
+    mem_free(core->holds);
+    mem_free(core);
+    *core_ptr = NULL;
+}
+
+bool core_synced(const struct router_core *core)
+{
+    return core->now_ms >= core->rebuild_until_ms && core->edges.unsynced == 0;
+}
+
+void core_drain(struct router_core *core)
+{
+    struct message message;
+    while (mailbox_take(&core->mailbox, &message)) {
+        if (message.kind <= ROOM_PRESENCE) {
+            room_message(core, &message);
+        } else {
+            session_message(core, &message);
+        }
+    }
+}
+
+static struct room *idle_room(const struct router_core *core)
+{
+    struct idle_link *link = core->idle_rooms.oldest;
+    return link == NULL ? NULL : (struct room *)((uint8_t *)link - offsetof(struct room, idle));
+}
+
+static struct user *idle_user(const struct router_core *core)
+{
+    struct idle_link *link = core->idle_users.oldest;
+    return link == NULL ? NULL : (struct user *)((uint8_t *)link - offsetof(struct user, idle));
+}
+
+bool core_evict_oldest(struct router_core *core)
+{
+    struct room *room = idle_room(core);
+    struct user *user = idle_user(core);
+    if (room == NULL && user == NULL) {
+        return false;
+    }
+    core->counters.evicted_channels++;
+    if (user == NULL || (room != NULL && room->idle.since_ms <= user->idle.since_ms)) {
+        room_forget(core, room);
+    } else {
+        user_forget(core, user);
+    }
+    return true;
+}
+
+static uint64_t idle_since(const struct router_core *core)
+{
+    const struct room *room = idle_room(core);
+    const struct user *user = idle_user(core);
+    uint64_t since = room == NULL ? UINT64_MAX : room->idle.since_ms;
+    return user != NULL && user->idle.since_ms < since ? user->idle.since_ms : since;
+}
+
+/* When the oldest idle thing is to be forgotten. */
+static uint64_t idle_deadline(const struct router_core *core)
+{
+    uint64_t since = idle_since(core);
+    if (since == UINT64_MAX || core->config.idle_channel_ms == 0) {
+        return UINT64_MAX;
+    }
+    return since > UINT64_MAX - core->config.idle_channel_ms ? UINT64_MAX
+                                                             : since + core->config.idle_channel_ms;
+}
+
+static void tick(struct router_core *core, const struct core_event *event)
+{
+    (void)event;
+    session_expire(core);
+    for (int i = 0; i < IDLE_PER_STEP_MAX && idle_deadline(core) <= core->now_ms; i++) {
+        (void)core_evict_oldest(core);
+    }
+}
+
+static void appended(struct router_core *core, const struct core_event *event)
+{
+    room_appended(core, event->append_id, event->append_result);
+}
+
+/* What waited for the state to be complete. Before each event, so that none sees the one without
+ * the other. */
+static void finish_rebuild(struct router_core *core)
+{
+    if (core_synced(core)) {
+        core->rebuilding = false;
+        if (core->hold_count != 0) {
+            room_release_holds(core);
+        }
+    }
+}
+
+struct core_effects router_core_step(struct router_core *core, const struct core_event *event,
+                                     uint64_t now_ms)
+{
+    static void (*const handlers[])(struct router_core *, const struct core_event *) = {
+        [CORE_EDGE_UP] = announce_edge_up,
+        [CORE_EDGE_DOWN] = announce_edge_down,
+        [CORE_EDGE_DRAINING] = announce_edge_draining,
+        [CORE_CONN_OPEN] = session_conn_open,
+        [CORE_CONN_CLOSED] = session_conn_closed,
+        [CORE_COMMAND] = session_command,
+        [CORE_ANNOUNCE_GROUP] = announce_group,
+        [CORE_ANNOUNCE_CONN] = announce_conn,
+        [CORE_ANNOUNCE_END] = announce_end,
+        [CORE_APPENDED] = appended,
+        [CORE_PUBLISH] = session_publish,
+        [CORE_SEND] = session_send,
+        [CORE_KICK] = session_kick,
+        [CORE_TICK] = tick,
+    };
+    _Static_assert(sizeof(handlers) / sizeof(handlers[0]) == CORE_TICK + 1, "one per event");
+    assert(now_ms >= core->now_ms && "time never goes backwards");
+    effects_reset(&core->effects);
+    core->now_ms = now_ms;
+    core->wall_ms = event->wall_ms;
+    finish_rebuild(core);
+    handlers[event->kind](core, event);
+    core_drain(core);
+    finish_rebuild(core);
+    return (struct core_effects){.items = core->effects.items, .count = core->effects.count};
+}
+
+uint64_t router_core_deadline(const struct router_core *core)
+{
+    uint64_t due = wheel_deadline(core->grace);
+    uint64_t idle = idle_deadline(core);
+    due = idle < due ? idle : due;
+    if (core->rebuilding && core->edges.unsynced == 0 && core->rebuild_until_ms < due) {
+        due = core->rebuild_until_ms;
+    }
+    return due;
+}
+
+void router_core_set_rates(struct router_core *core, uint64_t messages_per_second,
+                           uint64_t bytes_per_second)
+{
+    core->config.messages_per_second = messages_per_second;
+    core->config.bytes_per_second = bytes_per_second;
+}

@@ -1,0 +1,73 @@
+/* The state of a router core and what its parts share. Only files of the core include this. */
+#ifndef ROUTER_CORE_INTERNAL_H
+#define ROUTER_CORE_INTERNAL_H
+
+#include "common/slotmap.h"
+#include "common/strmap.h"
+#include "common/wheel.h"
+#include "router/core.h"
+#include "router/edges.h"
+#include "router/effects.h"
+#include "router/idle.h"
+#include "router/messages.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct room_hold;
+
+struct core_counters {
+    uint64_t commands[COMMAND_BAD + 1];
+    uint64_t errors[CLIENT_ERROR_COUNT];
+    uint64_t deliveries;
+    uint64_t room_messages;
+    uint64_t direct_messages;
+    uint64_t duplicates;
+    uint64_t evicted_channels;
+};
+
+struct router_core {
+    struct core_config config;
+    uint64_t now_ms;  /* of the step */
+    uint64_t wall_ms; /* of the event */
+    uint64_t random;
+    uint8_t hash_seed[16];
+    uint64_t rebuild_until_ms;
+    bool rebuilding; /* from the start until everything was announced once */
+    struct effects effects;
+    struct mailbox mailbox;
+    struct edges edges;
+    struct slotmap channels; /* by group */
+    uint64_t history_bytes;
+    struct core_counters counters;
+    /* session side */
+    struct slotmap users;
+    struct strmap users_by_name;
+    struct idle_list idle_users;
+    struct slotmap conns;
+    struct wheel *grace; /* of detached connections, by index */
+    uint32_t detached_count;
+    uint32_t online_count;
+    /* room side */
+    struct strmap rooms_by_name;
+    struct idle_list idle_rooms;
+    struct slotmap pending; /* appends under way, by append id */
+    uint64_t member_count;  /* users over all rooms */
+    struct room_hold *holds;
+    uint32_t hold_count;
+    uint32_t hold_capacity;
+};
+
+/* True when the state is complete: the rebuild time is over and no edge is still announcing. */
+bool core_synced(const struct router_core *core);
+
+/* 64 random bits, never 0. */
+uint64_t core_random(struct router_core *core);
+
+/* Handles all messages between the two sides. */
+void core_drain(struct router_core *core);
+
+/* Forgets the least recently used empty room or offline user. False when there is none. */
+bool core_evict_oldest(struct router_core *core);
+
+#endif

@@ -1,0 +1,272 @@
+/* Life of connections: open, closed, lost, ended, kicked; and the answers of the room side. */
+#include "router/session.h"
+
+#include "router/core_internal.h"
+#include "router/presence.h"
+#include "router/room.h"
+
+#include <assert.h>
+
+enum {
+    CLOSE_OVERLOADED = 1013,
+    CLOSE_UNAUTHORIZED = 4001,
+    CLOSE_KICKED = 4003,
+    CLOSE_USER_LIMIT = 4004,
+    EXPIRE_RETRY_MS = 200 /* until an edge has ended its announce */
+};
+
+void session_ok(struct router_core *core, const struct conn *conn, struct bytes id, struct push *ok)
+{
+    if (id.len != 0) {
+        ok->id = effects_copy(&core->effects, id);
+        effects_send(&core->effects, conn->ref, ok);
+    }
+}
+
+void session_error(struct router_core *core, const struct conn *conn, struct bytes id,
+                   enum client_error error, struct bytes text, uint64_t retry_after_ms)
+{
+    core->counters.errors[error]++;
+    struct push *push = effects_push(&core->effects, PUSH_ERROR);
+    push->id = effects_copy(&core->effects, id);
+    push->error = error;
+    push->text = effects_copy(&core->effects, text);
+    push->retry_after_ms = retry_after_ms;
+    effects_send(&core->effects, conn->ref, push);
+}
+
+void session_came_online(struct router_core *core, struct user *user, bool was_online,
+                         uint64_t since_ms, bool silent)
+{
+    if (was_online) {
+        user->since_ms = since_ms < user->since_ms ? since_ms : user->since_ms;
+        return;
+    }
+    user->since_ms = since_ms;
+    if (!silent) {
+        presence_tell(core, user, true);
+    }
+}
+
+/* For good: rooms first, then the user. */
+static void drop(struct router_core *core, struct conn *conn)
+{
+    struct user *user = conn->user;
+    conn_free(core, conn, "disconnect");
+    core_drain(core);
+    if (!user_online(user)) {
+        presence_tell(core, user, false);
+    }
+    user_settle(core, user);
+}
+
+void session_lose(struct router_core *core, struct conn *conn, uint64_t due_ms)
+{
+    conn_detach(core, conn);
+    core_drain(core);
+    bool wait = due_ms < core->rebuild_until_ms && core->rebuilding;
+    wheel_set(core->grace, slot_id_index(conn->id), wait ? core->rebuild_until_ms : due_ms);
+}
+
+void session_end(struct router_core *core, struct conn *conn)
+{
+    if (core_synced(core)) {
+        drop(core, conn);
+    } else if (conn->attached) {
+        session_lose(core, conn, core->now_ms);
+    }
+}
+
+void session_expire(struct router_core *core)
+{
+    uint32_t index = 0;
+    while (wheel_pop(core->grace, core->now_ms, &index)) {
+        struct conn *conn = slotmap_at(&core->conns, index);
+        assert(conn != NULL && !conn->attached && "freeing one clears its deadline");
+        if (core_synced(core)) {
+            drop(core, conn);
+            continue;
+        }
+        uint64_t again = core->now_ms + EXPIRE_RETRY_MS;
+        again = again < core->rebuild_until_ms ? core->rebuild_until_ms : again;
+        wheel_set(core->grace, index, again);
+    }
+}
+
+void session_conn_closed(struct router_core *core, const struct core_event *event)
+{
+    struct conn *conn = conn_find(core, event->conn);
+    if (conn == NULL) {
+        return;
+    }
+    if (event->clean) {
+        session_end(core, conn);
+        return;
+    }
+    uint64_t grace_ms = core->config.grace_ms;
+    if (event->drained) {
+        grace_ms += edges_get(&core->edges, event->conn.edge)->delay_ms;
+    }
+    session_lose(core, conn, core->now_ms + grace_ms);
+}
+
+static struct conn *oldest_attached(const struct user *user)
+{
+    struct conn *conn = user->oldest;
+    while (conn != NULL && !conn->attached) {
+        conn = conn->newer;
+    }
+    return conn;
+}
+
+/* False when the newcomer is refused. */
+static bool make_place(struct router_core *core, struct user *user, struct conn_ref newcomer)
+{
+    uint32_t max = core->config.connections_per_user_max;
+    if (max == 0 || user->attached < max) {
+        return true;
+    }
+    static const char text[] = "Connection limit of this user";
+    if (!core->config.kick_oldest) {
+        effects_close(&core->effects, newcomer, CLOSE_USER_LIMIT, bytes_of_str(text));
+        return false;
+    }
+    struct conn *oldest = oldest_attached(user);
+    assert(oldest != NULL);
+    effects_close(&core->effects, oldest->ref, CLOSE_USER_LIMIT, bytes_of_str(text));
+    /* The user goes on with the newcomer: neither rooms nor watchers are to hear of a loss that
+     * the grace may heal. */
+    session_lose(core, oldest, core->now_ms + core->config.grace_ms);
+    return true;
+}
+
+static void emit_accept(struct router_core *core, const struct conn *conn)
+{
+    struct session_info *info = effects_alloc(&core->effects, 1, sizeof(*info));
+    *info = (struct session_info){
+        .user = user_name(conn->user),
+        .address = conn_address(conn),
+        .agent = conn_agent(conn),
+        .connected_at_ms = conn->connected_at_ms,
+        .expires_at_ms = conn->expires_at_ms,
+        .encoding = conn->encoding,
+    };
+    struct core_effect *effect = effects_add(&core->effects, CORE_ACCEPT);
+    effect->conn = conn->ref;
+    effect->session = info;
+}
+
+static void send_welcome(struct router_core *core, const struct conn *conn)
+{
+    const struct core_config *config = &core->config;
+    struct bytes edge_id = router_edge_id(edges_get(&core->edges, conn->ref.edge));
+    struct push_welcome *welcome = effects_alloc(&core->effects, 1, sizeof(*welcome));
+    *welcome = (struct push_welcome){
+        .edge_id = edge_id,
+        .slot = conn->ref.slot,
+        .gen = conn->ref.gen,
+        .user = user_name(conn->user),
+        .heartbeat_interval_ms = config->heartbeat_interval_ms,
+        .heartbeat_timeout_ms = config->heartbeat_timeout_ms,
+        .message_bytes = config->message_bytes,
+        .messages_per_second = config->messages_per_second,
+        .bytes_per_second = config->bytes_per_second,
+        .rooms = config->rooms_per_connection_max,
+        .inbox_epoch = conn->user->inbox.epoch,
+        .inbox_offset = conn->user->inbox.top,
+        .expires_at_ms = conn->expires_at_ms,
+    };
+    struct push *push = effects_push(&core->effects, PUSH_WELCOME);
+    push->welcome = welcome;
+    effects_send(&core->effects, conn->ref, push);
+    struct push *routing = effects_push(&core->effects, PUSH_ROUTING_TOKEN);
+    routing->token = edge_id;
+    effects_send(&core->effects, conn->ref, routing);
+}
+
+/* True when the connection may be opened: its edge is up and the slot is, or is made, free. */
+static bool slot_is_free(struct router_core *core, struct conn_ref ref)
+{
+    const struct router_edge *edge = edges_get(&core->edges, ref.edge);
+    if (edge == NULL || ref.slot >= EDGE_SLOTS_MAX) {
+        return false;
+    }
+    struct conn *old = slotmap_get(&core->conns, router_edge_conn(edge, ref.slot));
+    if (old != NULL && old->ref.gen != ref.gen) {
+        session_lose(core, old, core->now_ms + core->config.grace_ms);
+        return true;
+    }
+    return old == NULL;
+}
+
+void session_conn_open(struct router_core *core, const struct core_event *event)
+{
+    if (!slot_is_free(core, event->conn)) {
+        return;
+    }
+    struct bytes name = event->session->user;
+    if (!client_name_valid(name)) {
+        effects_close(&core->effects, event->conn, CLOSE_UNAUTHORIZED, BYTES_LIT("Unauthorized"));
+        return;
+    }
+    struct user *user = user_ensure(core, name);
+    if (user == NULL) {
+        effects_close(&core->effects, event->conn, CLOSE_OVERLOADED, BYTES_LIT("Too many users"));
+        return;
+    }
+    if (!make_place(core, user, event->conn)) {
+        return;
+    }
+    bool was_online = user_online(user);
+    bool first = false;
+    struct conn *conn = conn_new(core, user, event->conn, event->session, &first);
+    emit_accept(core, conn);
+    channel_emit_add(core, &user->inbox, conn->ref, first);
+    send_welcome(core, conn);
+    session_came_online(core, user, was_online, core->wall_ms, false);
+}
+
+static void joined(struct router_core *core, struct conn *conn, const struct message *message)
+{
+    session_ok(core, conn, message->reply.id, message->ok);
+    for (size_t i = 0; i < message->missed_count; i++) {
+        effects_send(&core->effects, conn->ref, message->missed[i]);
+    }
+    if (!message->member) {
+        conn_add_room(conn, message->group);
+        channel_emit_add(core, channel_find(core, message->group), conn->ref,
+                         message->first_on_edge);
+    }
+}
+
+static void admin_published(struct router_core *core, const struct message *message)
+{
+    struct core_effect *effect = effects_add(&core->effects, CORE_ADMIN_DONE);
+    effect->admin = message->reply.admin;
+    effect->error = message->error;
+    if (message->ok != NULL) {
+        effect->found = true;
+        effect->epoch = message->ok->epoch;
+        effect->offset = message->ok->offset;
+        effect->duplicate = message->ok->duplicate;
+    }
+}
+
+void session_message(struct router_core *core, const struct message *message)
+{
+    if (message->reply.conn == 0) {
+        admin_published(core, message);
+        return;
+    }
+    struct conn *conn = slotmap_get(&core->conns, message->reply.conn);
+    if (conn == NULL || !conn->attached) {
+        return; /* gone before the engine had finished */
+    }
+    if (message->error != CLIENT_ERROR_NONE) {
+        session_error(core, conn, message->reply.id, message->error, BYTES_EMPTY, 0);
+    } else if (message->kind == SESSION_JOINED) {
+        joined(core, conn, message);
+    } else {
+        session_ok(core, conn, message->reply.id, message->ok);
+    }
+}

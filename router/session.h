@@ -1,0 +1,48 @@
+/* The session side: what happens to connections and what their clients ask. Speaks to the room side
+ * through messages only. */
+#ifndef ROUTER_SESSION_H
+#define ROUTER_SESSION_H
+
+#include "router/conn.h"
+#include "router/messages.h"
+
+/* One handler per event kind; they read the fields that core.h names for it. */
+void session_conn_open(struct router_core *core, const struct core_event *event);
+void session_conn_closed(struct router_core *core, const struct core_event *event);
+void session_command(struct router_core *core, const struct core_event *event);
+void session_kick(struct router_core *core, const struct core_event *event);
+void session_send(struct router_core *core, const struct core_event *event);
+void session_publish(struct router_core *core, const struct core_event *event);
+
+/* Handles one message from the room side. */
+void session_message(struct router_core *core, const struct message *message);
+
+/* The connection is gone but its user may come back: in grace until `due_ms`. */
+void session_lose(struct router_core *core, struct conn *conn, uint64_t due_ms);
+
+/* The connection is gone for good: leaves its rooms, the user may be offline. While edges still
+ * announce, nobody may be told yet: then it is only lost. */
+void session_end(struct router_core *core, struct conn *conn);
+
+/* Ends the connections whose grace is over. */
+void session_expire(struct router_core *core);
+
+/* After a connection of `user` was added: online now? `was_online` tells how it was before. */
+void session_came_online(struct router_core *core, struct user *user, bool was_online,
+                         uint64_t since_ms, bool silent);
+
+/* Answers of the session side itself. */
+void session_ok(struct router_core *core, const struct conn *conn, struct bytes id,
+                struct push *ok);
+void session_error(struct router_core *core, const struct conn *conn, struct bytes id,
+                   enum client_error error, struct bytes text, uint64_t retry_after_ms);
+
+/* A direct message to a user: number, ring, delivery. */
+struct direct_result {
+    uint64_t offset;
+    bool duplicate;
+};
+struct direct_result session_direct(struct router_core *core, struct user *target,
+                                    struct bytes from, struct bytes payload, struct bytes key);
+
+#endif

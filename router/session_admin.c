@@ -1,0 +1,141 @@
+/* What operators and the API ask of the session side: kick, send, publish. Each is answered by
+ * exactly one ADMIN_DONE. */
+#include "router/core_internal.h"
+#include "router/room.h"
+#include "router/session.h"
+
+enum { CLOSE_KICKED = 4003 };
+
+static const struct bytes api_id = {(const uint8_t *)"api", 3};
+
+static struct core_effect *done(struct router_core *core, const struct core_event *event)
+{
+    struct core_effect *effect = effects_add(&core->effects, CORE_ADMIN_DONE);
+    effect->admin = event->admin;
+    return effect;
+}
+
+/* An operator's names and key have passed no front-end. */
+static enum client_error check(struct bytes target, struct bytes from, struct bytes key)
+{
+    if (!client_name_valid(target) || (from.len != 0 && !client_name_valid(from))) {
+        return CLIENT_ERROR_INVALID_NAME;
+    }
+    return key.len > COMMAND_KEY_MAX ? CLIENT_ERROR_INVALID_MESSAGE : CLIENT_ERROR_NONE;
+}
+
+void session_publish(struct router_core *core, const struct core_event *event)
+{
+    enum client_error error = check(event->room, event->user, event->key);
+    if (error != CLIENT_ERROR_NONE) {
+        done(core, event)->error = error;
+        return;
+    }
+    struct message message = {
+        .kind = ROOM_PUBLISH,
+        .reply = {.admin = event->admin},
+        .room = event->room,
+        .user_name = event->user,
+        .server_id = api_id,
+        .payload = event->payload,
+        .key = event->key,
+    };
+    mailbox_post(&core->mailbox, &message);
+}
+
+void session_send(struct router_core *core, const struct core_event *event)
+{
+    enum client_error error = check(event->target, event->user, event->key);
+    struct user *target = error == CLIENT_ERROR_NONE ? user_ensure(core, event->target) : NULL;
+    if (target == NULL) {
+        done(core, event)->error = error == CLIENT_ERROR_NONE ? CLIENT_ERROR_UNAVAILABLE : error;
+        return;
+    }
+    struct direct_result result =
+        session_direct(core, target, event->user, event->payload, event->key);
+    struct core_effect *effect = done(core, event);
+    effect->found = true;
+    effect->duplicate = result.duplicate;
+    effect->epoch = target->inbox.epoch;
+    effect->offset = result.offset;
+    effect->count = target->attached;
+}
+
+/* Out of one room. 1 when an attached connection was removed from it, else 0. */
+static uint32_t kick_from_room(struct router_core *core, struct conn *conn, slot_id group,
+                               const struct core_event *event)
+{
+    if (!conn_in_room(conn, group)) {
+        return 0;
+    }
+    conn_remove_room(conn, group);
+    if (conn->attached) {
+        struct push *push = effects_push(&core->effects, PUSH_KICKED);
+        push->room = effects_copy(&core->effects, event->room);
+        push->text = effects_copy(&core->effects, event->text);
+        effects_send(&core->effects, conn->ref, push);
+    }
+    struct message message = {
+        .kind = ROOM_LEAVE,
+        .group = group,
+        .conn = conn->ref,
+        .user = slot_id_index(conn->user->id),
+        .attached = conn->attached,
+        .from_edge = conn->attached,
+        .reason = "leave",
+    };
+    mailbox_post(&core->mailbox, &message);
+    return conn->attached;
+}
+
+/* Off the server. 1 when it was attached, else 0. */
+static uint32_t kick_out(struct router_core *core, struct conn *conn,
+                         const struct core_event *event)
+{
+    bool attached = conn->attached;
+    if (attached) {
+        effects_close(&core->effects, conn->ref, CLOSE_KICKED, event->text);
+    }
+    session_end(core, conn);
+    return attached;
+}
+
+static uint32_t kick_one(struct router_core *core, struct conn *conn, slot_id group,
+                         const struct core_event *event)
+{
+    return event->room.len != 0 ? kick_from_room(core, conn, group, event)
+                                : kick_out(core, conn, event);
+}
+
+static uint32_t kick_user(struct router_core *core, const struct user *user, slot_id group,
+                          const struct core_event *event)
+{
+    uint32_t count = 0;
+    for (struct conn *conn = user->oldest; conn != NULL;) {
+        struct conn *newer = conn->newer;
+        count += kick_one(core, conn, group, event);
+        conn = newer;
+    }
+    return count;
+}
+
+void session_kick(struct router_core *core, const struct core_event *event)
+{
+    const struct room *room = room_find(core, event->room);
+    slot_id group = room == NULL ? 0 : room->channel.id;
+    bool found = event->room.len == 0 || room != NULL;
+    uint32_t count = 0;
+    if (event->target.len != 0) {
+        const struct user *user = user_find(core, event->target);
+        found = found && user != NULL;
+        count = found ? kick_user(core, user, group, event) : 0;
+    } else {
+        struct conn *conn = conn_find(core, event->conn);
+        found = found && conn != NULL;
+        count = found ? kick_one(core, conn, group, event) : 0;
+    }
+    core_drain(core);
+    struct core_effect *effect = done(core, event);
+    effect->found = found;
+    effect->count = count;
+}

@@ -1,0 +1,276 @@
+/* What clients ask: rate, then one handler per command. */
+#include "router/core_internal.h"
+#include "router/presence.h"
+#include "router/room.h"
+#include "router/session.h"
+
+#include <assert.h>
+
+static void error_of(struct router_core *core, const struct conn *conn,
+                     const struct command *command, enum client_error error)
+{
+    session_error(core, conn, command->id, error, BYTES_EMPTY, 0);
+}
+
+/* A request to the room side about the command's room. */
+static struct message request(const struct conn *conn, const struct command *command,
+                              enum message_kind kind)
+{
+    return (struct message){
+        .kind = kind,
+        .reply = {.conn = conn->id, .id = command->id},
+        .room = command->room,
+        .conn = conn->ref,
+        .user = slot_id_index(conn->user->id),
+        .user_name = user_name(conn->user),
+        .command = command,
+        .attached = true,
+    };
+}
+
+static struct bytes edge_id_of(const struct router_core *core, const struct conn *conn)
+{
+    return router_edge_id(edges_get(&core->edges, conn->ref.edge));
+}
+
+/* The group of the room when the connection is in it, else 0. In a cluster the session side finds
+ * it among the names of its own memberships. */
+static slot_id membership(const struct router_core *core, const struct conn *conn,
+                          struct bytes room_name)
+{
+    const struct room *room = room_find(core, room_name);
+    return room != NULL && conn_in_room(conn, room->channel.id) ? room->channel.id : 0;
+}
+
+static bool room_name_valid(struct router_core *core, const struct conn *conn,
+                            const struct command *command)
+{
+    if (!client_name_valid(command->room)) {
+        error_of(core, conn, command, CLIENT_ERROR_INVALID_NAME);
+        return false;
+    }
+    return true;
+}
+
+static void command_join(struct router_core *core, struct conn *conn, const struct command *command)
+{
+    if (!room_name_valid(core, conn, command)) {
+        return;
+    }
+    struct message message = request(conn, command, ROOM_JOIN);
+    message.server_id = edge_id_of(core, conn);
+    message.member = membership(core, conn, command->room) != 0;
+    if (!message.member && conn->room_count >= core->config.rooms_per_connection_max) {
+        error_of(core, conn, command, CLIENT_ERROR_TOO_MANY_ROOMS);
+        return;
+    }
+    mailbox_post(&core->mailbox, &message);
+}
+
+static void command_leave(struct router_core *core, struct conn *conn,
+                          const struct command *command)
+{
+    if (!room_name_valid(core, conn, command)) {
+        return;
+    }
+    struct message message = request(conn, command, ROOM_LEAVE);
+    message.group = membership(core, conn, command->room);
+    if (message.group == 0) {
+        error_of(core, conn, command, CLIENT_ERROR_NOT_MEMBER);
+        return;
+    }
+    conn_remove_room(conn, message.group);
+    message.from_edge = true;
+    message.answer_wanted = true;
+    message.reason = "leave";
+    mailbox_post(&core->mailbox, &message);
+}
+
+static bool key_valid(struct router_core *core, const struct conn *conn,
+                      const struct command *command)
+{
+    if (command->key.len > COMMAND_KEY_MAX) {
+        error_of(core, conn, command, CLIENT_ERROR_INVALID_MESSAGE);
+        return false;
+    }
+    return true;
+}
+
+static void command_room_message(struct router_core *core, struct conn *conn,
+                                 const struct command *command)
+{
+    if (!room_name_valid(core, conn, command) || !key_valid(core, conn, command)) {
+        return;
+    }
+    if (!core->config.publish_without_membership && membership(core, conn, command->room) == 0) {
+        error_of(core, conn, command, CLIENT_ERROR_NOT_MEMBER);
+        return;
+    }
+    struct message message = request(conn, command, ROOM_PUBLISH);
+    message.server_id = edge_id_of(core, conn);
+    message.payload = command->payload;
+    message.key = command->key;
+    message.no_echo = command->no_echo;
+    mailbox_post(&core->mailbox, &message);
+}
+
+struct direct_result session_direct(struct router_core *core, struct user *target,
+                                    struct bytes from, struct bytes payload, struct bytes key)
+{
+    struct channel *inbox = &target->inbox;
+    struct direct_result result = {.duplicate = true};
+    if (channel_key_find(core, inbox, from, key, &result.offset)) {
+        core->counters.duplicates++;
+        user_settle(core, target);
+        return result;
+    }
+    idle_remove(&core->idle_users, &target->idle); /* making room must not take this one */
+    struct push_message message = {
+        .offset = inbox->top + 1,
+        .timestamp_ms = core->wall_ms,
+        .user = from,
+        .payload = payload,
+    };
+    struct stored *stored = stored_new(&message);
+    struct push *push = effects_push(&core->effects, PUSH_DIRECT_MESSAGE);
+    push->message = stored_view(stored);
+    channel_keep(core, inbox, stored);
+    channel_deliver(core, inbox, push, inbox->top, NULL);
+    channel_key_put(core, inbox, from, key, inbox->top);
+    core->counters.direct_messages++;
+    user_settle(core, target);
+    return (struct direct_result){.offset = inbox->top};
+}
+
+static void command_direct_message(struct router_core *core, struct conn *conn,
+                                   const struct command *command)
+{
+    if (!client_name_valid(command->user)) {
+        error_of(core, conn, command, CLIENT_ERROR_INVALID_NAME);
+        return;
+    }
+    if (!key_valid(core, conn, command)) {
+        return;
+    }
+    struct user *target = user_ensure(core, command->user);
+    if (target == NULL) {
+        error_of(core, conn, command, CLIENT_ERROR_UNAVAILABLE);
+        return;
+    }
+    struct direct_result result =
+        session_direct(core, target, user_name(conn->user), command->payload, command->key);
+    struct push *ok = effects_push(&core->effects, PUSH_OK);
+    ok->command = COMMAND_DIRECT_MESSAGE;
+    ok->user = user_name(target);
+    ok->offset = result.offset;
+    ok->duplicate = result.duplicate;
+    ok->delivered = target->attached;
+    session_ok(core, conn, command->id, ok);
+}
+
+static void command_of_room(struct router_core *core, struct conn *conn,
+                            const struct command *command)
+{
+    if (!room_name_valid(core, conn, command)) {
+        return;
+    }
+    struct message message = request(
+        conn, command, command->kind == COMMAND_HISTORY_ROOM ? ROOM_HISTORY : ROOM_PRESENCE);
+    mailbox_post(&core->mailbox, &message);
+}
+
+/* Presence, watch, unwatch: the same answer, after what each of them changes. */
+static void command_of_users(struct router_core *core, struct conn *conn,
+                             const struct command *command)
+{
+    for (size_t i = 0; i < command->user_count; i++) {
+        if (!client_name_valid(command->users[i])) {
+            error_of(core, conn, command, CLIENT_ERROR_INVALID_NAME);
+            return;
+        }
+    }
+    struct bytes text = BYTES_EMPTY;
+    enum client_error error = CLIENT_ERROR_NONE;
+    if (command->kind == COMMAND_WATCH) {
+        error = presence_watch(core, conn, command, &text);
+    } else if (command->kind == COMMAND_UNWATCH) {
+        presence_unwatch(core, conn, command);
+    }
+    if (error != CLIENT_ERROR_NONE) {
+        session_error(core, conn, command->id, error, text, 0);
+    } else if (command->id.len != 0) {
+        session_ok(core, conn, command->id, presence_answer(core, command));
+    }
+}
+
+static void command_history_inbox(struct router_core *core, struct conn *conn,
+                                  const struct command *command)
+{
+    if (command->id.len != 0) {
+        struct push *ok = effects_push(&core->effects, PUSH_OK);
+        ok->command = COMMAND_HISTORY_INBOX;
+        channel_history(core, &conn->user->inbox, command, ok);
+        session_ok(core, conn, command->id, ok);
+    }
+}
+
+static void command_refresh(struct router_core *core, struct conn *conn,
+                            const struct command *command)
+{
+    session_error(core, conn, command->id, CLIENT_ERROR_FORBIDDEN,
+                  BYTES_LIT("refresh is not offered by this server"), 0);
+}
+
+static void command_ping(struct router_core *core, struct conn *conn, const struct command *command)
+{
+    struct push *pong = effects_push(&core->effects, PUSH_PONG);
+    pong->id = effects_copy(&core->effects, command->id);
+    effects_send(&core->effects, conn->ref, pong);
+}
+
+static void command_bad(struct router_core *core, struct conn *conn, const struct command *command)
+{
+    session_error(core, conn, command->id, command->error, command->detail, 0);
+}
+
+void session_command(struct router_core *core, const struct core_event *event)
+{
+    static void (*const handlers[])(struct router_core *, struct conn *, const struct command *) = {
+        [COMMAND_JOIN] = command_join,
+        [COMMAND_LEAVE] = command_leave,
+        [COMMAND_ROOM_MESSAGE] = command_room_message,
+        [COMMAND_DIRECT_MESSAGE] = command_direct_message,
+        [COMMAND_PRESENCE_ROOM] = command_of_room,
+        [COMMAND_PRESENCE_USERS] = command_of_users,
+        [COMMAND_WATCH] = command_of_users,
+        [COMMAND_UNWATCH] = command_of_users,
+        [COMMAND_HISTORY_ROOM] = command_of_room,
+        [COMMAND_HISTORY_INBOX] = command_history_inbox,
+        [COMMAND_REFRESH] = command_refresh,
+        [COMMAND_PING] = command_ping,
+        [COMMAND_BAD] = command_bad,
+    };
+    _Static_assert(sizeof(handlers) / sizeof(handlers[0]) == COMMAND_BAD + 1, "one per command");
+    struct conn *conn = conn_find(core, event->conn);
+    if (conn == NULL) {
+        return;
+    }
+    if (event->number != 0) {
+        if (event->number <= conn->number) {
+            core->counters.duplicates++;
+            return;
+        }
+        conn->number = event->number;
+    }
+    const struct command *command = event->command;
+    core->counters.commands[command->kind]++;
+    conn->last_activity_ms = core->wall_ms;
+    uint64_t retry_ms = 0;
+    enum client_error denied =
+        policy_admit(&conn->rates, &core->config, event->wire_bytes, core->now_ms, &retry_ms);
+    if (denied != CLIENT_ERROR_NONE) {
+        session_error(core, conn, command->id, denied, BYTES_EMPTY, retry_ms);
+        return;
+    }
+    handlers[command->kind](core, conn, command);
+}

@@ -1,0 +1,101 @@
+#include "router/user.h"
+
+#include "common/mem.h"
+#include "router/core_internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+struct bytes user_name(const struct user *user)
+{
+    return bytes_of(user->name, user->name_len);
+}
+
+struct user *user_find(const struct router_core *core, struct bytes name)
+{
+    return strmap_get(&core->users_by_name, name);
+}
+
+struct user *user_at(const struct router_core *core, uint32_t index)
+{
+    struct user *user = slotmap_at(&core->users, index);
+    assert(user != NULL && "members and connections hold their user");
+    return user;
+}
+
+static struct user *user_of_idle(struct idle_link *link)
+{
+    return (struct user *)((uint8_t *)link - offsetof(struct user, idle));
+}
+
+static bool has_room(struct router_core *core)
+{
+    if (core->users.count < core->config.users_max) {
+        return true;
+    }
+    if (core->idle_users.oldest == NULL) {
+        return false;
+    }
+    user_forget(core, user_of_idle(core->idle_users.oldest));
+    core->counters.evicted_channels++;
+    return true;
+}
+
+struct user *user_ensure(struct router_core *core, struct bytes name)
+{
+    assert(name.len != 0 && name.len <= NAME_BYTES_MAX);
+    struct user *user = user_find(core, name);
+    if (user != NULL || !has_room(core)) {
+        return user;
+    }
+    user = mem_new(1, sizeof(*user) + name.len);
+    user->name_len = (uint8_t)name.len;
+    memcpy(user->name, name.data, name.len);
+    user->id = slotmap_add(&core->users, user);
+    strmap_put(&core->users_by_name, user_name(user), user);
+    channel_init(core, &user->inbox, CHANNEL_INBOX, user_name(user));
+    idle_touch(&core->idle_users, &user->idle, core->now_ms);
+    return user;
+}
+
+struct channel *user_watch_channel(struct router_core *core, struct user *user)
+{
+    if (user->watch == NULL) {
+        user->watch = mem_new(1, sizeof(*user->watch));
+        channel_init(core, user->watch, CHANNEL_WATCH, user_name(user));
+    }
+    return user->watch;
+}
+
+static void drop_watch_channel(struct router_core *core, struct user *user)
+{
+    if (user->watch != NULL) {
+        channel_fini(core, user->watch);
+        effects_bury(&core->effects, user->watch);
+        user->watch = NULL;
+    }
+}
+
+void user_settle(struct router_core *core, struct user *user)
+{
+    if (user->watch != NULL && user->watch->member_count == 0) {
+        drop_watch_channel(core, user);
+    }
+    /* An announcing edge counts as a member of the inbox until its connections have come. */
+    if (user_online(user) || user->watch != NULL || user->inbox.member_count != 0) {
+        idle_remove(&core->idle_users, &user->idle);
+    } else {
+        idle_touch(&core->idle_users, &user->idle, core->now_ms);
+    }
+}
+
+void user_forget(struct router_core *core, struct user *user)
+{
+    assert(!user_online(user) && "a connection holds it");
+    idle_remove(&core->idle_users, &user->idle);
+    drop_watch_channel(core, user);
+    channel_fini(core, &user->inbox);
+    (void)strmap_remove(&core->users_by_name, user_name(user));
+    (void)slotmap_remove(&core->users, user->id);
+    effects_bury(&core->effects, user);
+}

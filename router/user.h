@@ -1,0 +1,53 @@
+/* A user: connections, personal channel, presence. Lives while connected, in grace or watched;
+ * after that it is idle and may be forgotten, the least recently used first. */
+#ifndef ROUTER_USER_H
+#define ROUTER_USER_H
+
+#include "router/channel.h"
+#include "router/idle.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct conn;
+
+struct user {
+    slot_id id;
+    struct channel inbox;
+    struct channel *watch; /* NULL until somebody watches */
+    struct conn *oldest;
+    struct conn *newest;
+    uint32_t attached;
+    uint32_t detached;
+    uint64_t since_ms;     /* wall: online since */
+    uint64_t last_seen_ms; /* wall: 0 = never online here */
+    struct idle_link idle;
+    uint8_t name_len;
+    uint8_t name[];
+};
+
+struct bytes user_name(const struct user *user);
+static inline bool user_online(const struct user *user)
+{
+    return user->attached != 0 || user->detached != 0;
+}
+
+struct user *user_find(const struct router_core *core, struct bytes name);
+/* By the index of its id; it must live. */
+struct user *user_at(const struct router_core *core, uint32_t index);
+
+/* Finds or creates. NULL when users_max live users leave no room. A new user is idle until
+ * something holds it: the caller attaches a connection or a watcher, or calls user_settle. */
+struct user *user_ensure(struct router_core *core, struct bytes name);
+
+/* Its watch channel, created when missing. */
+struct channel *user_watch_channel(struct router_core *core, struct user *user);
+
+/* After a change: drops an unused watch channel, and moves the user in or out of the idle list
+ * (to its end, as just used). */
+void user_settle(struct router_core *core, struct user *user);
+
+/* Nobody may hold it. */
+void user_forget(struct router_core *core, struct user *user);
+
+#endif
