@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
-enum { EXCHANGES = 200000, WINDOW = 400, BODY_MAX = 1 << 16, GIVE_UP_S = 60 };
+enum { EXCHANGES = 200000, WINDOW = 400, BODY_MAX = 1 << 16, GIVE_UP_S = 60, STALL_NS = 2000000 };
 
 /* A ROUTER and a DEALER on one loop; each test hangs its own callbacks in. */
 struct pair {
@@ -83,7 +83,8 @@ static void run(struct pair *pair)
 
 /* 200,000 numbered messages to and fro */
 
-/* Keeps the processor for a moment, so that signals arrive while nobody looks. */
+/* Keeps the processor for a moment, so that signals arrive while nobody looks. ZeroMQ looks for
+ * them in a send only when a millisecond or so has passed since it last did. */
 static void stall(struct pair *pair)
 {
     if (rng_below(&pair->rng, 2000) != 0) {
@@ -94,7 +95,7 @@ static void stall(struct pair *pair)
     clock_gettime(CLOCK_MONOTONIC, &start);
     do {
         clock_gettime(CLOCK_MONOTONIC, &now);
-    } while ((now.tv_sec - start.tv_sec) * 1000000000 + now.tv_nsec - start.tv_nsec < 300000);
+    } while ((now.tv_sec - start.tv_sec) * 1000000000 + now.tv_nsec - start.tv_nsec < STALL_NS);
 }
 
 static void push(struct pair *pair)
