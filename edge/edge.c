@@ -158,13 +158,14 @@ struct edge *edge_new(const struct edge_options *options, struct buf *error)
     uint8_t seed[16];
     struct edge *edge = mem_new(1, sizeof(*edge));
     edge->options = options;
+    edge->id = edge_options_id(options);
     edge->base = event_base_new();
     assert(edge->base != NULL && "no event loop without epoll or poll");
     edge->timer = event_new(edge->base, -1, 0, on_timer, edge);
     derive_settings(edge);
     clock_random(seed, sizeof(seed));
     ip_counts_init(&edge->ip_counts, seed);
-    edge->metrics = edge_metrics_new(options->id);
+    edge->metrics = edge_metrics_new(edge->id);
     slotmap_init(&edge->conns, edge->connections_max);
     edge->wheel = wheel_new(HEARTBEAT_TICK_MS, HEARTBEAT_SLOTS, edge_now(edge));
     edge->out = out_batch_new(&OUT_CALLBACKS, edge);
@@ -198,8 +199,7 @@ void edge_drain(struct edge *edge)
 
 int edge_run(struct edge *edge)
 {
-    log_event(LOG_READY, LOG_S("id", edge->options->id),
-              LOG_U("max_connections", edge->connections_max));
+    log_event(LOG_READY, LOG_S("id", edge->id), LOG_U("max_connections", edge->connections_max));
     end_turn(edge);
     while (!edge->stopping) {
         if (event_base_loop(edge->base, EVLOOP_ONCE) < 0) {
@@ -248,6 +248,7 @@ void edge_free(struct edge **edge_at)
     mem_free(edge->paused);
     mem_free(edge->origins);
     mem_free(edge->proxies);
+    mem_free(edge->id);
     for (size_t i = 0; i < sizeof(edge->signals) / sizeof(edge->signals[0]); i++) {
         if (edge->signals[i] != NULL) {
             event_free(edge->signals[i]);

@@ -4,6 +4,7 @@
 #include "common/mem.h"
 #include "edge/address.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <unistd.h>
 
@@ -72,23 +73,21 @@ static char *default_id(const char *port)
     return mem_copy_str(bytes_of_str(id));
 }
 
-static enum status check_listen(struct edge_options *options, struct buf *text)
+static enum status check_listen(const struct edge_options *options, struct buf *text)
 {
     char host[ADDRESS_HOST_MAX];
     char port[ADDRESS_PORT_MAX];
     if (options->listen.count == 0) {
         return refuse(text, "listen", "", "at least one HOST:PORT");
     }
-    for (size_t i = options->listen.count; i > 0; i--) {
-        if (!address_split(options->listen.items[i - 1], host, port)) {
-            return refuse(text, "listen", options->listen.items[i - 1], "HOST:PORT or [IPV6]:PORT");
+    for (size_t i = 0; i < options->listen.count; i++) {
+        if (!address_split(options->listen.items[i], host, port)) {
+            return refuse(text, "listen", options->listen.items[i], "HOST:PORT or [IPV6]:PORT");
         }
     }
-    if (options->id == NULL) {
-        options->id = default_id(port); /* of the first, which was looked at last */
-    }
-    return is_id(options->id) ? STATUS_OK
-                              : refuse(text, "id", options->id, "1 to 64 of A-Z a-z 0-9 . _ -");
+    return options->id == NULL || is_id(options->id)
+               ? STATUS_OK
+               : refuse(text, "id", options->id, "1 to 64 of A-Z a-z 0-9 . _ -");
 }
 
 static enum status check_router(const struct edge_options *options, struct buf *text)
@@ -139,7 +138,7 @@ const struct option_program *edge_options_program(void)
     return &PROGRAM;
 }
 
-enum status edge_options_check(struct edge_options *options, struct buf *text)
+enum status edge_options_check(const struct edge_options *options, struct buf *text)
 {
     char host[ADDRESS_HOST_MAX];
     char port[ADDRESS_PORT_MAX];
@@ -167,6 +166,18 @@ enum status edge_options_check(struct edge_options *options, struct buf *text)
         return STATUS_MALFORMED;
     }
     return STATUS_OK;
+}
+
+char *edge_options_id(const struct edge_options *options)
+{
+    char host[ADDRESS_HOST_MAX];
+    char port[ADDRESS_PORT_MAX];
+    if (options->id != NULL) {
+        return mem_copy_str(bytes_of_str(options->id));
+    }
+    bool split = address_split(options->listen.items[0], host, port);
+    assert(split && "edge_options_check() came before");
+    return default_id(split ? port : "0");
 }
 
 bool edge_options_plane_is_open(const struct edge_options *options)

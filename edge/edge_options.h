@@ -17,8 +17,12 @@ struct edge_options {
 const struct option_program *edge_options_program(void);
 
 /* What the table cannot say: forms of addresses, ids and networks, options that contradict each
- * other. MALFORMED with one line in `text`. Fills in the default id (mem_free by option_fini). */
-enum status edge_options_check(struct edge_options *options, struct buf *text) MUST_CHECK;
+ * other. MALFORMED with one line in `text`. */
+enum status edge_options_check(const struct edge_options *options, struct buf *text) MUST_CHECK;
+
+/* --id, or the default made of host name and first port. The caller owns it (mem_free). The options
+ * must have passed the check. */
+char *edge_options_id(const struct edge_options *options);
 
 /* True when an endpoint of --router can be reached from other machines. */
 bool edge_options_plane_is_open(const struct edge_options *options);

@@ -36,6 +36,7 @@ enum {
 
 struct edge {
     const struct edge_options *options;
+    char *id; /* --id or its default */
     struct event_base *base;
     struct event *timer;
     struct event *signals[3];

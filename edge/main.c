@@ -80,7 +80,7 @@ static int run(struct program *program)
     struct buf error;
     buf_init(&error, 0);
     log_event(LOG_START, LOG_S("program", edge_options_program()->name),
-              LOG_S("version", SPLITRAIL_VERSION), LOG_S("id", program->options.id));
+              LOG_S("version", SPLITRAIL_VERSION));
     if (edge_options_plane_is_open(&program->options)) {
         log_event(LOG_INSECURE_PLANE, LOG_S("router", program->options.router.items[0]));
     }

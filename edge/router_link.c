@@ -5,6 +5,7 @@
 #include "edge/conn.h"
 #include "edge/edge_state.h"
 #include "edge/heartbeat.h"
+#include "proto/plane_wire.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -42,13 +43,13 @@ static enum status open_socket(struct edge *edge)
     uint64_t nonce;
     clock_random(&nonce, sizeof(nonce));
     buf_init(&routing_id, ROUTING_ID_MAX);
-    buf_append_str(&routing_id, edge->options->id);
+    buf_append_str(&routing_id, edge->id);
     buf_append_byte(&routing_id, '/');
     buf_append_hex(&routing_id, nonce, 16);
     const struct zlink_config config = {
         .kind = ZLINK_DEALER,
         .routing_id = buf_bytes(&routing_id),
-        .message_bytes_max = (size_t)edge->options->link_credit,
+        .message_bytes_max = PLANE_FRAME_BYTES_MAX,
     };
     edge->zlink = zlink_new(edge->zlink_context, edge->base, &config, &CALLBACKS, edge);
     buf_fini(&routing_id);
@@ -191,7 +192,7 @@ enum status router_link_open(struct edge *edge, struct buf *error)
     };
     const struct edge_options *options = edge->options;
     const struct uplink_config config = {
-        .edge_id = bytes_of_str(options->id),
+        .edge_id = bytes_of_str(edge->id),
         .hold_bytes_max = (uint64_t)options->hold_buffer,
         .credit_bytes = (uint64_t)options->link_credit,
         .slots_max = edge->connections_max,
