@@ -16,6 +16,11 @@ struct bytes {
 #define BYTES_EMPTY ((struct bytes){NULL, 0})
 /* View of a string literal, without its NUL. */
 #define BYTES_LIT(literal) ((struct bytes){(const uint8_t *)("" literal), sizeof(literal) - 1})
+/* The same in the initialiser of a static table, where C11 wants constants. */
+#define BYTES_INIT(literal)                                                                        \
+    {                                                                                              \
+        (const uint8_t *)("" literal), sizeof(literal) - 1                                         \
+    }
 
 static inline struct bytes bytes_of(const void *data, size_t len)
 {

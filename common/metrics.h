@@ -22,7 +22,11 @@ struct metric_buckets {
     size_t count;
 };
 
-#define METRIC_NO_BUCKETS ((struct metric_buckets){NULL, 0})
+/* Braces without a type: a compound literal is no constant in a static table. */
+#define METRIC_NO_BUCKETS                                                                          \
+    {                                                                                              \
+        NULL, 0                                                                                    \
+    }
 
 struct metric_spec {
     enum metric_kind kind;
