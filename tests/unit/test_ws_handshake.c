@@ -369,6 +369,8 @@ START_TEST(a_head_of_exactly_the_limit_is_accepted)
     exact.head_bytes_max = head.len;
     ck_assert_int_eq(ws_handshake_parse(head, &exact, &scratch, &request), WS_HANDSHAKE_UPGRADE);
     exact.head_bytes_max = head.len - 1;
+    struct bytes cut = bytes_slice(head, 0, head.len - 1);
+    ck_assert_int_eq(ws_handshake_parse(cut, &exact, &scratch, &request), WS_HANDSHAKE_REFUSED);
     ck_assert_int_eq(ws_handshake_parse(head, &exact, &scratch, &request), WS_HANDSHAKE_REFUSED);
     ck_assert_int_eq(request.status, 431);
     buf_fini(&scratch);
@@ -413,6 +415,7 @@ static const struct token_row token_rows[] = {
     {TOKENED("/ws", OFFER "bearer.abc,chat\r\n" OFFER "splitrail.v1.json\r\n"),
      WS_TOKEN_SUBPROTOCOL, "abc", "splitrail.v1.json"},
     {TOKENED("/ws", OFFER "bearer.\r\n"), WS_TOKEN_NONE, "", ""},
+    {TOKENED("/ws", OFFER "bearer., bearer.abc\r\n"), WS_TOKEN_SUBPROTOCOL, "abc", ""},
     {TOKENED("/ws", OFFER "Bearer.abc\r\n"), WS_TOKEN_NONE, "", ""},
     {TOKENED("/ws", OFFER "Splitrail.V1.json\r\n"), WS_TOKEN_NONE, "", ""},
     {TOKENED("/ws?token=abc", ""), WS_TOKEN_QUERY, "abc", ""},
