@@ -1,0 +1,168 @@
+#include "router/ctl/ctl_request.h"
+
+#include "proto/admin.pb-c.h"
+#include "proto/pb_bytes.h"
+
+enum { ADMIN_VERSION = 1, REQUEST_ID = 1 };
+
+/* All that a request may point to, so that one function can fill it and another pack it. */
+struct parts {
+    Splitrail__Admin__Request request;
+    Splitrail__Admin__Empty empty;
+    Splitrail__Admin__One one;
+    Splitrail__Admin__PresenceUsers users;
+    Splitrail__Admin__PresenceRoom room;
+    Splitrail__Admin__List list;
+    Splitrail__Admin__Kick kick;
+    Splitrail__Admin__Publish publish;
+    Splitrail__Admin__Send send;
+};
+
+#define ASK(name) SPLITRAIL__ADMIN__REQUEST__ASK_##name
+
+/* protobuf-c wants char * for what it only reads, and "" for nothing. */
+static char *text(const char *value)
+{
+    return (char *)(uintptr_t)(value == NULL ? protobuf_c_empty_string : value);
+}
+
+static void init(struct parts *parts)
+{
+    splitrail__admin__request__init(&parts->request);
+    splitrail__admin__empty__init(&parts->empty);
+    splitrail__admin__one__init(&parts->one);
+    splitrail__admin__presence_users__init(&parts->users);
+    splitrail__admin__presence_room__init(&parts->room);
+    splitrail__admin__list__init(&parts->list);
+    splitrail__admin__kick__init(&parts->kick);
+    splitrail__admin__publish__init(&parts->publish);
+    splitrail__admin__send__init(&parts->send);
+    parts->request.version = ADMIN_VERSION;
+    parts->request.id = REQUEST_ID;
+}
+
+static void ask_empty(struct parts *parts, Splitrail__Admin__Request__AskCase ask)
+{
+    parts->request.ask_case = ask;
+    parts->request.info = &parts->empty; /* a union: one pointer for all kinds */
+}
+
+static void ask_one(struct parts *parts, Splitrail__Admin__Request__AskCase ask, const char *id)
+{
+    parts->one.id = text(id);
+    parts->request.ask_case = ask;
+    parts->request.conn = &parts->one;
+}
+
+static void ask_list(struct parts *parts, Splitrail__Admin__Request__AskCase ask,
+                     const struct ctl_args *args)
+{
+    parts->list.prefix = text(args->prefix);
+    parts->list.sort = text(args->sort);
+    parts->list.limit = (uint32_t)args->limit;
+    parts->list.user = text(args->user);
+    parts->list.edge = text(args->edge);
+    parts->list.ip = text(args->ip);
+    parts->request.ask_case = ask;
+    parts->request.users = &parts->list;
+}
+
+static void ask_presence(struct parts *parts, const struct ctl_args *args)
+{
+    if (args->command == CTL_PRESENCE_USER) {
+        parts->users.users = args->operands;
+        parts->users.n_users = args->operand_count;
+        parts->request.ask_case = ASK(PRESENCE_USERS);
+        parts->request.presence_users = &parts->users;
+    } else {
+        parts->room.room = args->operands[0];
+        parts->room.limit = (uint32_t)args->limit;
+        parts->request.ask_case = ASK(PRESENCE_ROOM);
+        parts->request.presence_room = &parts->room;
+    }
+}
+
+static void ask_kick(struct parts *parts, const struct ctl_args *args)
+{
+    parts->kick.user = args->command == CTL_KICK_USER ? args->operands[0] : text(NULL);
+    parts->kick.conn = args->command == CTL_KICK_CONN ? args->operands[0] : text(NULL);
+    parts->kick.room = text(args->room);
+    parts->kick.reason = text(args->reason);
+    parts->request.ask_case = ASK(KICK);
+    parts->request.kick = &parts->kick;
+}
+
+static void ask_publish(struct parts *parts, const struct ctl_args *args)
+{
+    parts->publish.room = args->operands[0];
+    parts->publish.payload = pb_binary(bytes_of_str(args->operands[1]));
+    parts->publish.user = text(args->user);
+    parts->publish.key = text(args->key);
+    parts->request.ask_case = ASK(PUBLISH);
+    parts->request.publish = &parts->publish;
+}
+
+static void ask_send(struct parts *parts, const struct ctl_args *args)
+{
+    parts->send.user = args->operands[0];
+    parts->send.payload = pb_binary(bytes_of_str(args->operands[1]));
+    parts->send.from = text(args->from);
+    parts->send.key = text(args->key);
+    parts->request.ask_case = ASK(SEND);
+    parts->request.send = &parts->send;
+}
+
+static void fill(struct parts *parts, const struct ctl_args *args)
+{
+    switch (args->command) {
+    case CTL_PRESENCE_USER:
+    case CTL_PRESENCE_ROOM:
+        ask_presence(parts, args);
+        break;
+    case CTL_USERS:
+        ask_list(parts, ASK(USERS), args);
+        break;
+    case CTL_ROOMS:
+        ask_list(parts, ASK(ROOMS), args);
+        break;
+    case CTL_CONNS:
+        ask_list(parts, ASK(CONNS), args);
+        break;
+    case CTL_CONN:
+        ask_one(parts, ASK(CONN), args->operands[0]);
+        break;
+    case CTL_ROOM:
+        ask_one(parts, ASK(ROOM), args->operands[0]);
+        break;
+    case CTL_EDGES:
+    case CTL_EDGE:
+        ask_empty(parts, ASK(EDGES));
+        break;
+    case CTL_STATS:
+        ask_empty(parts, ASK(STATS));
+        break;
+    case CTL_KICK_USER:
+    case CTL_KICK_CONN:
+        ask_kick(parts, args);
+        break;
+    case CTL_PUBLISH:
+        ask_publish(parts, args);
+        break;
+    case CTL_SEND:
+        ask_send(parts, args);
+        break;
+    case CTL_VERSION:
+    case CTL_HEALTH:
+    case CTL_COMMAND_COUNT:
+        ask_empty(parts, ASK(INFO));
+        break;
+    }
+}
+
+void ctl_request(const struct ctl_args *args, struct buf *out)
+{
+    struct parts parts;
+    init(&parts);
+    fill(&parts, args);
+    pb_append(&parts.request.base, out);
+}
