@@ -4,22 +4,10 @@
 #include "common/options.h"
 
 #include "common/mem.h"
+#include "common/options_source.h"
 #include "common/options_value.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <stdio.h>
-
-enum level { LEVEL_NONE, LEVEL_DEFAULT, LEVEL_FILE, LEVEL_ENV, LEVEL_FLAG };
-
-enum { FILE_LEN_MAX = 1024 * 1024 };
-
-struct parse {
-    const struct option_program *program;
-    void *target;
-    uint8_t *levels; /* enum level per spec */
-    struct buf *text;
-};
 
 /* One element of argv after its meaning. */
 enum argument_kind {
@@ -45,74 +33,12 @@ struct arguments {
     bool operands; /* allowed */
 };
 
-static void begin_message(struct parse *parse, struct bytes source)
+static void set_defaults(struct option_source *source)
 {
-    buf_clear(parse->text);
-    buf_append_str(parse->text, parse->program->name);
-    buf_append_str(parse->text, ": ");
-    buf_append(parse->text, source);
-    buf_append_str(parse->text, ": ");
-}
-
-static bool fail(struct parse *parse, struct bytes source, const char *why, const char *allowed)
-{
-    begin_message(parse, source);
-    buf_append_str(parse->text, why);
-    buf_append_str(parse->text, "; allowed: ");
-    buf_append_str(parse->text, allowed);
-    buf_append_byte(parse->text, '\n');
-    return false;
-}
-
-static void append_allowed(const struct option_spec *spec, struct buf *out)
-{
-    buf_append_str(out, "; allowed: ");
-    option_value_allowed(spec, out);
-    if (spec->fallback[0] != '\0' && spec->type != OPTION_CHOICE && spec->type != OPTION_BOOL) {
-        buf_append_str(out, ", for example ");
-        buf_append_str(out, spec->fallback);
-    }
-}
-
-/* `source` is where the value stands: `--max-message`, `SPLITRAIL_…`, `file:3: max-message`. */
-static bool set_row(struct parse *parse, size_t row, enum level level, struct bytes value,
-                    struct bytes source)
-{
-    const struct option_spec *spec = &parse->program->specs[row];
-    struct buf why;
-    buf_init(&why, 0);
-    if (parse->levels[row] < level) {
-        option_value_clear(spec, parse->target);
-        parse->levels[row] = (uint8_t)level;
-    }
-    bool good = option_value_parse(spec, parse->target, value, &why);
-    if (!good) {
-        begin_message(parse, source);
-        buf_append(parse->text, buf_bytes(&why));
-        append_allowed(spec, parse->text);
-        buf_append_byte(parse->text, '\n');
-    }
-    buf_fini(&why);
-    return good;
-}
-
-/* Index of the row, or spec_count. */
-static size_t find_row(const struct option_program *program, struct bytes name)
-{
-    size_t row = 0;
-    while (row < program->spec_count &&
-           !bytes_equal(name, bytes_of_str(program->specs[row].name))) {
-        row++;
-    }
-    return row;
-}
-
-static void set_defaults(struct parse *parse)
-{
-    for (size_t row = 0; row < parse->program->spec_count; row++) {
-        const struct option_spec *spec = &parse->program->specs[row];
-        bool good = set_row(parse, row, LEVEL_DEFAULT, bytes_of_str(spec->fallback),
-                            bytes_of_str(spec->name));
+    for (size_t row = 0; row < source->program->spec_count; row++) {
+        const struct option_spec *spec = &source->program->specs[row];
+        bool good = option_set_row(source, row, OPTION_LEVEL_DEFAULT, bytes_of_str(spec->fallback),
+                                   bytes_of_str(spec->name));
         assert(good && "the default of a row is not a value of its type and range");
         (void)good;
     }
@@ -131,24 +57,24 @@ static bool is_bool_word(const char *word)
     return false;
 }
 
-static struct argument bad_argument(struct parse *parse, const char *flag, const char *why,
+static struct argument bad_argument(struct option_source *source, const char *flag, const char *why,
                                     const char *allowed)
 {
     const char *equals = strchr(flag, '=');
     size_t len = equals == NULL ? strlen(flag) : (size_t)(equals - flag);
-    (void)fail(parse, bytes_of(flag, len), why, allowed);
+    (void)option_fail(source, bytes_of(flag, len), why, allowed);
     return (struct argument){.kind = ARGUMENT_BAD, .flag = flag};
 }
 
 /* Takes the value of `flag`: what follows `=`, or the next word. A word that looks like a flag is
  * no value: it tells of a forgotten one. */
-static struct argument take_value(struct parse *parse, struct arguments *arguments,
+static struct argument take_value(struct option_source *source, struct arguments *arguments,
                                   struct argument argument)
 {
     const char *equals = strchr(argument.flag, '=');
     const char *next = arguments->at < arguments->argc ? arguments->argv[arguments->at] : NULL;
     bool is_bool =
-        argument.kind == ARGUMENT_ROW && parse->program->specs[argument.row].type == OPTION_BOOL;
+        argument.kind == ARGUMENT_ROW && source->program->specs[argument.row].type == OPTION_BOOL;
     if (equals != NULL) {
         argument.value = bytes_of_str(equals + 1);
     } else if (is_bool && (next == NULL || arguments->operands || !is_bool_word(next))) {
@@ -157,12 +83,12 @@ static struct argument take_value(struct parse *parse, struct arguments *argumen
         struct buf allowed;
         buf_init(&allowed, 0);
         if (argument.kind == ARGUMENT_ROW) {
-            option_value_allowed(&parse->program->specs[argument.row], &allowed);
+            option_value_allowed(&source->program->specs[argument.row], &allowed);
         } else {
             buf_append_str(&allowed, "a file of name = value lines");
         }
         buf_append_byte(&allowed, '\0');
-        argument = bad_argument(parse, argument.flag, "needs a value", (char *)allowed.data);
+        argument = bad_argument(source, argument.flag, "needs a value", (char *)allowed.data);
         buf_fini(&allowed);
     } else {
         argument.value = bytes_of_str(next);
@@ -171,37 +97,38 @@ static struct argument take_value(struct parse *parse, struct arguments *argumen
     return argument;
 }
 
-static struct argument take_flag(struct parse *parse, struct arguments *arguments, const char *flag)
+static struct argument take_flag(struct option_source *source, struct arguments *arguments,
+                                 const char *flag)
 {
     const char *equals = strchr(flag, '=');
     struct bytes name =
         bytes_of(flag + 2, equals == NULL ? strlen(flag + 2) : (size_t)(equals - flag - 2));
     if (bytes_equal(name, BYTES_LIT("config"))) {
-        return take_value(parse, arguments,
+        return take_value(source, arguments,
                           (struct argument){.kind = ARGUMENT_CONFIG, .flag = flag});
     }
-    size_t row = find_row(parse->program, name);
-    if (row == parse->program->spec_count) {
-        return bad_argument(parse, flag, "unknown option", "the options that --help lists");
+    size_t row = option_find_row(source->program, name);
+    if (row == source->program->spec_count) {
+        return bad_argument(source, flag, "unknown option", "the options that --help lists");
     }
-    if ((parse->program->specs[row].flags & OPTION_SECRET) != 0) {
-        return bad_argument(parse, flag, "a secret does not belong on a command line",
+    if ((source->program->specs[row].flags & OPTION_SECRET) != 0) {
+        return bad_argument(source, flag, "a secret does not belong on a command line",
                             "the environment or the --config file");
     }
-    return take_value(parse, arguments,
+    return take_value(source, arguments,
                       (struct argument){.kind = ARGUMENT_ROW, .row = row, .flag = flag});
 }
 
-static struct argument next_argument(struct parse *parse, struct arguments *arguments)
+static struct argument next_argument(struct option_source *source, struct arguments *arguments)
 {
     if (arguments->at >= arguments->argc) {
         return (struct argument){.kind = ARGUMENT_END};
     }
     const char *word = arguments->argv[arguments->at];
     if (word[0] != '-' || word[1] == '\0') {
-        return arguments->operands
-                   ? (struct argument){.kind = ARGUMENT_END}
-                   : bad_argument(parse, word, "unexpected argument", "options that start with --");
+        return arguments->operands ? (struct argument){.kind = ARGUMENT_END}
+                                   : bad_argument(source, word, "unexpected argument",
+                                                  "options that start with --");
     }
     arguments->at++;
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
@@ -214,21 +141,21 @@ static struct argument next_argument(struct parse *parse, struct arguments *argu
         return (struct argument){.kind = ARGUMENT_END};
     }
     if (strncmp(word, "--", 2) != 0) {
-        return bad_argument(parse, word, "unknown option", "the options that --help lists");
+        return bad_argument(source, word, "unknown option", "the options that --help lists");
     }
-    return take_flag(parse, arguments, word);
+    return take_flag(source, arguments, word);
 }
 
-static bool set_flags(struct parse *parse, struct arguments arguments)
+static bool set_flags(struct option_source *source, struct arguments arguments)
 {
     for (;;) {
-        struct argument argument = next_argument(parse, &arguments);
+        struct argument argument = next_argument(source, &arguments);
         if (argument.kind == ARGUMENT_END) {
             return true;
         }
         if (argument.kind == ARGUMENT_ROW) {
             struct bytes flag = bytes_of(argument.flag, strcspn(argument.flag, "="));
-            if (!set_row(parse, argument.row, LEVEL_FLAG, argument.value, flag)) {
+            if (!option_set_row(source, argument.row, OPTION_LEVEL_FLAG, argument.value, flag)) {
                 return false;
             }
         }
@@ -249,138 +176,44 @@ static const char *env_get(char **env, const char *name)
 }
 
 /* An empty variable counts as not set: that is what a compose file makes of a missing one. */
-static bool set_env(struct parse *parse, char **env)
+static bool set_env(struct option_source *source, char **env)
 {
     bool good = true;
     struct buf name;
     buf_init(&name, 0);
-    for (size_t row = 0; good && row < parse->program->spec_count; row++) {
+    for (size_t row = 0; good && row < source->program->spec_count; row++) {
         buf_clear(&name);
-        option_env_name(parse->program->specs[row].name, &name);
-        struct bytes source = buf_bytes(&name);
+        option_env_name(source->program->specs[row].name, &name);
+        struct bytes place = buf_bytes(&name);
         buf_append_byte(&name, '\0');
         const char *value = env_get(env, (const char *)name.data);
-        source.data = name.data;
+        place.data = name.data;
         if (value != NULL && value[0] != '\0') {
-            good = set_row(parse, row, LEVEL_ENV, bytes_of_str(value), source);
+            good = option_set_row(source, row, OPTION_LEVEL_ENV, bytes_of_str(value), place);
         }
     }
     buf_fini(&name);
     return good;
 }
 
-/* file */
-
-static struct bytes trimmed(struct bytes text)
-{
-    while (text.len != 0 && memchr(" \t\r", text.data[0], 3) != NULL) {
-        text = bytes_slice(text, 1, text.len);
-    }
-    while (text.len != 0 && memchr(" \t\r", text.data[text.len - 1], 3) != NULL) {
-        text.len--;
-    }
-    return text;
-}
-
-/* `source` holds `file:line` and is extended by the name. */
-static bool set_file_line(struct parse *parse, struct bytes line, struct buf *source)
-{
-    const uint8_t *equals = line.len == 0 ? NULL : memchr(line.data, '=', line.len);
-    if (line.len == 0 || line.data[0] == '#') {
-        return true;
-    }
-    if (equals == NULL) {
-        return fail(parse, buf_bytes(source), "there is no = in this line", "name = value");
-    }
-    struct bytes name = trimmed(bytes_of(line.data, (size_t)(equals - line.data)));
-    struct bytes value = trimmed(bytes_slice(line, (size_t)(equals - line.data) + 1, line.len));
-    size_t row = find_row(parse->program, name);
-    buf_append_str(source, ": ");
-    if (row == parse->program->spec_count) {
-        option_quote(name, source);
-        return fail(parse, buf_bytes(source), "unknown option",
-                    "the options that --help lists, without the --");
-    }
-    buf_append(source, name);
-    if (parse->levels[row] == LEVEL_FILE && parse->program->specs[row].type != OPTION_LIST) {
-        return fail(parse, buf_bytes(source), "is set twice", "one line for each option");
-    }
-    return set_row(parse, row, LEVEL_FILE, value, buf_bytes(source));
-}
-
-static bool set_file_lines(struct parse *parse, const char *path, struct bytes rest)
-{
-    bool good = true;
-    struct buf source;
-    buf_init(&source, 0);
-    for (uint64_t number = 1; good && rest.len != 0; number++) {
-        const uint8_t *end = memchr(rest.data, '\n', rest.len);
-        size_t len = end == NULL ? rest.len : (size_t)(end - rest.data);
-        buf_clear(&source);
-        buf_append_str(&source, path);
-        buf_append_byte(&source, ':');
-        buf_append_u64(&source, number);
-        good = set_file_line(parse, trimmed(bytes_slice(rest, 0, len)), &source);
-        rest = bytes_slice(rest, len + 1, rest.len);
-    }
-    buf_fini(&source);
-    return good;
-}
-
-static bool fail_file(struct parse *parse, const char *path, const char *why)
-{
-    begin_message(parse, BYTES_LIT("--config"));
-    option_quote(bytes_of_str(path), parse->text);
-    buf_append_str(parse->text, " cannot be read (");
-    buf_append_str(parse->text, why);
-    buf_append_str(parse->text, "); allowed: a file of name = value lines, at most 1MiB\n");
-    return false;
-}
-
-static bool read_file(struct parse *parse, const char *path, struct buf *content)
-{
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return fail_file(parse, path, strerror(errno));
-    }
-    uint8_t *room = buf_extend(content, FILE_LEN_MAX + 1);
-    content->len = fread(room, 1, FILE_LEN_MAX + 1, file);
-    int error = ferror(file) != 0 ? errno : 0;
-    (void)fclose(file); /* only read from */
-    if (error != 0) {
-        return fail_file(parse, path, strerror(error));
-    }
-    return content->len <= FILE_LEN_MAX || fail_file(parse, path, "it is too large");
-}
-
-static bool set_file(struct parse *parse, const char *path)
-{
-    struct buf content;
-    buf_init(&content, 0);
-    bool good =
-        read_file(parse, path, &content) && set_file_lines(parse, path, buf_bytes(&content));
-    buf_fini(&content);
-    return good;
-}
-
 /* Looks through the flags for what decides before any value counts: a bad flag, --help, --version,
  * the file. */
-static enum option_outcome scan_flags(struct parse *parse, struct arguments *arguments,
+static enum option_outcome scan_flags(struct option_source *source, struct arguments *arguments,
                                       const char **ret_config)
 {
     for (;;) {
-        struct argument argument = next_argument(parse, arguments);
+        struct argument argument = next_argument(source, arguments);
         switch (argument.kind) {
         case ARGUMENT_END:
             return OPTION_RUN;
         case ARGUMENT_BAD:
             return OPTION_EXIT_USAGE;
         case ARGUMENT_HELP:
-            option_help(parse->program, arguments->operands, parse->text);
+            option_help(source->program, arguments->operands, source->text);
             return OPTION_EXIT_OK;
         case ARGUMENT_VERSION:
-            buf_append_str(parse->text, parse->program->name);
-            buf_append_str(parse->text, " " SPLITRAIL_VERSION "\n");
+            buf_append_str(source->text, source->program->name);
+            buf_append_str(source->text, " " SPLITRAIL_VERSION "\n");
             return OPTION_EXIT_OK;
         case ARGUMENT_CONFIG:
             *ret_config = (const char *)argument.value.data;
@@ -391,29 +224,30 @@ static enum option_outcome scan_flags(struct parse *parse, struct arguments *arg
     }
 }
 
-static bool set_all(struct parse *parse, struct arguments arguments, char **env, const char *config)
+static bool set_all(struct option_source *source, struct arguments arguments, char **env,
+                    const char *config)
 {
-    set_defaults(parse);
-    return (config == NULL || config[0] == '\0' || set_file(parse, config)) &&
-           set_env(parse, env) && set_flags(parse, arguments);
+    set_defaults(source);
+    return (config == NULL || config[0] == '\0' || option_set_file(source, config)) &&
+           set_env(source, env) && set_flags(source, arguments);
 }
 
 enum option_outcome option_parse(const struct option_program *program, int argc, char **argv,
                                  char **env, void *target, int *ret_used, struct buf *text)
 {
-    struct parse parse = {program, target, mem_new(program->spec_count, 1), text};
+    struct option_source source = {program, target, mem_new(program->spec_count, 1), text};
     const struct arguments arguments = {argc, argv, 1, ret_used != NULL};
     struct arguments scan = arguments;
     const char *config = env_get(env, "SPLITRAIL_CONFIG");
-    enum option_outcome outcome = scan_flags(&parse, &scan, &config);
-    if (outcome == OPTION_RUN && !set_all(&parse, arguments, env, config)) {
+    enum option_outcome outcome = scan_flags(&source, &scan, &config);
+    if (outcome == OPTION_RUN && !set_all(&source, arguments, env, config)) {
         option_fini(program, target);
         outcome = OPTION_EXIT_USAGE;
     }
     if (outcome == OPTION_RUN && ret_used != NULL) {
         *ret_used = scan.at;
     }
-    mem_free(parse.levels);
+    mem_free(source.levels);
     return outcome;
 }
 

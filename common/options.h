@@ -9,9 +9,9 @@
  *                                         "off" is 0 where min is 0
  *            SIZE   int64_t bytes         64KiB 1MiB 2GiB 100B; a bare number is bytes
  *            STRING char *                NULL when the default is ""
- *            LIST   struct option_list    repeatable flag; comma-separated in environment and file
+ *            LIST   struct option_list    repeatable; commas separate items, in flags too
  *            CHOICE int64_t               index into the space-separated "choices"
- *   INT, SIZE and TIME are checked against [min, max].
+ *   INT, SIZE and TIME are checked against [min, max]. Defaults are values like any other.
  *   FLAGS    0 or OPTION_LIVE | OPTION_SECRET (SECRET: never as a flag, only environment/file) */
 #ifndef COMMON_OPTIONS_H
 #define COMMON_OPTIONS_H
@@ -70,14 +70,18 @@ struct option_program {
 };
 
 enum option_outcome {
-    OPTION_RUN, /* the struct is filled */
-    OPTION_EXIT_OK /* --help or --version was asked for: `text` has what to print */,
+    OPTION_RUN,       /* the struct is filled */
+    OPTION_EXIT_OK,   /* --help or --version was asked for: `text` has what to print */
     OPTION_EXIT_USAGE /* `text` is one line: which option, why, what is allowed */
 };
 
-/* Fills `target` (the program's struct, zeroed by the caller). `env` is environ. `text` receives
- * the message for EXIT_*. `ret_used` (may be NULL) receives how many of argv were taken when the
- * program accepts operands (first non-option stops parsing); with NULL an operand is an error. */
+/* --config, --help and --version are built in; SPLITRAIL_CONFIG names the file too. An environment
+ * variable that is empty counts as not set, one of an unknown name is ignored, an unknown name in
+ * the file is a mistake. A flag's value follows after a blank or `=`.
+ * Fills `target` (the program's struct, zeroed by the caller). `env` is environ. `text` receives
+ * the message for EXIT_*, newline included; on EXIT_* `target` owns nothing. `ret_used` (may be
+ * NULL) receives how many of argv were taken when the program accepts operands (first non-option
+ * stops parsing); with NULL an operand is an error. */
 enum option_outcome option_parse(const struct option_program *program, int argc, char **argv,
                                  char **env, void *target, int *ret_used, struct buf *text);
 
