@@ -1,0 +1,205 @@
+#include "common/httpd.h"
+#include "tests/support/check_main.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void answer_ready(void *owner, struct httpd_reply *reply)
+{
+    reply->code = 503;
+    reply->content_type = "application/json";
+    buf_append_str(&reply->body, (const char *)owner);
+}
+
+static void answer_health(void *owner, struct httpd_reply *reply)
+{
+    (void)owner;
+    buf_append_str(&reply->body, "ok\n");
+}
+
+static const struct httpd_route routes[] = {
+    {"/health", answer_health}, {"/ready", answer_ready}, {NULL, NULL}};
+
+struct exchange {
+    struct event_base *base;
+    char reply[65536];
+    size_t len;
+};
+
+static void on_reply(evutil_socket_t fd, short what, void *owner)
+{
+    struct exchange *exchange = owner;
+    size_t room = sizeof(exchange->reply) - 1 - exchange->len;
+    (void)what;
+    ssize_t got = read(fd, exchange->reply + exchange->len, room);
+    if (got <= 0) {
+        event_base_loopbreak(exchange->base);
+        return;
+    }
+    exchange->len += (size_t)got;
+}
+
+static int connect_to(uint16_t port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+    ck_assert_int_eq(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    return fd;
+}
+
+/* Sends one request to a fresh server and returns all that comes back until it closes. */
+static const char *ask(const char *request, size_t len)
+{
+    static struct exchange exchange;
+    static char json[] = "{\"ready\":false}";
+    const struct timeval limit = {15, 0};
+    exchange = (struct exchange){.base = event_base_new()};
+    struct httpd *httpd = httpd_new(exchange.base, "127.0.0.1:0", routes, json);
+    ck_assert_ptr_nonnull(httpd);
+    int fd = connect_to(httpd_port(httpd));
+    struct event *event = event_new(exchange.base, fd, EV_READ | EV_PERSIST, on_reply, &exchange);
+    event_add(event, NULL);
+    event_base_loopexit(exchange.base, &limit);
+    ssize_t sent = send(fd, request, len, MSG_NOSIGNAL);
+    ck_assert_int_gt(sent, 0);
+    event_base_dispatch(exchange.base);
+    event_free(event);
+    close(fd);
+    httpd_free(&httpd);
+    ck_assert_ptr_null(httpd);
+    event_base_free(exchange.base);
+    exchange.reply[exchange.len] = '\0';
+    return exchange.reply;
+}
+
+static const struct {
+    const char *request;
+    const char *status;
+    const char *contains;
+} requests[] = {
+    {"GET /health HTTP/1.1\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 OK\r\n", "\r\n\r\nok\n"},
+    {"GET /health?x=1 HTTP/1.0\r\n\r\n", "HTTP/1.0 200 OK\r\n", "Content-Length: 3\r\n"},
+    {"GET /ready HTTP/1.0\r\n\r\n", "HTTP/1.0 503 Service Unavailable\r\n",
+     "Content-Type: application/json\r\n"},
+    {"HEAD /ready HTTP/1.0\r\n\r\n", "HTTP/1.0 503 ", "Content-Length: 15\r\n"},
+    {"GET /nothing HTTP/1.0\r\n\r\n", "HTTP/1.0 404 Not Found\r\n", "not found\n"},
+    {"GET /healthy HTTP/1.0\r\n\r\n", "HTTP/1.0 404 Not Found\r\n", "not found\n"},
+    {"POST /health HTTP/1.0\r\nContent-Length: 1\r\n\r\nx", "HTTP/1.0 405 Method Not Allowed\r\n",
+     "Allow: GET, HEAD\r\n"},
+    {"DELETE /health HTTP/1.0\r\n\r\n", "HTTP/1.0 405 Method Not Allowed\r\n", "only GET"},
+};
+
+START_TEST(requests_get_the_answer_of_their_path_and_method)
+{
+    const char *reply = ask(requests[_i].request, strlen(requests[_i].request));
+    ck_assert_msg(strncmp(reply, requests[_i].status, strlen(requests[_i].status)) == 0, "%s",
+                  reply);
+    ck_assert_msg(strstr(reply, requests[_i].contains) != NULL, "%s", reply);
+    if (strncmp(requests[_i].request, "HEAD", 4) == 0) {
+        ck_assert_str_eq(strstr(reply, "\r\n\r\n"), "\r\n\r\n");
+    }
+}
+END_TEST
+
+START_TEST(headers_without_end_are_cut_off)
+{
+    static char request[32000];
+    int len = snprintf(request, sizeof(request), "GET /health HTTP/1.0\r\nX: ");
+    memset(request + len, 'x', sizeof(request) - (size_t)len);
+    const char *reply = ask(request, sizeof(request));
+    ck_assert_ptr_null(strstr(reply, " 200 "));
+}
+END_TEST
+
+START_TEST(a_body_above_the_limit_is_refused)
+{
+    const char request[] = "POST /health HTTP/1.0\r\nContent-Length: 70000\r\n\r\nx";
+    const char *reply = ask(request, sizeof(request) - 1);
+    ck_assert_ptr_null(strstr(reply, " 405 "));
+    ck_assert_ptr_null(strstr(reply, " 200 "));
+}
+END_TEST
+
+static const char *const bad_addresses[] = {"",
+                                            "9100",
+                                            ":9100",
+                                            "localhost:9100",
+                                            "127.0.0.1",
+                                            "127.0.0.1:",
+                                            "127.0.0.1:65536",
+                                            "127.0.0.1:1x",
+                                            "127.0.0.1:-1",
+                                            "::1:9100",
+                                            "[::1]9100",
+                                            "[::1",
+                                            "[127.0.0.1]:80",
+                                            "1.2.3:80",
+                                            "127.0.0.1:0:0",
+                                            "[::1]",
+                                            "[]:80",
+                                            "127.0.0.1: 80",
+                                            "[1111:2222:3333:4444:5555:6666:7777:8888:9]:1"};
+
+START_TEST(an_address_that_is_not_numeric_host_and_port_is_refused)
+{
+    struct event_base *base = event_base_new();
+    errno = 0;
+    ck_assert_ptr_null(httpd_new(base, bad_addresses[_i], routes, NULL));
+    ck_assert_int_eq(errno, EINVAL);
+    event_base_free(base);
+}
+END_TEST
+
+START_TEST(an_address_in_use_is_told)
+{
+    struct event_base *base = event_base_new();
+    char address[32];
+    struct httpd *first = httpd_new(base, "127.0.0.1:0", routes, NULL);
+    ck_assert_ptr_nonnull(first);
+    snprintf(address, sizeof(address), "127.0.0.1:%u", (unsigned)httpd_port(first));
+    ck_assert_ptr_null(httpd_new(base, address, routes, NULL));
+    ck_assert_int_eq(errno, EADDRINUSE);
+    httpd_free(&first);
+    event_base_free(base);
+}
+END_TEST
+
+START_TEST(an_ipv6_address_in_brackets_is_taken)
+{
+    struct event_base *base = event_base_new();
+    struct httpd *httpd = httpd_new(base, "[::1]:0", routes, NULL);
+    /* Machines without IPv6 say so, but not that the address makes no sense. */
+    ck_assert(httpd != NULL || (errno != EINVAL && errno != 0));
+    ck_assert(httpd == NULL || httpd_port(httpd) != 0);
+    httpd_free(&httpd);
+    event_base_free(base);
+}
+END_TEST
+
+#define ROWS(table) (int)(sizeof(table) / sizeof((table)[0]))
+
+int main(void)
+{
+    Suite *suite = suite_create("httpd");
+    TCase *tcase = tcase_create("all");
+    tcase_set_timeout(tcase, 60);
+    (void)signal(SIGPIPE, SIG_IGN);
+    tcase_add_loop_test(tcase, requests_get_the_answer_of_their_path_and_method, 0, ROWS(requests));
+    tcase_add_test(tcase, headers_without_end_are_cut_off);
+    tcase_add_test(tcase, a_body_above_the_limit_is_refused);
+    tcase_add_loop_test(tcase, an_address_that_is_not_numeric_host_and_port_is_refused, 0,
+                        ROWS(bad_addresses));
+    tcase_add_test(tcase, an_address_in_use_is_told);
+    tcase_add_test(tcase, an_ipv6_address_in_brackets_is_taken);
+    suite_add_tcase(suite, tcase);
+    return check_main(suite);
+}
