@@ -6,16 +6,14 @@
  * (RFC 6455 section 9.1 lets a server decline by silence). */
 #include "edge/ws_handshake.h"
 
+#include "edge/ws_fields.h"
 #include "edge/ws_http.h"
 #include "edge/ws_target.h"
 
 #include <string.h>
 
 enum {
-    KEY_LEN = 24,    /* base64 of 16 bytes */
-    KEY_DIGITS = 22, /* of which the last carries only two bits */
     AGENT_LEN_MAX = 256,
-    PROTOCOLS_MAX = 16, /* offered; bounds the search for duplicates */
     STATUS_BAD = 400,
     STATUS_ORIGIN = 403,
     STATUS_PATH = 404,
@@ -29,22 +27,6 @@ static const char *const known_protocols[] = {"splitrail.v1.json"};
 static const char bearer_entry[] = "bearer.";
 static const char bearer_scheme[] = "bearer";
 
-enum field {
-    FIELD_HOST,
-    FIELD_KEY,
-    FIELD_VERSION,
-    FIELD_CONTENT_LENGTH,
-    FIELD_TRANSFER_ENCODING,
-    FIELD_UPGRADE,
-    FIELD_CONNECTION,
-    FIELD_PROTOCOL,
-    FIELD_AUTHORIZATION,
-    FIELD_ORIGIN,
-    FIELD_USER_AGENT,
-    FIELD_FORWARDED_FOR,
-    FIELD_COUNT
-};
-
 enum outcome { OUTCOME_OK, OUTCOME_MORE, OUTCOME_REFUSED };
 
 struct reader {
@@ -55,12 +37,7 @@ struct reader {
     struct ws_target target;
     bool health;
     bool http_1_0;
-    bool seen[FIELD_COUNT];
-    struct bytes values[FIELD_COUNT]; /* of the first line of each */
-    bool upgrade_websocket;
-    bool connection_upgrade;
-    struct bytes protocols[PROTOCOLS_MAX];
-    size_t protocol_count;
+    struct ws_fields fields;
 };
 
 static enum outcome refuse(struct reader *reader, int status, const char *text)
@@ -173,177 +150,7 @@ static enum outcome read_request_line(struct reader *reader)
     return outcome == OUTCOME_OK ? check_resource(reader, method, target) : outcome;
 }
 
-/* ---- the fields, one function per name that needs its value at once ---- */
-
-/* RFC 9112 section 3.2: an invalid Host is answered with 400. */
-static enum outcome on_host(struct reader *reader, struct bytes value)
-{
-    return ws_target_is_authority(value) ? OUTCOME_OK : refuse(reader, STATUS_BAD, "bad Host");
-}
-
-static int base64_value(uint8_t byte)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *found = memchr(digits, byte, sizeof(digits) - 1);
-    return found == NULL ? -1 : (int)(found - digits);
-}
-
-/* RFC 6455 section 4.2.1 (5): base64 that decodes to 16 bytes. RFC 4648 section 3.5: the bits that
- * padding leaves over are zero. */
-static bool is_key(struct bytes key)
-{
-    if (key.len != KEY_LEN || key.data[KEY_DIGITS] != '=' || key.data[KEY_DIGITS + 1] != '=') {
-        return false;
-    }
-    for (size_t i = 0; i < KEY_DIGITS; i++) {
-        if (base64_value(key.data[i]) < 0) {
-            return false;
-        }
-    }
-    return base64_value(key.data[KEY_DIGITS - 1]) % 16 == 0;
-}
-
-static enum outcome on_key(struct reader *reader, struct bytes value)
-{
-    return is_key(value) ? OUTCOME_OK : refuse(reader, STATUS_BAD, "bad Sec-WebSocket-Key");
-}
-
-/* RFC 6455 section 4.3: a number from 0 to 255 without leading zeros. */
-static enum outcome on_version(struct reader *reader, struct bytes value)
-{
-    unsigned number = 0;
-    bool good = value.len >= 1 && value.len <= 3 && (value.data[0] != '0' || value.len == 1);
-    for (size_t i = 0; good && i < value.len; i++) {
-        good = is_digit(value.data[i]);
-        number = number * 10 + value.data[i] - '0';
-    }
-    if (!good || number > 255) {
-        return refuse(reader, STATUS_BAD, "bad Sec-WebSocket-Version");
-    }
-    return OUTCOME_OK;
-}
-
-/* RFC 6455 section 4.1 has no request content; bytes after the head are frames, so a length that
- * somebody on the way believed would shift them. */
-static enum outcome on_content_length(struct reader *reader, struct bytes value)
-{
-    bool zero = value.len != 0;
-    for (size_t i = 0; i < value.len; i++) {
-        zero = zero && value.data[i] == '0';
-    }
-    return zero ? OUTCOME_OK : refuse(reader, STATUS_BAD, "no request body wanted");
-}
-
-static enum outcome on_transfer_encoding(struct reader *reader, struct bytes value)
-{
-    (void)value;
-    return refuse(reader, STATUS_BAD, "no request body wanted");
-}
-
-static bool list_contains(struct bytes list, const char *wanted)
-{
-    struct bytes element = BYTES_EMPTY;
-    while (ws_http_list_next(&list, &element)) {
-        if (equals_nocase(element, wanted)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static enum outcome on_upgrade(struct reader *reader, struct bytes value)
-{
-    reader->upgrade_websocket |= list_contains(value, "websocket");
-    return OUTCOME_OK;
-}
-
-static enum outcome on_connection(struct reader *reader, struct bytes value)
-{
-    reader->connection_upgrade |= list_contains(value, "upgrade");
-    return OUTCOME_OK;
-}
-
-static bool is_offered(const struct reader *reader, struct bytes protocol)
-{
-    for (size_t i = 0; i < reader->protocol_count; i++) {
-        if (bytes_equal(reader->protocols[i], protocol)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* RFC 6455 section 4.1 (10): elements are tokens and all different; section 11.3.4: the field may
- * come more than once. */
-static enum outcome on_protocol(struct reader *reader, struct bytes value)
-{
-    struct bytes element = BYTES_EMPTY;
-    while (ws_http_list_next(&value, &element)) {
-        if (!ws_http_is_token(element)) {
-            return refuse(reader, STATUS_BAD, "bad Sec-WebSocket-Protocol");
-        }
-        if (is_offered(reader, element)) {
-            return refuse(reader, STATUS_BAD, "repeated sub-protocol");
-        }
-        if (reader->protocol_count == PROTOCOLS_MAX) {
-            return refuse(reader, STATUS_BAD, "too many sub-protocols");
-        }
-        reader->protocols[reader->protocol_count++] = element;
-    }
-    return OUTCOME_OK;
-}
-
-/* Several lines are one list (RFC 9110 section 5.3), so they are joined. The scratch holds them
- * first; other parts are appended behind when the head is whole. */
-static enum outcome on_forwarded_for(struct reader *reader, struct bytes value)
-{
-    if (reader->scratch->len != 0) {
-        buf_append_str(reader->scratch, ", ");
-    }
-    buf_append(reader->scratch, value);
-    return OUTCOME_OK;
-}
-
-struct field_row {
-    const char *name;
-    bool once; /* a second line is refused: two readers might believe different ones */
-    enum outcome (*apply)(struct reader *reader, struct bytes value); /* NULL: only kept */
-};
-
-static const struct field_row field_rows[] = {
-    [FIELD_HOST] = {"host", true, on_host},
-    [FIELD_KEY] = {"sec-websocket-key", true, on_key},
-    [FIELD_VERSION] = {"sec-websocket-version", true, on_version},
-    [FIELD_CONTENT_LENGTH] = {"content-length", true, on_content_length},
-    [FIELD_TRANSFER_ENCODING] = {"transfer-encoding", true, on_transfer_encoding},
-    [FIELD_UPGRADE] = {"upgrade", false, on_upgrade},
-    [FIELD_CONNECTION] = {"connection", false, on_connection},
-    [FIELD_PROTOCOL] = {"sec-websocket-protocol", false, on_protocol},
-    [FIELD_AUTHORIZATION] = {"authorization", true, NULL},
-    [FIELD_ORIGIN] = {"origin", true, NULL},
-    [FIELD_USER_AGENT] = {"user-agent", false, NULL},
-    [FIELD_FORWARDED_FOR] = {"x-forwarded-for", false, on_forwarded_for},
-};
-_Static_assert(sizeof(field_rows) / sizeof(field_rows[0]) == FIELD_COUNT, "one row per field");
-
-static enum outcome apply_field(struct reader *reader, struct bytes name, struct bytes value)
-{
-    size_t field = 0;
-    while (field < FIELD_COUNT && !equals_nocase(name, field_rows[field].name)) {
-        field++;
-    }
-    if (field == FIELD_COUNT) {
-        return OUTCOME_OK;
-    }
-    if (reader->seen[field] && field_rows[field].once) {
-        return refuse(reader, STATUS_BAD, "repeated header field");
-    }
-    if (!reader->seen[field]) {
-        reader->seen[field] = true;
-        reader->values[field] = value;
-    }
-    return field_rows[field].apply == NULL ? OUTCOME_OK : field_rows[field].apply(reader, value);
-}
+/* ---- the fields ---- */
 
 static enum outcome read_fields(struct reader *reader)
 {
@@ -357,9 +164,9 @@ static enum outcome read_fields(struct reader *reader)
         if (count == reader->config->fields_max) {
             return refuse(reader, STATUS_TOO_LARGE, "too many header fields");
         }
-        outcome = apply_field(reader, name, value);
-        if (outcome != OUTCOME_OK) {
-            return outcome;
+        const char *error = ws_fields_add(&reader->fields, name, value);
+        if (error != NULL) {
+            return refuse(reader, STATUS_BAD, error);
         }
     }
 }
@@ -371,11 +178,11 @@ static enum outcome read_fields(struct reader *reader)
 static bool is_origin_allowed(const struct reader *reader)
 {
     const struct ws_handshake_config *config = reader->config;
-    if (config->origin_count == 0 || !reader->seen[FIELD_ORIGIN]) {
+    if (config->origin_count == 0 || !reader->fields.seen[WS_FIELD_ORIGIN]) {
         return true;
     }
     for (size_t i = 0; i < config->origin_count; i++) {
-        if (ws_http_equal_nocase(reader->values[FIELD_ORIGIN], config->origins[i])) {
+        if (ws_http_equal_nocase(reader->fields.values[WS_FIELD_ORIGIN], config->origins[i])) {
             return true;
         }
     }
@@ -385,19 +192,19 @@ static bool is_origin_allowed(const struct reader *reader)
 /* RFC 6455 section 4.2.1, in its order, then the origin. */
 static enum outcome judge_upgrade(struct reader *reader)
 {
-    if (!reader->upgrade_websocket) {
+    if (!reader->fields.upgrade_websocket) {
         return refuse(reader, STATUS_BAD, "WebSocket upgrade needed");
     }
-    if (!reader->connection_upgrade) {
+    if (!reader->fields.connection_upgrade) {
         return refuse(reader, STATUS_BAD, "Connection: Upgrade needed");
     }
-    if (!reader->seen[FIELD_VERSION]) {
+    if (!reader->fields.seen[WS_FIELD_VERSION]) {
         return refuse(reader, STATUS_BAD, "Sec-WebSocket-Version missing");
     }
-    if (!equals(reader->values[FIELD_VERSION], "13")) {
+    if (!equals(reader->fields.values[WS_FIELD_VERSION], "13")) {
         return refuse(reader, STATUS_VERSION, "WebSocket version 13 needed"); /* section 4.4 */
     }
-    if (!reader->seen[FIELD_KEY]) {
+    if (!reader->fields.seen[WS_FIELD_KEY]) {
         return refuse(reader, STATUS_BAD, "Sec-WebSocket-Key missing");
     }
     if (!is_origin_allowed(reader)) {
@@ -408,10 +215,10 @@ static enum outcome judge_upgrade(struct reader *reader)
 
 static struct bytes select_protocol(const struct reader *reader)
 {
-    for (size_t i = 0; i < reader->protocol_count; i++) {
+    for (size_t i = 0; i < reader->fields.protocol_count; i++) {
         for (size_t k = 0; k < sizeof(known_protocols) / sizeof(known_protocols[0]); k++) {
-            if (equals(reader->protocols[i], known_protocols[k])) {
-                return reader->protocols[i];
+            if (equals(reader->fields.protocols[i], known_protocols[k])) {
+                return reader->fields.protocols[i];
             }
         }
     }
@@ -422,7 +229,7 @@ static struct bytes select_protocol(const struct reader *reader)
  * those to say who know its form. */
 static struct bytes authorization_token(const struct reader *reader)
 {
-    struct bytes value = reader->values[FIELD_AUTHORIZATION];
+    struct bytes value = reader->fields.values[WS_FIELD_AUTHORIZATION];
     size_t scheme_len = sizeof(bearer_scheme) - 1;
     if (!equals_nocase(bytes_slice(value, 0, scheme_len), bearer_scheme) ||
         value.len == scheme_len || value.data[scheme_len] != ' ') {
@@ -438,8 +245,8 @@ static struct bytes authorization_token(const struct reader *reader)
 static struct bytes protocol_token(const struct reader *reader)
 {
     struct bytes prefix = bytes_of_str(bearer_entry);
-    for (size_t i = 0; i < reader->protocol_count; i++) {
-        struct bytes protocol = reader->protocols[i];
+    for (size_t i = 0; i < reader->fields.protocol_count; i++) {
+        struct bytes protocol = reader->fields.protocols[i];
         if (bytes_starts_with(protocol, prefix) && protocol.len > prefix.len) {
             return bytes_slice(protocol, prefix.len, protocol.len);
         }
@@ -488,17 +295,17 @@ static enum outcome fill_request(struct reader *reader)
         request->token = bytes_slice(decoded, forwarded_end, token_end - forwarded_end);
     }
     request->routing = bytes_slice(decoded, token_end, decoded.len);
-    request->key = reader->values[FIELD_KEY];
+    request->key = reader->fields.values[WS_FIELD_KEY];
     request->subprotocol = select_protocol(reader);
-    request->agent = bytes_slice(reader->values[FIELD_USER_AGENT], 0, AGENT_LEN_MAX);
-    request->origin = reader->values[FIELD_ORIGIN];
+    request->agent = bytes_slice(reader->fields.values[WS_FIELD_USER_AGENT], 0, AGENT_LEN_MAX);
+    request->origin = reader->fields.values[WS_FIELD_ORIGIN];
     return OUTCOME_OK;
 }
 
 static enum outcome judge(struct reader *reader)
 {
     /* RFC 9112 section 3.2: HTTP/1.1 without Host is answered with 400. */
-    if (!reader->seen[FIELD_HOST] && !reader->http_1_0) {
+    if (!reader->fields.seen[WS_FIELD_HOST] && !reader->http_1_0) {
         return refuse(reader, STATUS_BAD, "Host missing");
     }
     enum outcome outcome = reader->health ? OUTCOME_OK : judge_upgrade(reader);
@@ -515,6 +322,7 @@ enum ws_handshake_verdict ws_handshake_parse(struct bytes input,
         .config = config,
         .scratch = scratch,
         .request = ret_request,
+        .fields = {.forwarded_for = scratch}, /* first in the scratch; see fill_request() */
         .cursor = {.input = bytes_slice(input, 0, config->head_bytes_max)},
     };
     enum outcome outcome = read_request_line(&reader);

@@ -98,13 +98,15 @@ static bool is_blank(uint8_t byte)
 
 static struct bytes trim(struct bytes bytes)
 {
-    while (bytes.len != 0 && is_blank(bytes.data[0])) {
-        bytes = bytes_slice(bytes, 1, bytes.len);
+    size_t start = 0;
+    size_t end = bytes.data == NULL ? 0 : bytes.len;
+    while (start < end && is_blank(bytes.data[start])) {
+        start++;
     }
-    while (bytes.len != 0 && is_blank(bytes.data[bytes.len - 1])) {
-        bytes.len--;
+    while (end > start && is_blank(bytes.data[end - 1])) {
+        end--;
     }
-    return bytes;
+    return bytes_slice(bytes, start, end - start);
 }
 
 enum ws_http_step ws_http_method(struct ws_http_cursor *cursor, struct bytes *ret_method)

@@ -24,8 +24,9 @@ struct run {
 
 static void run_init(struct run *run, const uint8_t *prefix)
 {
-    *run = (struct run){.limits = {.message_bytes_max = prefix[4] * 8U, .fragments_max = prefix[5]},
-                        .close_after = prefix[6]};
+    *run = (struct run){
+        .limits = {.message_bytes_max = prefix[4] * UINT64_C(8), .fragments_max = prefix[5]},
+        .close_after = prefix[6]};
     ws_session_init(&run->session);
     buf_init(&run->trace, 0);
     buf_init(&run->sent, 0);
