@@ -46,10 +46,10 @@ enum client_error {
 };
 
 enum {
-    NAME_BYTES_MAX = 128,     /* rooms and users */
-    COMMAND_USERS_MAX = 100,  /* presence, watch */
-    COMMAND_KEY_MAX = 64,     /* idempotency key */
-    COMMAND_ID_MAX = 64,      /* string ids, bytes after unescaping */
+    NAME_BYTES_MAX = 128,    /* rooms and users */
+    COMMAND_USERS_MAX = 100, /* presence, watch */
+    COMMAND_KEY_MAX = 64,    /* idempotency key */
+    COMMAND_ID_MAX = 64,     /* string ids, bytes after unescaping */
     COMMAND_HISTORY_MAX = 1000
 };
 
@@ -69,9 +69,9 @@ struct command {
     struct bytes key;     /* decoded, empty = none */
     struct bytes token;   /* refresh */
     struct since since;
-    uint32_t limit;       /* history; 0 = not given */
-    bool want_members;    /* join */
-    bool no_echo;         /* room_message with "echo": false */
+    uint32_t limit;    /* history; 0 = not given */
+    bool want_members; /* join */
+    bool no_echo;      /* room_message with "echo": false */
     struct bytes users[COMMAND_USERS_MAX];
     size_t user_count;
     enum client_error error; /* BAD */

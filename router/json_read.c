@@ -133,6 +133,7 @@ static enum client_error decode(struct reader *reader, struct bytes raw, struct 
     if (!json_string_decode(raw, reader->scratch)) {
         return CLIENT_ERROR_INVALID_MESSAGE;
     }
+    assert(reader->scratch->data != NULL && "there was room for the text");
     *ret_text = bytes_slice(buf_bytes(reader->scratch), start, reader->scratch->len);
     return CLIENT_ERROR_NONE;
 }

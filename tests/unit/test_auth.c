@@ -403,6 +403,20 @@ START_TEST(another_key_or_hash_does_not_sign_for_us)
 }
 END_TEST
 
+START_TEST(a_part_with_a_letter_too_many_is_refused_though_signed)
+{
+    struct buf token;
+    buf_init(&token, 0);
+    append_base64url(&token, BYTES_LIT(GOOD_HEADER));
+    ck_assert_uint_eq(token.len % 4, 0);
+    buf_append_str(&token, "A."); /* six bits of zero that are nobody's */
+    append_base64url(&token, BYTES_LIT(GOOD_CLAIMS));
+    sign(&token, BYTES_LIT(KEY), EVP_sha256());
+    refused(buf_bytes(&token), "header");
+    buf_fini(&token);
+}
+END_TEST
+
 START_TEST(a_short_key_refuses_even_what_it_signed)
 {
     struct auth_config config = jwt_config;
@@ -520,6 +534,7 @@ int main(void)
     tcase_add_test(tcase, the_example_of_rfc_7515_passes_as_far_as_its_signature);
     tcase_add_test(tcase, no_bit_of_a_token_may_change);
     tcase_add_test(tcase, another_key_or_hash_does_not_sign_for_us);
+    tcase_add_test(tcase, a_part_with_a_letter_too_many_is_refused_though_signed);
     tcase_add_test(tcase, a_short_key_refuses_even_what_it_signed);
     tcase_add_test(tcase, a_token_over_8192_bytes_is_refused_unread);
     tcase_add_test(tcase, scratch_that_may_not_grow_refuses);

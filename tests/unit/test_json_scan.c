@@ -372,6 +372,8 @@ static const struct decode_row {
     {ROW("\"\\ud800\""), {NULL, 0}},
     {ROW("\"\\udc00\""), {NULL, 0}},
     {ROW("\"\\udc00\\ud800\""), {NULL, 0}},
+    {ROW("\"\\udc00\\udc00\""), {NULL, 0}},
+    {ROW("\"\\udfff\\udfff\""), {NULL, 0}},
     {ROW("\"\\ud800x\""), {NULL, 0}},
     {ROW("\"\\ud800\\n\""), {NULL, 0}},
     {ROW("\"\\ud800\\u0041\""), {NULL, 0}},
