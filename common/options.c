@@ -232,6 +232,8 @@ static bool set_all(struct option_source *source, struct arguments arguments, ch
            set_env(source, env) && set_flags(source, arguments);
 }
 
+/* Seven parameters: they are main's own four and what comes back. */
+/* NOLINTNEXTLINE(readability-function-size) */
 enum option_outcome option_parse(const struct option_program *program, int argc, char **argv,
                                  char **env, void *target, int *ret_used, struct buf *text)
 {

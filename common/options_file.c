@@ -7,12 +7,17 @@
 
 enum { FILE_LEN_MAX = 1024 * 1024 };
 
+static bool is_blank(uint8_t byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\r';
+}
+
 static struct bytes trimmed(struct bytes text)
 {
-    while (text.len != 0 && memchr(" \t\r", text.data[0], 3) != NULL) {
+    while (text.len != 0 && is_blank(text.data[0])) {
         text = bytes_slice(text, 1, text.len);
     }
-    while (text.len != 0 && memchr(" \t\r", text.data[text.len - 1], 3) != NULL) {
+    while (text.len != 0 && is_blank(text.data[text.len - 1])) {
         text.len--;
     }
     return text;

@@ -66,7 +66,8 @@ static bool take_digits(struct bytes *text, int64_t *ret_value)
 {
     int64_t value = 0;
     size_t i = 0;
-    for (; i < text->len && text->data[i] >= '0' && text->data[i] <= '9'; i++) {
+    for (; text->data != NULL && i < text->len && text->data[i] >= '0' && text->data[i] <= '9';
+         i++) {
         if (__builtin_mul_overflow(value, 10, &value) ||
             __builtin_add_overflow(value, text->data[i] - '0', &value)) {
             return false;
@@ -372,8 +373,7 @@ void option_env_name(const char *name, struct buf *out)
 {
     buf_append_str(out, "SPLITRAIL_");
     for (; *name != '\0'; name++) {
-        char letter = *name == '-' ? '_' : *name;
-        buf_append_byte(out,
-                        (uint8_t)(letter >= 'a' && letter <= 'z' ? letter - 'a' + 'A' : letter));
+        bool lower = *name >= 'a' && *name <= 'z';
+        buf_append_byte(out, (uint8_t)(*name == '-' ? '_' : lower ? *name - 'a' + 'A' : *name));
     }
 }
