@@ -68,23 +68,39 @@ static void log_lines(enum log_event_id event, struct bytes text)
     }
 }
 
+/* One line for each value that is another now. */
+static void log_change(const char *option, int64_t before, int64_t after)
+{
+    if (before != after) {
+        log_event(LOG_RELOAD, LOG_S("option", option), LOG_I("from", before), LOG_I("to", after));
+    }
+}
+
 static void on_hangup(void *owner)
 {
     struct process *process = owner;
     struct router_options *options = &process->options;
+    const struct router_options before = *options;
     struct buf text;
     buf_init(&text, 0);
     if (option_reload(&router_option_program, process->argc, process->argv, environ, options,
                       &text) != STATUS_OK) {
         log_lines(LOG_RELOAD_FAILED, buf_bytes(&text));
     } else {
-        configure_log(options);
+        /* Where the old level would hide what is told below, or the new one would, the other
+         * counts. */
+        log_configure(options->log_format == 1,
+                      (enum log_level)(before.log_level < options->log_level ? before.log_level
+                                                                             : options->log_level));
         router_set_rates(process->router, (uint64_t)options->messages_per_second,
                          (uint64_t)options->bytes_per_second);
         log_lines(LOG_OPTION_IGNORED, buf_bytes(&text));
-        log_event(LOG_RELOAD, LOG_I("max_messages_per_second", options->messages_per_second),
-                  LOG_I("max_bytes_per_second", options->bytes_per_second),
-                  LOG_I("log_level", options->log_level));
+        log_event(LOG_RELOAD, LOG_S("what", "live options read again"));
+        log_change("max-messages-per-second", before.messages_per_second,
+                   options->messages_per_second);
+        log_change("max-bytes-per-second", before.bytes_per_second, options->bytes_per_second);
+        log_change("log-level", before.log_level, options->log_level);
+        configure_log(options);
     }
     buf_fini(&text);
 }
@@ -112,7 +128,7 @@ static void log_start(const struct router_options *options)
 {
     configure_log(options);
     log_event(LOG_START, LOG_S("program", "splitrail-router"), LOG_S("version", SPLITRAIL_VERSION),
-              LOG_S("id", options->id));
+              LOG_S("id", options->router_id));
     if (options->auth == AUTH_INSECURE) {
         log_event(LOG_INSECURE_AUTH, LOG_S("text", "--auth insecure: clients name themselves"));
     }

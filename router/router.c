@@ -18,6 +18,7 @@
 #include <event2/event.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     PLANE_MESSAGE_BYTES_MAX = 128 * 1024 * 1024,
@@ -36,6 +37,8 @@ struct router {
     struct zlink_context *context;
     struct zlink *plane_link;
     struct zlink *admin_link;
+    size_t plane_bound; /* endpoints of --bind that are ours */
+    size_t admin_bound;
     struct router_plane *plane;
     struct admin *admin;
     struct metrics *metrics;
@@ -194,7 +197,7 @@ static struct router_plane *make_plane(struct router *router)
 {
     const struct router_options *options = router->options;
     const struct plane_config config = {
-        .router_id = bytes_of_str(options->id),
+        .router_id = bytes_of_str(options->router_id),
         .core = core_config(options),
         .auth =
             {
@@ -242,7 +245,8 @@ static bool prepare_ipc(const char *endpoint)
     return status == STATUS_OK;
 }
 
-static bool bind_all(struct zlink *link, const struct option_list *endpoints, const char *what)
+static bool bind_all(struct zlink *link, const struct option_list *endpoints, const char *what,
+                     size_t *bound)
 {
     for (size_t i = 0; i < endpoints->count; i++) {
         const char *endpoint = endpoints->items[i];
@@ -253,9 +257,23 @@ static bool bind_all(struct zlink *link, const struct option_list *endpoints, co
             bind_failed(endpoint, strerror(errno));
             return false;
         }
+        *bound = i + 1;
         log_event(LOG_LISTEN, LOG_S("what", what), LOG_S("endpoint", endpoint));
     }
     return true;
+}
+
+/* ZeroMQ leaves socket files behind, and splitrailctl takes one for a router. While we listen on it
+ * nobody else can have taken its place. */
+static void remove_ipc_files(const struct option_list *endpoints, size_t bound)
+{
+    for (size_t i = 0; i < bound; i++) {
+        if (strncmp(endpoints->items[i], "ipc://", 6) == 0 &&
+            unlink(endpoints->items[i] + 6) != 0) {
+            log_event(LOG_BIND_FAILED, LOG_S("endpoint", endpoints->items[i]),
+                      LOG_S("reason", "its socket file cannot be removed"));
+        }
+    }
 }
 
 static struct zlink *make_link(struct router *router, size_t message_bytes_max,
@@ -272,8 +290,9 @@ static bool open_links(struct router *router)
     router->context = zlink_context_new();
     router->plane_link = make_link(router, PLANE_MESSAGE_BYTES_MAX, &plane);
     router->admin_link = make_link(router, ADMIN_REQUEST_BYTES_MAX, &admin);
-    return bind_all(router->plane_link, &router->options->bind, "plane") &&
-           bind_all(router->admin_link, &router->options->admin_bind, "admin");
+    return bind_all(router->plane_link, &router->options->bind, "plane", &router->plane_bound) &&
+           bind_all(router->admin_link, &router->options->admin_endpoints, "admin",
+                    &router->admin_bound);
 }
 
 static bool open_http(struct router *router)
@@ -308,10 +327,11 @@ static void make_parts(struct router *router)
     for (size_t i = 0; i < SIGNAL_COUNT; i++) {
         router->signals[i] = evsignal_new(router->base, numbers[i], on_signal, router);
     }
-    router->metrics = metrics_new(router_metric_specs, ROUTER_METRIC_COUNT, router->options->id);
+    router->metrics =
+        metrics_new(router_metric_specs, ROUTER_METRIC_COUNT, router->options->router_id);
     router->plane = make_plane(router);
     const struct admin_config config = {
-        .router_id = bytes_of_str(router->options->id),
+        .router_id = bytes_of_str(router->options->router_id),
         .message_bytes_max = (uint64_t)router->options->message_bytes,
         .started_ms = router->started_ms,
     };
@@ -338,6 +358,8 @@ void router_free(struct router **router)
     }
     *router = NULL;
     router_http_free(&self->http);
+    remove_ipc_files(&self->options->bind, self->plane_bound);
+    remove_ipc_files(&self->options->admin_endpoints, self->admin_bound);
     zlink_free(&self->admin_link);
     zlink_free(&self->plane_link);
     zlink_context_free(&self->context);
@@ -375,7 +397,7 @@ void router_run(struct router *router, void (*on_hangup)(void *owner), void *own
     for (size_t i = 0; i < SIGNAL_COUNT; i++) {
         event_add(router->signals[i], NULL);
     }
-    log_event(LOG_READY, LOG_S("id", router->options->id));
+    log_event(LOG_READY, LOG_S("id", router->options->router_id));
     end_turn(router);
     while (!router->stopped) {
         event_base_loop(router->base, EVLOOP_ONCE);

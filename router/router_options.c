@@ -61,10 +61,9 @@ static char *id_from_host(void)
 
 static enum status complete_id(struct router_options *options, struct buf *text)
 {
-    if (options->id == NULL) {
-        options->id = id_from_host();
-    }
-    if (!id_ok(bytes_of_str(options->id))) {
+    options->router_id =
+        options->id == NULL ? id_from_host() : mem_copy_str(bytes_of_str(options->id));
+    if (!id_ok(bytes_of_str(options->router_id))) {
         buf_append_str(text, "--id: must be 1 to 64 of A-Z a-z 0-9 . _ -");
         return STATUS_MALFORMED;
     }
@@ -125,20 +124,27 @@ static enum status complete_auth(struct router_options *options, struct buf *tex
     return STATUS_MALFORMED;
 }
 
+static void add_admin_endpoint(struct router_options *options, struct bytes endpoint)
+{
+    struct option_list *list = &options->admin_endpoints;
+    list->items = mem_resize(list->items, list->count + 1, sizeof(char *));
+    list->items[list->count++] = mem_copy_str(endpoint);
+}
+
 static void complete_admin_bind(struct router_options *options)
 {
-    if (options->admin_bind.count > 0) {
-        return;
+    for (size_t i = 0; i < options->admin_bind.count; i++) {
+        add_admin_endpoint(options, bytes_of_str(options->admin_bind.items[i]));
     }
-    struct buf path;
-    buf_init(&path, 0);
-    buf_append_str(&path, "ipc://");
-    endpoint_admin_socket(&path);
-    options->admin_bind.items = mem_new(2, sizeof(char *));
-    options->admin_bind.items[0] = mem_copy_str(buf_bytes(&path));
-    options->admin_bind.items[1] = mem_copy_str(BYTES_LIT(ENDPOINT_ADMIN_TCP));
-    options->admin_bind.count = 2;
-    buf_fini(&path);
+    if (options->admin_endpoints.count == 0) {
+        struct buf path;
+        buf_init(&path, 0);
+        buf_append_str(&path, "ipc://");
+        endpoint_admin_socket(&path);
+        add_admin_endpoint(options, buf_bytes(&path));
+        add_admin_endpoint(options, BYTES_LIT(ENDPOINT_ADMIN_TCP));
+        buf_fini(&path);
+    }
 }
 
 static enum status check_endpoints(struct router_options *options, const char *flag,
@@ -183,7 +189,7 @@ enum status router_options_complete(struct router_options *options, struct buf *
     }
     if (status == STATUS_OK) {
         complete_admin_bind(options);
-        status = check_endpoints(options, "--admin-bind", &options->admin_bind, text);
+        status = check_endpoints(options, "--admin-bind", &options->admin_endpoints, text);
     }
     if (status == STATUS_OK) {
         status = complete_auth(options, text);
@@ -200,5 +206,10 @@ void router_options_fini(struct router_options *options)
         explicit_bzero(options->jwt_key.data, options->jwt_key.capacity);
     }
     buf_fini(&options->jwt_key);
+    for (size_t i = 0; i < options->admin_endpoints.count; i++) {
+        mem_free(options->admin_endpoints.items[i]);
+    }
+    mem_free(options->admin_endpoints.items);
+    mem_free(options->router_id);
     option_fini(&router_option_program, options);
 }

@@ -15,7 +15,10 @@ struct router_options {
     OPTION_CTYPE_##type field;
 #include "router/router_options.def"
 #undef OPTION
-    /* Made by router_options_complete(). */
+    /* Made by router_options_complete(), apart from what was given, so that a reload compares like
+     * with like. */
+    char *router_id;
+    struct option_list admin_endpoints;
     struct buf jwt_key;
     bool exposed; /* an endpoint can be reached by others: --insecure-plane allowed it */
 };
