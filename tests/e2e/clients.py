@@ -257,6 +257,7 @@ class ClusterCase(unittest.IsolatedAsyncioTestCase):
         cls.cluster.close()
 
     async def asyncSetUp(self):
+        asyncio.get_running_loop().set_debug(False)  # unittest's default, too slow for 1,000 clients
         self.clients = []
 
     async def asyncTearDown(self):

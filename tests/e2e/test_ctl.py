@@ -20,7 +20,7 @@ class Ctl(ClusterCase):
         self.assertIn("asOf", answer)
         self.assertIs(answer["synced"], True)
         user = answer["users"][0]
-        self.assertEqual((user["user"], user["online"], user["connections"]), (one.user, True, 2))
+        self.assertEqual((user["userId"], user["online"], user["connections"]), (one.user, True, 2))
         text = json.dumps(answer)
         for part in ("edge-1", "edge-2", "127.0.0.1", "e2e/1", room, one.id):
             self.assertIn(part, text)
@@ -36,7 +36,7 @@ class Ctl(ClusterCase):
             await member.ok("join", room=room)
         answer = self.cluster.ctl("presence", "room", room)
         self.assertEqual(answer["total"], 3)
-        self.assertEqual({m["user"] for m in answer["members"]}, {m.user for m in members})
+        self.assertEqual({m["userId"] for m in answer["members"]}, {m.user for m in members})
 
     async def test_lists_can_be_narrowed_and_limited(self):
         prefix = self.new("pre")
@@ -48,16 +48,16 @@ class Ctl(ClusterCase):
         users = self.cluster.ctl("users", "--prefix", "user_" + prefix, "--limit", "2")
         self.assertEqual((len(users["users"]), users["total"]), (2, 5))
         rooms = self.cluster.ctl("rooms", "--prefix", prefix)
-        self.assertEqual([r["room"] for r in rooms["rooms"]], [room])
+        self.assertEqual([r["roomId"] for r in rooms["rooms"]], [room])
         conns = self.cluster.ctl("conns", "--user", clients[3].user)
-        self.assertEqual([c["id"] for c in conns["conns"]], [clients[3].id])
+        self.assertEqual([c["connectionId"] for c in conns["connections"]], [clients[3].id])
         conns = self.cluster.ctl("conns", "--edge", "edge-2", "--limit", "1000")
-        self.assertTrue(all(c["edge"] == "edge-2" for c in conns["conns"]))
-        self.assertEqual(self.cluster.ctl("conn", clients[0].id)["conns"][0]["user"], clients[0].user)
+        self.assertTrue(all(c["edge"] == "edge-2" for c in conns["connections"]))
+        self.assertEqual(self.cluster.ctl("conn", clients[0].id)["connection"]["userId"], clients[0].user)
 
     async def test_edges_stats_version_and_health_answer(self):
         edges = self.cluster.ctl("edges")["edges"]
-        self.assertEqual({e["id"] for e in edges}, {"edge-1", "edge-2"})
+        self.assertEqual({e["edgeId"] for e in edges}, {"edge-1", "edge-2"})
         self.assertEqual({e["state"] for e in edges}, {"up"})
         for command in ("stats", "version", "health"):
             self.assertTrue(self.cluster.ctl(command))

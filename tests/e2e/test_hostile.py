@@ -18,7 +18,7 @@ SEED = int(os.environ.get("SPLITRAIL_E2E_SEED", "20"))
 AT_ONCE = 40
 
 CLOSE_CODES = {None, 1000, 1001, 1002, 1003, 1005, 1007, 1008, 1009, 4001}
-STATUSES = {200, 400, 403, 404, 405, 426, 429, 431, 503}
+STATUSES = {200, 400, 403, 404, 405, 426, 429, 431, 503, 505}
 
 MESSAGES = [
     b'{"type":"ping","id":1}',
@@ -114,9 +114,9 @@ class Hostile(ClusterCase):
         seeds = [handshake(), handshake("/ws", "Authorization: Bearer abc\r\n"),
                  handshake("/ws", "Sec-WebSocket-Protocol: splitrail.v1.json, bearer.t\r\n"),
                  b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"]
-        inputs = [mutated(self.rng, self.rng.choice(seeds)) for _ in range(900)]
+        inputs = [mutated(self.rng, self.rng.choice(seeds)) for _ in range(1200)]
         inputs += [bytes(self.rng.randrange(256) for _ in range(self.rng.randint(1, 300)))
-                   for _ in range(50)]
+                   for _ in range(100)]
         inputs += [handshake(more="X: %s\r\n" % ("y" * n)) for n in (7000, 8000, 9000, 100000)]
         inputs += [handshake(more="A: b\r\n" * n) for n in (10, 100, 1000, 5000)]
         inputs += [handshake()[:n] for n in range(0, len(handshake()), 4)]
@@ -146,7 +146,7 @@ class Hostile(ClusterCase):
             if kind == 3:
                 return frame(1, text + b" " * self.rng.randrange(70000))
             return frame(1, text)
-        inputs = [mutated(self.rng, good() + good()) for _ in range(900)]
+        inputs = [mutated(self.rng, good() + good()) for _ in range(1200)]
         inputs += [bytes(self.rng.randrange(256) for _ in range(self.rng.randint(1, 200)))
                    for _ in range(100)]
         await self.each(inputs, self.frames_attack)
@@ -156,7 +156,7 @@ class Hostile(ClusterCase):
 
         async def feed(client, rng):
             sent = 0
-            while sent < 250:
+            while sent < 300:
                 text = mutated(rng, rng.choice(MESSAGES)).decode(errors="replace")
                 await client.send_raw(text)
                 sent += 1

@@ -91,7 +91,8 @@ class Starts(unittest.TestCase):
     def assert_usage(self, words, program, *args, env=None):
         code, _, err = self.start(program, *args, env=env)
         self.assertEqual(code, 2, err)
-        self.assertEqual(len(err.strip().splitlines()), 1, err)
+        self.assertEqual(len(err.splitlines()), 1, err)
+        self.assertEqual(err.count(program), 1, err)
         for word in words:
             self.assertIn(word, err)
 
@@ -109,7 +110,7 @@ class Starts(unittest.TestCase):
         self.assert_usage(["insecure-plane"], "splitrail-edge", "--router", "tcp://192.0.2.1:7400")
 
     def test_environment_and_file_are_checked_as_flags_are(self):
-        self.assert_usage(["heartbeat-interval", "never"], "splitrail-edge",
+        self.assert_usage(["SPLITRAIL_HEARTBEAT_INTERVAL", "never"], "splitrail-edge",
                           env={"SPLITRAIL_HEARTBEAT_INTERVAL": "never"})
         with tempfile.NamedTemporaryFile("w") as file:
             file.write("heartbeat-interval = 10s\nwhat = ever\n")

@@ -12,6 +12,8 @@ CLIENTS = int(os.environ.get("SPLITRAIL_E2E_CLIENTS", "1000"))
 
 
 class RouterRestart(FreshClusterCase):
+    router_options = ("--rebuild-window", "5s")
+
     async def fill(self, clients, per_room):
         """Rooms of `per_room` clients, spread over the edges."""
         rooms = []
