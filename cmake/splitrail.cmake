@@ -19,7 +19,7 @@ target_include_directories(splitrail_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(splitrail_flags INTERFACE
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wvla -Wswitch-enum
     -Wformat=2 -Wmissing-prototypes -Wno-gnu-zero-variadic-macro-arguments
-    -fno-omit-frame-pointer -fstack-protector-strong -fPIE)
+    -fno-omit-frame-pointer -fstack-protector-strong -fPIE -UNDEBUG)
 target_link_options(splitrail_flags INTERFACE -pie -Wl,-z,relro,-z,now)
 if(SPLITRAIL_WERROR)
     target_compile_options(splitrail_flags INTERFACE -Werror)

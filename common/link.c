@@ -119,7 +119,7 @@ void link_break(struct link *link, enum link_phase phase)
 
 void link_push(struct link *link, uint8_t *body, size_t len, uint64_t tag)
 {
-    link_queue_push(&link->queue, (struct link_entry){body, len, tag});
+    link_queue_push(&link->queue, (struct link_entry){body, len, tag, link->finished});
     link->queued_bytes += len;
 }
 
@@ -128,7 +128,8 @@ static bool is_up(const struct link *link)
     return link->phase == LINK_UP || link->phase == LINK_SUSPECT;
 }
 
-bool link_next(const struct link *link, uint64_t *ret_seq, struct bytes *ret_body)
+bool link_next(const struct link *link, uint64_t *ret_seq, uint64_t *ret_ack,
+               struct bytes *ret_body)
 {
     if (!is_up(link) || link->sent_count == link->queue.count) {
         return false;
@@ -138,15 +139,18 @@ bool link_next(const struct link *link, uint64_t *ret_seq, struct bytes *ret_bod
         return false;
     }
     *ret_seq = link->first_seq + link->sent_count;
+    *ret_ack = entry->ack;
     *ret_body = bytes_of(entry->body, entry->len);
     return true;
 }
 
-void link_spoke(struct link *link, uint64_t now_ms)
+static void told(struct link *link, uint64_t ack, uint64_t now_ms)
 {
     link->spoke_ms = now_ms;
-    link->told = link->finished;
-    link->untold_bytes = 0;
+    if (ack > link->told) {
+        link->told = ack;
+        link->untold_bytes = 0;
+    }
 }
 
 void link_sent(struct link *link, uint64_t now_ms)
@@ -155,14 +159,27 @@ void link_sent(struct link *link, uint64_t now_ms)
     link->sent_count++;
     link->sent_bytes += entry->len;
     link->queued_bytes -= entry->len;
-    link_spoke(link, now_ms);
+    told(link, entry->ack, now_ms);
 }
 
-static bool take_ack(struct link *link, uint64_t ack)
+uint64_t link_sent_seq(const struct link *link)
 {
-    if (ack >= link->first_seq + link->sent_count) {
-        return false;
-    }
+    return link->first_seq + link->sent_count - 1;
+}
+
+uint64_t link_control_ack(const struct link *link)
+{
+    /* While answers wait for credit, what they answer is not acknowledged. */
+    return link->sent_count == link->queue.count ? link->finished : link->told;
+}
+
+void link_spoke(struct link *link, uint64_t now_ms)
+{
+    told(link, link_control_ack(link), now_ms);
+}
+
+static void take_ack(struct link *link, uint64_t ack)
+{
     while (link->first_seq <= ack) {
         struct link_entry entry;
         bool there = link_queue_pop(&link->queue, &entry);
@@ -176,19 +193,22 @@ static bool take_ack(struct link *link, uint64_t ack)
         }
         mem_free(entry.body);
     }
-    return true;
 }
 
-enum link_verdict link_receive(struct link *link, uint64_t seq, uint64_t ack, size_t len,
-                               uint64_t now_ms)
+enum link_verdict link_receive(struct link *link, uint64_t seq, uint64_t sent, uint64_t ack,
+                               size_t len, uint64_t now_ms)
 {
     assert(is_up(link) && "frames of a link that is down are not for it");
-    if (!take_ack(link, ack)) {
+    if (ack > link_sent_seq(link)) {
         return LINK_FRAME_IMPOSSIBLE;
     }
     link->heard_ms = now_ms;
     link->phase = LINK_UP;
     if (seq == 0) {
+        if (sent > link->received) {
+            return LINK_FRAME_HOLE;
+        }
+        take_ack(link, ack);
         return LINK_FRAME_CONTROL;
     }
     if (seq <= link->received) {
@@ -197,6 +217,7 @@ enum link_verdict link_receive(struct link *link, uint64_t seq, uint64_t ack, si
     if (seq != link->received + 1) {
         return LINK_FRAME_HOLE;
     }
+    take_ack(link, ack);
     link->received = seq;
     link->untold_bytes += len;
     return LINK_FRAME_NEW;

@@ -3,9 +3,13 @@
  * taking up again without loss.
  *
  * The transport may lose, delay or break; it does not alter. What is pushed stays here until the
- * other side has finished it. A hole in what is received is never filled by guessing: the owner says
- * hello again and the link either resumes (both sides kept their half: what is missing is sent again)
- * or starts fresh (one side is new: the edge announces everything).
+ * other side has finished it. A hole in what is received is never filled by guessing: the owner
+ * says hello again and the link either resumes (both sides kept their half: what is missing is sent
+ * again) or starts fresh (one side is new: the edge announces everything).
+ *
+ * An acknowledgement never overtakes what it stands for: the answers to what is finished lie in
+ * frames pushed before, so a frame acknowledges what was finished when it was pushed, and a control
+ * frame says how far its data frames went; who lacks one of them takes neither.
  *
  * The owner encodes frames and moves them; this decides what may go and what came. Times are
  * monotonic milliseconds. */
@@ -23,6 +27,7 @@ struct link_entry {
     uint8_t *body; /* owned, mem_free */
     size_t len;
     uint64_t tag; /* the owner's mark: 0, or growing; survives renumbering */
+    uint64_t ack; /* what was finished when it was pushed: it carries the answers to just that */
 };
 
 struct link_queue {
@@ -33,7 +38,7 @@ struct link_queue {
 };
 
 enum link_phase {
-    LINK_DOWN,    /* nothing may be sent but a hello */
+    LINK_DOWN, /* nothing may be sent but a hello */
     LINK_UP,
     LINK_SUSPECT, /* up, but silent for longer than suspect_ms */
     LINK_DEAD     /* silent for longer than dead_ms, or broken by its owner */
@@ -49,19 +54,19 @@ struct link {
     enum link_phase phase;
     struct link_timing timing;
     struct link_queue queue;
-    uint64_t first_seq;     /* seq of the queue's first entry */
-    size_t sent_count;      /* entries of the queue that were transmitted */
-    uint64_t sent_bytes;    /* of those: not yet finished by the other side */
-    uint64_t queued_bytes;  /* of the others */
-    uint64_t window;        /* credit the other side gave */
-    uint64_t own_credit;    /* credit we gave: paces our acknowledgements */
-    uint64_t acked_tag;     /* newest tag that is finished */
-    uint64_t received;      /* newest seq received */
-    uint64_t finished;      /* newest seq we have finished: what we acknowledge */
-    uint64_t told;          /* newest acknowledgement that was transmitted */
-    uint64_t untold_bytes;  /* received since then */
-    uint64_t heard_ms;      /* last frame of the other side */
-    uint64_t spoke_ms;      /* last frame of ours */
+    uint64_t first_seq;    /* seq of the queue's first entry */
+    size_t sent_count;     /* entries of the queue that were transmitted */
+    uint64_t sent_bytes;   /* of those: not yet finished by the other side */
+    uint64_t queued_bytes; /* of the others */
+    uint64_t window;       /* credit the other side gave */
+    uint64_t own_credit;   /* credit we gave: paces our acknowledgements */
+    uint64_t acked_tag;    /* newest tag that is finished */
+    uint64_t received;     /* newest seq received */
+    uint64_t finished;     /* newest seq we have finished: what we acknowledge */
+    uint64_t told;         /* newest acknowledgement that was transmitted */
+    uint64_t untold_bytes; /* received since then */
+    uint64_t heard_ms;     /* last frame of the other side */
+    uint64_t spoke_ms;     /* last frame of ours */
     uint64_t ticked_ms;
 };
 
@@ -70,8 +75,9 @@ void link_init(struct link *link, const struct link_timing *timing, uint64_t own
                uint64_t now_ms);
 void link_fini(struct link *link);
 
-/* Both sides are new to each other, or one is: numbering starts at 1 in both directions. The queue is
- * given to the caller, who pushes again what is still to be sent (entries in `ret_old` become his). */
+/* Both sides are new to each other, or one is: numbering starts at 1 in both directions. The queue
+ * is given to the caller, who pushes again what is still to be sent (entries in `ret_old` become
+ * his). */
 void link_start_fresh(struct link *link, uint64_t window, uint64_t now_ms,
                       struct link_queue *ret_old);
 
@@ -85,40 +91,40 @@ void link_break(struct link *link, enum link_phase phase);
 /* Takes `body` (mem_free). */
 void link_push(struct link *link, uint8_t *body, size_t len, uint64_t tag);
 
-/* What is next to be transmitted, if the link is up and the credit allows it (a body larger than the
- * whole credit may travel alone). The frame must carry *ret_seq and link_ack(). */
-bool link_next(const struct link *link, uint64_t *ret_seq, struct bytes *ret_body);
+/* What is next to be transmitted, if the link is up and the credit allows it (a body larger than
+ * the whole credit may travel alone): number, acknowledgement and body of the frame. */
+bool link_next(const struct link *link, uint64_t *ret_seq, uint64_t *ret_ack,
+               struct bytes *ret_body);
 /* The transport took it. */
 void link_sent(struct link *link, uint64_t now_ms);
 
-/* The acknowledgement to write into any frame. */
-static inline uint64_t link_ack(const struct link *link)
-{
-    return link->finished;
-}
-/* A frame carrying link_ack() was transmitted (link_sent does this itself). */
+/* What a control frame must carry: the newest seq that was transmitted, and an acknowledgement. */
+uint64_t link_sent_seq(const struct link *link);
+uint64_t link_control_ack(const struct link *link);
+/* A control frame was transmitted. */
 void link_spoke(struct link *link, uint64_t now_ms);
 
 enum link_verdict {
-    LINK_FRAME_NEW,      /* act upon it */
-    LINK_FRAME_CONTROL,  /* no data (seq 0) */
-    LINK_FRAME_REPEATED, /* had it already */
-    LINK_FRAME_HOLE,     /* something before it is missing: say hello again */
+    LINK_FRAME_NEW,       /* act upon it */
+    LINK_FRAME_CONTROL,   /* no data (seq 0) */
+    LINK_FRAME_REPEATED,  /* had it already */
+    LINK_FRAME_HOLE,      /* something before it is missing: say hello again */
     LINK_FRAME_IMPOSSIBLE /* acknowledges what was never sent: the other side is wrong */
 };
 
-/* A frame came while the link is up. `len` of its body for the pacing of acknowledgements. */
-enum link_verdict link_receive(struct link *link, uint64_t seq, uint64_t ack, size_t len,
-                               uint64_t now_ms);
+/* A frame came while the link is up: `seq` of a data frame (0 for a control frame, then `sent` is
+ * the other side's link_sent_seq). `len` of its body for the pacing of acknowledgements. */
+enum link_verdict link_receive(struct link *link, uint64_t seq, uint64_t sent, uint64_t ack,
+                               size_t len, uint64_t now_ms);
 
 /* Everything up to `seq` is finished and may be acknowledged. */
 void link_finish(struct link *link, uint64_t seq);
 
 enum link_tick {
     LINK_TICK_NOTHING,
-    LINK_TICK_SPEAK,      /* a heartbeat or an acknowledgement is due: transmit a control frame */
-    LINK_TICK_SUSPECT,    /* it became suspect just now */
-    LINK_TICK_DEAD        /* it died just now */
+    LINK_TICK_SPEAK,   /* a heartbeat or an acknowledgement is due: transmit a control frame */
+    LINK_TICK_SUSPECT, /* it became suspect just now */
+    LINK_TICK_DEAD     /* it died just now */
 };
 
 /* Call at or before link_deadline(), again until NOTHING or after SPEAK. A stall of the caller

@@ -224,7 +224,8 @@ static bool transmit(struct uplink *uplink, struct bytes header, struct bytes bo
 static bool transmit_control(struct uplink *uplink, uint64_t now_ms)
 {
     uint8_t header[PLANE_HEADER_MAX];
-    size_t len = plane_ack_write(header, link_ack(&uplink->link));
+    size_t len =
+        plane_ack_write(header, link_sent_seq(&uplink->link), link_control_ack(&uplink->link));
     if (!transmit(uplink, bytes_of(header, len), BYTES_EMPTY)) {
         return false;
     }
@@ -250,10 +251,11 @@ static void lose_link(struct uplink *uplink, uint64_t now_ms)
 static void pump(struct uplink *uplink, uint64_t now_ms)
 {
     uint64_t seq = 0;
+    uint64_t ack = 0;
     struct bytes body;
-    while (link_next(&uplink->link, &seq, &body)) {
+    while (link_next(&uplink->link, &seq, &ack, &body)) {
         uint8_t header[PLANE_HEADER_MAX];
-        size_t len = plane_header_write(header, seq, link_ack(&uplink->link));
+        size_t len = plane_header_write(header, seq, ack);
         if (!transmit(uplink, bytes_of(header, len), body)) {
             return; /* tried again at the next turn or heartbeat */
         }
@@ -485,7 +487,7 @@ static void receive_link_frame(struct uplink *uplink, const struct plane_frame *
     if (uplink->state != UPLINK_UP) {
         return; /* of a link that we gave up */
     }
-    switch (link_receive(&uplink->link, frame->seq, frame->ack, len, now_ms)) {
+    switch (link_receive(&uplink->link, frame->seq, frame->sent, frame->ack, len, now_ms)) {
     case LINK_FRAME_NEW:
         uplink_down_batch(uplink, &frame->batch);
         link_finish(&uplink->link, frame->seq);

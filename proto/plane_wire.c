@@ -115,7 +115,7 @@ bool plane_frame_read(struct arena *arena, struct bytes message, struct plane_fr
     if (from == NULL) {
         return false;
     }
-    struct plane_frame frame = {.seq = from->seq, .ack = from->ack};
+    struct plane_frame frame = {.seq = from->seq, .sent = from->sent, .ack = from->ack};
     if (from->seq != 0) {
         if (from->batch == NULL || from->hello != NULL || from->welcome != NULL ||
             from->refuse != NULL || from->reset != NULL || from->hold != 0 ||
@@ -157,9 +157,12 @@ size_t plane_header_write(uint8_t out[PLANE_HEADER_MAX], uint64_t seq, uint64_t 
     return splitrail__plane__frame__pack(&frame, out);
 }
 
-size_t plane_ack_write(uint8_t out[PLANE_HEADER_MAX], uint64_t ack)
+size_t plane_ack_write(uint8_t out[PLANE_HEADER_MAX], uint64_t sent, uint64_t ack)
 {
-    size_t len = plane_header_write(out, 0, ack);
+    Splitrail__Plane__Frame frame = SPLITRAIL__PLANE__FRAME__INIT;
+    frame.sent = sent;
+    frame.ack = ack;
+    size_t len = splitrail__plane__frame__pack(&frame, out);
     if (len == 0) {      /* proto3 leaves zeroes out, and an empty message is no message */
         out[0] = 2 << 3; /* field 2, varint */
         out[1] = 0;
@@ -221,9 +224,10 @@ void plane_reset_write(uint64_t router_incarnation, struct buf *out)
     pb_append(&frame.base, out);
 }
 
-void plane_hold_write(uint64_t ack, struct buf *out)
+void plane_hold_write(uint64_t sent, uint64_t ack, struct buf *out)
 {
     Splitrail__Plane__Frame frame = SPLITRAIL__PLANE__FRAME__INIT;
+    frame.sent = sent;
     frame.ack = ack;
     frame.hold = 1;
     pb_append(&frame.base, out);

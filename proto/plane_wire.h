@@ -91,6 +91,7 @@ struct plane_batch {
 struct plane_frame {
     enum plane_frame_kind kind;
     uint64_t seq;
+    uint64_t sent; /* not DATA: newest seq that went before */
     uint64_t ack;
     struct plane_greeting greeting; /* HELLO, WELCOME */
     enum plane_refusal refusal;     /* REFUSE */
@@ -114,18 +115,18 @@ bool plane_batch_next(const struct plane_batch *batch, struct plane_cursor *curs
                       struct plane_op *ret_op);
 
 /* Header of a data frame; a body from plane_builder_take follows. */
-enum { PLANE_HEADER_MAX = 24 };
+enum { PLANE_HEADER_MAX = 32 };
 size_t plane_header_write(uint8_t out[PLANE_HEADER_MAX], uint64_t seq, uint64_t ack);
 
 /* A whole frame that only acknowledges: the heartbeat. Never empty. */
-size_t plane_ack_write(uint8_t out[PLANE_HEADER_MAX], uint64_t ack);
+size_t plane_ack_write(uint8_t out[PLANE_HEADER_MAX], uint64_t sent, uint64_t ack);
 
 /* Whole control frames, appended. */
 void plane_hello_write(const struct plane_greeting *hello, struct buf *out);
 void plane_welcome_write(const struct plane_greeting *welcome, struct buf *out);
 void plane_refuse_write(enum plane_refusal refusal, const char *text, struct buf *out);
 void plane_reset_write(uint64_t router_incarnation, struct buf *out);
-void plane_hold_write(uint64_t ack, struct buf *out);
+void plane_hold_write(uint64_t sent, uint64_t ack, struct buf *out);
 
 /* A batch being filled. */
 struct plane_builder {

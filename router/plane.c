@@ -87,10 +87,11 @@ static bool transmit(struct router_plane *plane, struct bytes peer, struct bytes
 static void pump(struct router_plane *plane, struct plane_edge *edge)
 {
     uint64_t seq = 0;
+    uint64_t ack = 0;
     struct bytes body;
-    while (link_next(&edge->link, &seq, &body)) {
+    while (link_next(&edge->link, &seq, &ack, &body)) {
         uint8_t header[PLANE_HEADER_MAX];
-        size_t len = plane_header_write(header, seq, link_ack(&edge->link));
+        size_t len = plane_header_write(header, seq, ack);
         if (!transmit(plane, edge->peer, bytes_of(header, len), body)) {
             return;
         }
@@ -101,7 +102,7 @@ static void pump(struct router_plane *plane, struct plane_edge *edge)
 static void speak(struct router_plane *plane, struct plane_edge *edge)
 {
     uint8_t header[PLANE_HEADER_MAX];
-    size_t len = plane_ack_write(header, link_ack(&edge->link));
+    size_t len = plane_ack_write(header, link_sent_seq(&edge->link), link_control_ack(&edge->link));
     /* Not taken: the link's silence at the other side will tell. */
     (void)transmit(plane, edge->peer, bytes_of(header, len), BYTES_EMPTY);
     link_spoke(&edge->link, plane->now_ms);
@@ -329,7 +330,7 @@ static void give_up_bad_edge(struct router_plane *plane, struct plane_edge *edge
 static void receive_data(struct router_plane *plane, struct plane_edge *edge,
                          const struct plane_frame *frame, size_t len)
 {
-    switch (link_receive(&edge->link, frame->seq, frame->ack, len, plane->now_ms)) {
+    switch (link_receive(&edge->link, frame->seq, frame->sent, frame->ack, len, plane->now_ms)) {
     case LINK_FRAME_NEW:
         break;
     case LINK_FRAME_CONTROL:
@@ -462,7 +463,8 @@ void router_plane_hold(struct router_plane *plane, uint64_t now_ms)
         struct plane_edge *edge = plane->edges[i];
         if (edge != NULL) {
             buf_clear(&plane->push);
-            plane_hold_write(link_ack(&edge->link), &plane->push);
+            plane_hold_write(link_sent_seq(&edge->link), link_control_ack(&edge->link),
+                             &plane->push);
             (void)transmit(plane, edge->peer, buf_bytes(&plane->push), BYTES_EMPTY);
         }
     }

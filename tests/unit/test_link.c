@@ -23,9 +23,10 @@ static void push(struct link *link, size_t len, uint64_t tag)
 static size_t send_all(struct link *link, uint64_t now_ms)
 {
     uint64_t seq = 0;
+    uint64_t ack = 0;
     struct bytes body;
     size_t count = 0;
-    while (link_next(link, &seq, &body)) {
+    while (link_next(link, &seq, &ack, &body)) {
         link_sent(link, now_ms);
         count++;
     }
@@ -36,10 +37,11 @@ START_TEST(nothing_goes_while_the_link_is_down)
 {
     struct link link;
     uint64_t seq = 0;
+    uint64_t ack = 0;
     struct bytes body;
     link_init(&link, &timing, 1000, 0);
     push(&link, 10, 1);
-    ck_assert(!link_next(&link, &seq, &body));
+    ck_assert(!link_next(&link, &seq, &ack, &body));
     ck_assert_uint_eq(link_deadline(&link), UINT64_MAX);
     link_fini(&link);
 }
@@ -49,15 +51,16 @@ START_TEST(frames_are_numbered_from_one_without_holes)
 {
     struct link link;
     uint64_t seq = 0;
+    uint64_t ack = 0;
     struct bytes body;
     up(&link, 1000, 0);
     push(&link, 10, 1);
     push(&link, 20, 2);
-    ck_assert(link_next(&link, &seq, &body));
+    ck_assert(link_next(&link, &seq, &ack, &body));
     ck_assert_uint_eq(seq, 1);
     ck_assert_uint_eq(body.len, 10);
     link_sent(&link, 0);
-    ck_assert(link_next(&link, &seq, &body));
+    ck_assert(link_next(&link, &seq, &ack, &body));
     ck_assert_uint_eq(seq, 2);
     ck_assert_uint_eq(body.len, 20);
     link_fini(&link);
@@ -71,7 +74,7 @@ START_TEST(credit_stops_sending_until_something_is_finished)
     push(&link, 60, 1);
     push(&link, 60, 2);
     ck_assert_uint_eq(send_all(&link, 0), 1);
-    ck_assert_int_eq(link_receive(&link, 0, 1, 0, 1), LINK_FRAME_CONTROL);
+    ck_assert_int_eq(link_receive(&link, 0, 0, 1, 0, 1), LINK_FRAME_CONTROL);
     ck_assert_uint_eq(send_all(&link, 1), 1);
     ck_assert_uint_eq(link.acked_tag, 1);
     link_fini(&link);
@@ -85,7 +88,7 @@ START_TEST(a_body_above_the_whole_credit_travels_alone)
     push(&link, 500, 1);
     push(&link, 1, 2);
     ck_assert_uint_eq(send_all(&link, 0), 1);
-    ck_assert_int_eq(link_receive(&link, 0, 1, 0, 1), LINK_FRAME_CONTROL);
+    ck_assert_int_eq(link_receive(&link, 0, 0, 1, 0, 1), LINK_FRAME_CONTROL);
     ck_assert_uint_eq(send_all(&link, 1), 1);
     link_fini(&link);
 }
@@ -96,10 +99,10 @@ START_TEST(an_acknowledgement_of_what_was_never_sent_is_impossible)
     struct link link;
     up(&link, 1000, 0);
     push(&link, 10, 1);
-    ck_assert_int_eq(link_receive(&link, 0, 1, 0, 1), LINK_FRAME_IMPOSSIBLE);
+    ck_assert_int_eq(link_receive(&link, 0, 0, 1, 0, 1), LINK_FRAME_IMPOSSIBLE);
     send_all(&link, 1);
-    ck_assert_int_eq(link_receive(&link, 0, 2, 0, 1), LINK_FRAME_IMPOSSIBLE);
-    ck_assert_int_eq(link_receive(&link, 0, 1, 0, 1), LINK_FRAME_CONTROL);
+    ck_assert_int_eq(link_receive(&link, 0, 0, 2, 0, 1), LINK_FRAME_IMPOSSIBLE);
+    ck_assert_int_eq(link_receive(&link, 0, 0, 1, 0, 1), LINK_FRAME_CONTROL);
     link_fini(&link);
 }
 END_TEST
@@ -108,10 +111,52 @@ START_TEST(repeated_frames_and_holes_are_told_apart)
 {
     struct link link;
     up(&link, 1000, 0);
-    ck_assert_int_eq(link_receive(&link, 1, 0, 10, 1), LINK_FRAME_NEW);
-    ck_assert_int_eq(link_receive(&link, 1, 0, 10, 1), LINK_FRAME_REPEATED);
-    ck_assert_int_eq(link_receive(&link, 3, 0, 10, 1), LINK_FRAME_HOLE);
-    ck_assert_int_eq(link_receive(&link, 2, 0, 10, 1), LINK_FRAME_NEW);
+    ck_assert_int_eq(link_receive(&link, 1, 0, 0, 10, 1), LINK_FRAME_NEW);
+    ck_assert_int_eq(link_receive(&link, 1, 0, 0, 10, 1), LINK_FRAME_REPEATED);
+    ck_assert_int_eq(link_receive(&link, 3, 0, 0, 10, 1), LINK_FRAME_HOLE);
+    ck_assert_int_eq(link_receive(&link, 2, 0, 0, 10, 1), LINK_FRAME_NEW);
+    link_fini(&link);
+}
+END_TEST
+
+START_TEST(a_heartbeat_tells_of_a_lost_last_frame_and_its_acknowledgement_is_not_taken)
+{
+    struct link link;
+    up(&link, 1000, 0);
+    push(&link, 10, 1);
+    send_all(&link, 0);
+    ck_assert_int_eq(link_receive(&link, 0, 1, 1, 0, 1), LINK_FRAME_HOLE);
+    ck_assert_uint_eq(link.acked_tag, 0);
+    ck_assert_int_eq(link_receive(&link, 1, 0, 1, 10, 1), LINK_FRAME_NEW);
+    ck_assert_uint_eq(link.acked_tag, 1);
+    ck_assert_int_eq(link_receive(&link, 0, 1, 1, 0, 1), LINK_FRAME_CONTROL);
+    link_fini(&link);
+}
+END_TEST
+
+START_TEST(an_acknowledgement_never_overtakes_the_answers_that_wait_for_credit)
+{
+    struct link link;
+    uint64_t seq = 0;
+    uint64_t ack = 0;
+    struct bytes body;
+    up(&link, 100, 0);
+    link_receive(&link, 1, 0, 0, 10, 1);
+    link_finish(&link, 1);
+    push(&link, 90, 1); /* the answer to 1 */
+    link_receive(&link, 2, 0, 0, 10, 1);
+    link_finish(&link, 2);
+    push(&link, 90, 2); /* the answer to 2 */
+    ck_assert(link_next(&link, &seq, &ack, &body));
+    ck_assert_uint_eq(ack, 1);
+    link_sent(&link, 1);
+    ck_assert(!link_next(&link, &seq, &ack, &body));
+    ck_assert_uint_eq(link_control_ack(&link), 1);
+    ck_assert_int_eq(link_receive(&link, 0, 2, 1, 0, 2), LINK_FRAME_CONTROL);
+    ck_assert(link_next(&link, &seq, &ack, &body));
+    ck_assert_uint_eq(ack, 2);
+    link_sent(&link, 2);
+    ck_assert_uint_eq(link_control_ack(&link), 2);
     link_fini(&link);
 }
 END_TEST
@@ -120,16 +165,17 @@ START_TEST(resuming_sends_again_exactly_what_the_other_side_lacks)
 {
     struct link link;
     uint64_t seq = 0;
+    uint64_t ack = 0;
     struct bytes body;
     up(&link, 1000, 0);
     for (uint64_t tag = 1; tag <= 5; tag++) {
         push(&link, tag, tag);
     }
     send_all(&link, 0);
-    link_receive(&link, 0, 1, 0, 1);
+    link_receive(&link, 0, 0, 1, 0, 1);
     link_break(&link, LINK_DOWN);
     ck_assert(link_resume(&link, 1000, 3, 2));
-    ck_assert(link_next(&link, &seq, &body));
+    ck_assert(link_next(&link, &seq, &ack, &body));
     ck_assert_uint_eq(seq, 4);
     ck_assert_uint_eq(body.len, 4);
     ck_assert_uint_eq(link.sent_bytes, 2 + 3); /* received, not finished */
@@ -145,7 +191,7 @@ START_TEST(resuming_with_numbers_that_cannot_be_is_refused)
     push(&link, 1, 1);
     push(&link, 1, 2);
     send_all(&link, 0);
-    link_receive(&link, 0, 1, 0, 1);
+    link_receive(&link, 0, 0, 1, 0, 1);
     link_break(&link, LINK_DOWN);
     ck_assert(!link_resume(&link, 1000, 0, 2)); /* 1 is finished and no longer kept */
     ck_assert(!link_resume(&link, 1000, 3, 2)); /* 3 was never sent */
@@ -192,7 +238,7 @@ START_TEST(silence_makes_suspect_then_dead_and_any_frame_makes_up_again)
         link_spoke(&link, now);
     }
     ck_assert_int_eq(link_tick(&link, 1500), LINK_TICK_SUSPECT);
-    link_receive(&link, 0, 0, 0, 1600);
+    link_receive(&link, 0, 0, 0, 0, 1600);
     ck_assert_int_eq(link.phase, LINK_UP);
     for (now = 1600; now < 4600; now += 100) {
         ck_assert_int_ne(link_tick(&link, now), LINK_TICK_DEAD);
@@ -232,10 +278,10 @@ START_TEST(an_acknowledgement_is_told_early_when_much_was_received)
 {
     struct link link;
     up(&link, 1000, 0); /* own credit 1000 */
-    link_receive(&link, 1, 0, 200, 10);
+    link_receive(&link, 1, 0, 0, 200, 10);
     link_finish(&link, 1);
     ck_assert_int_eq(link_tick(&link, 11), LINK_TICK_NOTHING);
-    link_receive(&link, 2, 0, 100, 12);
+    link_receive(&link, 2, 0, 0, 100, 12);
     ck_assert_int_eq(link_tick(&link, 12), LINK_TICK_SPEAK);
     link_fini(&link);
 }
@@ -259,14 +305,15 @@ START_TEST(two_ends_lose_nothing_and_repeat_nothing_over_a_bad_transport)
             push(&a, 1 + rng_below(&rng, 20), ++pushed);
         }
         uint64_t seq = 0;
+        uint64_t ack = 0;
         struct bytes body;
-        while (!broken && link_next(&a, &seq, &body)) {
+        while (!broken && link_next(&a, &seq, &ack, &body)) {
             size_t len = body.len;
             link_sent(&a, now);
             if (rng_below(&rng, 10) == 0) {
                 continue; /* lost */
             }
-            enum link_verdict verdict = link_receive(&b, seq, 0, len, now);
+            enum link_verdict verdict = link_receive(&b, seq, 0, 0, len, now);
             ck_assert(verdict == LINK_FRAME_NEW || verdict == LINK_FRAME_HOLE);
             got += verdict == LINK_FRAME_NEW;
             broken = verdict == LINK_FRAME_HOLE;
@@ -274,7 +321,8 @@ START_TEST(two_ends_lose_nothing_and_repeat_nothing_over_a_bad_transport)
         if (rng_below(&rng, 3) == 0) {
             link_finish(&b, b.received);
             if (!broken) {
-                ck_assert_int_eq(link_receive(&a, 0, link_ack(&b), 0, now), LINK_FRAME_CONTROL);
+                ck_assert_int_eq(link_receive(&a, 0, 0, link_control_ack(&b), 0, now),
+                                 LINK_FRAME_CONTROL);
             }
         }
         if (broken || rng_below(&rng, 20) == 0) {
@@ -300,6 +348,9 @@ int main(void)
     tcase_add_test(tcase, a_body_above_the_whole_credit_travels_alone);
     tcase_add_test(tcase, an_acknowledgement_of_what_was_never_sent_is_impossible);
     tcase_add_test(tcase, repeated_frames_and_holes_are_told_apart);
+    tcase_add_test(tcase,
+                   a_heartbeat_tells_of_a_lost_last_frame_and_its_acknowledgement_is_not_taken);
+    tcase_add_test(tcase, an_acknowledgement_never_overtakes_the_answers_that_wait_for_credit);
     tcase_add_test(tcase, resuming_sends_again_exactly_what_the_other_side_lacks);
     tcase_add_test(tcase, resuming_with_numbers_that_cannot_be_is_refused);
     tcase_add_test(tcase, a_fresh_start_gives_back_what_is_not_finished_in_order);

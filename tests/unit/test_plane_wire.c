@@ -62,7 +62,7 @@ START_TEST(a_heartbeat_is_never_empty)
 {
     uint8_t out[PLANE_HEADER_MAX];
     struct plane_frame frame;
-    size_t len = plane_ack_write(out, 0);
+    size_t len = plane_ack_write(out, 0, 0);
     ck_assert_uint_gt(len, 0);
     ck_assert(plane_frame_read(&arena, bytes_of(out, len), &frame));
     ck_assert_int_eq(frame.kind, PLANE_FRAME_ACK);
