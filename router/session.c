@@ -10,9 +10,9 @@
 enum {
     CLOSE_OVERLOADED = 1013,
     CLOSE_UNAUTHORIZED = 4001,
-    CLOSE_KICKED = 4003,
     CLOSE_USER_LIMIT = 4004,
-    EXPIRE_RETRY_MS = 200 /* until an edge has ended its announce */
+    EXPIRE_RETRY_MS = 200,     /* until an edge has ended its announce */
+    EXPIRE_PER_STEP_MAX = 1000 /* an edge's death is told in slices */
 };
 
 void session_ok(struct router_core *core, const struct conn *conn, struct bytes id, struct push *ok)
@@ -80,7 +80,7 @@ void session_end(struct router_core *core, struct conn *conn)
 void session_expire(struct router_core *core)
 {
     uint32_t index = 0;
-    while (wheel_pop(core->grace, core->now_ms, &index)) {
+    for (int i = 0; i < EXPIRE_PER_STEP_MAX && wheel_pop(core->grace, core->now_ms, &index); i++) {
         struct conn *conn = slotmap_at(&core->conns, index);
         assert(conn != NULL && !conn->attached && "freeing one clears its deadline");
         if (core_synced(core)) {

@@ -1,0 +1,301 @@
+/* A router that starts from nothing and learns from its edges; and edges that come and go. */
+#include "tests/support/check_main.h"
+#include "tests/support/core_driver.h"
+
+enum { REBUILD_MS = 3000, OLD_EPOCH = 7 };
+
+/* A fresh router with two edges that are about to announce. */
+static struct core_driver start_rebuilding(void)
+{
+    struct core_driver d;
+    struct core_config config = core_driver_config();
+    config.rebuild_ms = REBUILD_MS;
+    core_driver_start(&d, &config, 0);
+    core_driver_edge_up(&d, 0, "e0");
+    core_driver_edge_up(&d, 1, "e1");
+    core_driver_forget(&d);
+    return d;
+}
+
+static const uint32_t both[] = {0, 1};
+
+/* Local 0: room r, local 1: the user's inbox. */
+static void announce_one(struct core_driver *d, uint32_t edge, const char *user)
+{
+    core_driver_announce_group(d, edge, 0, CHANNEL_ROOM, "r", OLD_EPOCH, 4);
+    core_driver_announce_group(d, edge, 1, CHANNEL_INBOX, user, OLD_EPOCH, 2);
+    core_driver_announce_conn(d, edge, 1, user, both, 2);
+    core_driver_announce_end(d, edge);
+}
+
+START_TEST(an_announce_brings_everything_back_without_a_word_to_clients_but_the_new_life)
+{
+    struct core_driver d = start_rebuilding();
+    announce_one(&d, 0, "alice");
+    core_driver_expect(&d, "bind 0.0 room:r info @0\n"
+                           "deliver room:r to 0 epoch r\n"
+                           "bind 0.1 inbox:alice info @0\n");
+    announce_one(&d, 1, "bob");
+    core_driver_forget(&d);
+    core_driver_wait(&d, REBUILD_MS);
+    core_driver_expect(&d, "");
+    core_driver_say(&d, 0, 1, "r", "1");
+    core_driver_expect(&d, "deliver room:r to 0 1 message alice 1 @1 #1\n"
+                           "send 0/1 ok 1 said r @1\n");
+    core_driver_close(&d, 1, 1, true);
+    core_driver_expect(&d, "deliver room:r to 0 left bob disconnect\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(presence_is_not_synced_until_time_is_over_and_every_edge_has_ended)
+{
+    struct core_driver d = start_rebuilding();
+    struct command presence = {.kind = COMMAND_PRESENCE_ROOM, .room = BYTES_LIT("r")};
+    announce_one(&d, 0, "alice");
+    core_driver_wait(&d, REBUILD_MS + 1000);
+    core_driver_command(&d, 0, 1, &presence);
+    core_driver_expect_line(&d, "alice*1 total 1 unsynced\n");
+    announce_one(&d, 1, "bob");
+    core_driver_forget(&d);
+    core_driver_command(&d, 0, 1, &presence);
+    core_driver_expect_line(&d, "total 2\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(nobody_leaves_while_another_edge_may_still_announce_them)
+{
+    struct core_driver d = start_rebuilding();
+    announce_one(&d, 0, "alice");
+    core_driver_forget(&d);
+    core_driver_close(&d, 0, 1, true);
+    core_driver_wait(&d, REBUILD_MS + 10000);
+    core_driver_expect(&d, "");
+    core_driver_announce_group(&d, 1, 0, CHANNEL_ROOM, "r", OLD_EPOCH, 4);
+    core_driver_announce_conn(&d, 1, 1, "alice", both, 1);
+    core_driver_announce_conn(&d, 1, 2, "bob", both, 1);
+    core_driver_announce_end(&d, 1);
+    core_driver_forget(&d);
+    core_driver_wait(&d, 10000);
+    core_driver_expect(&d, ""); /* alice is there by her other device */
+    core_driver_close(&d, 1, 1, true);
+    core_driver_expect_line(&d, "left alice disconnect\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(who_left_during_the_rebuild_and_is_nowhere_else_leaves_at_its_end)
+{
+    struct core_driver d = start_rebuilding();
+    announce_one(&d, 0, "alice");
+    core_driver_announce_group(&d, 1, 0, CHANNEL_ROOM, "r", OLD_EPOCH, 4);
+    core_driver_announce_conn(&d, 1, 1, "bob", both, 1);
+    core_driver_announce_conn(&d, 1, 2, "carol", both, 1);
+    core_driver_forget(&d);
+    core_driver_leave(&d, 1, 1, "r");
+    core_driver_expect(&d, "remove 1/1 room:r\nsend 1/1 ok 1 leave r\n");
+    core_driver_kick_user(&d, "carol", NULL);
+    core_driver_expect(&d, "close 1/2 4003 bye\ndone 77 found @0 count 1\n");
+    core_driver_announce_end(&d, 1);
+    core_driver_wait(&d, REBUILD_MS - 1);
+    core_driver_expect(&d, "");
+    core_driver_wait(&d, 300);
+    core_driver_expect_line(&d, "left bob leave\n");
+    core_driver_expect_line(&d, "left carol disconnect\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(who_left_and_joined_again_during_the_rebuild_never_left)
+{
+    struct core_driver d = start_rebuilding();
+    announce_one(&d, 0, "alice");
+    announce_one(&d, 1, "bob");
+    core_driver_leave(&d, 1, 1, "r");
+    core_driver_join(&d, 1, 1, "r");
+    core_driver_leave(&d, 1, 1, "r");
+    core_driver_join(&d, 1, 1, "r");
+    core_driver_forget(&d);
+    core_driver_wait(&d, REBUILD_MS * 2);
+    core_driver_expect(&d, "");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(what_is_said_between_a_group_and_its_connections_reaches_that_edge)
+{
+    struct core_driver d = start_rebuilding();
+    announce_one(&d, 0, "alice");
+    core_driver_announce_group(&d, 1, 0, CHANNEL_ROOM, "r", OLD_EPOCH, 4);
+    core_driver_forget(&d);
+    core_driver_say(&d, 0, 1, "r", "1");
+    core_driver_expect_line(&d, "deliver room:r to 0 1 message alice 1 @1 #1\n");
+    core_driver_announce_end(&d, 1); /* nobody came for it */
+    core_driver_forget(&d);
+    core_driver_say(&d, 0, 1, "r", "2");
+    core_driver_expect_line(&d, "deliver room:r to 0 message alice 2 @2 #2\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(an_edge_that_resumes_gets_what_it_lacks)
+{
+    struct core_driver d;
+    struct core_config config = core_driver_config();
+    config.history_count = 3;
+    core_driver_start(&d, &config, 1);
+    core_driver_open(&d, 0, 1, "alice");
+    core_driver_join(&d, 0, 1, "r");
+    for (int i = 0; i < 5; i++) {
+        core_driver_say(&d, 0, 1, "r", "x");
+    }
+    uint64_t epoch = core_driver_epoch(&d, "r");
+    core_driver_edge_up(&d, 1, "e1");
+    core_driver_forget(&d);
+    core_driver_announce_group(&d, 1, 0, CHANNEL_ROOM, "r", epoch, 4);
+    core_driver_expect(&d, "bind 1.0 room:r info @4\n"
+                           "deliver room:r to 1 message alice x @5 #5\n");
+    core_driver_announce_group(&d, 1, 1, CHANNEL_ROOM, "r", epoch, 1);
+    core_driver_expect(&d, "bind 1.1 room:r info @2\n"
+                           "deliver room:r to 1 gap 2-2\n"
+                           "deliver room:r to 1 message alice x @3 #3\n"
+                           "deliver room:r to 1 message alice x @4 #4\n"
+                           "deliver room:r to 1 message alice x @5 #5\n");
+    core_driver_announce_group(&d, 1, 2, CHANNEL_ROOM, "r", epoch, 99);
+    core_driver_expect(&d, "bind 1.2 room:r info @5\n");
+    core_driver_announce_end(&d, 1);
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(a_group_that_cannot_be_is_to_be_forgotten)
+{
+    struct core_driver d = start_rebuilding();
+    core_driver_announce_group(&d, 0, 0, CHANNEL_ROOM, "", 1, 1);
+    core_driver_announce_group(&d, 0, UINT32_MAX, CHANNEL_ROOM, "r", 1, 1);
+    core_driver_announce_group(&d, 0, 2, (enum channel_kind)9, "r", 1, 1);
+    core_driver_announce_group(&d, 0, 3, CHANNEL_WATCH, "\xff", 1, 1);
+    core_driver_expect(&d, "bind 0.0 gone @0\n"
+                           "bind 0.4294967295 gone @0\n"
+                           "bind 0.2 gone @0\n"
+                           "bind 0.3 gone @0\n");
+    static const uint32_t wild[] = {0, UINT32_MAX, 2, 3, 100};
+    core_driver_announce_conn(&d, 0, 1, "alice", wild, 5);
+    core_driver_expect(&d, "add 0/1 inbox:alice info @0\n"); /* the edge had none for it */
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(a_connection_that_is_known_and_announced_again_stays_one)
+{
+    struct core_driver d = start_rebuilding();
+    core_driver_announce_group(&d, 0, 0, CHANNEL_ROOM, "r", OLD_EPOCH, 4);
+    core_driver_announce_group(&d, 0, 1, CHANNEL_INBOX, "alice", OLD_EPOCH, 4);
+    core_driver_announce_conn(&d, 0, 1, "alice", both, 2);
+    core_driver_announce_conn(&d, 0, 1, "alice", both, 2);
+    core_driver_open(&d, 0, 1, "alice");
+    core_driver_announce_end(&d, 0);
+    struct registry_room room;
+    ck_assert(registry_room_find(d.core, BYTES_LIT("r"), &room));
+    ck_assert_uint_eq(room.connections, 1);
+    struct registry_user user;
+    ck_assert(registry_user_find(d.core, BYTES_LIT("alice"), &user));
+    ck_assert_uint_eq(user.connections, 1);
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(watches_are_announced_too)
+{
+    struct core_driver d = start_rebuilding();
+    static const uint32_t watch[] = {0};
+    core_driver_announce_group(&d, 0, 0, CHANNEL_WATCH, "bob", 1, 0);
+    core_driver_announce_conn(&d, 0, 1, "alice", watch, 1);
+    core_driver_announce_end(&d, 0);
+    core_driver_forget(&d);
+    core_driver_open(&d, 1, 1, "bob");
+    core_driver_expect_line(&d, "deliver watch:bob to 0 presence bob online\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(an_edge_that_comes_back_after_the_grace_brings_its_users_back_aloud)
+{
+    struct core_driver d = start_rebuilding();
+    announce_one(&d, 0, "alice");
+    announce_one(&d, 1, "bob");
+    core_driver_wait(&d, REBUILD_MS);
+    uint64_t epoch = core_driver_epoch(&d, "r");
+    core_driver_edge_down(&d, 1);
+    core_driver_forget(&d);
+    core_driver_wait(&d, d.config.grace_ms + 100);
+    core_driver_expect(&d, "deliver room:r to 0 left bob disconnect\n");
+    core_driver_edge_up(&d, 2, "e1");
+    core_driver_announce_group(&d, 2, 0, CHANNEL_ROOM, "r", epoch, 0);
+    core_driver_forget(&d);
+    core_driver_announce_conn(&d, 2, 1, "bob", both, 1);
+    core_driver_expect_line(&d, "deliver room:r to 0 2 joined bob by e1\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(an_edge_that_comes_back_within_the_grace_is_not_noticed)
+{
+    struct core_driver d = start_rebuilding();
+    announce_one(&d, 0, "alice");
+    announce_one(&d, 1, "bob");
+    core_driver_wait(&d, REBUILD_MS);
+    uint64_t epoch = core_driver_epoch(&d, "r");
+    core_driver_forget(&d);
+    core_driver_edge_down(&d, 1);
+    core_driver_wait(&d, 2000);
+    core_driver_edge_up(&d, 1, "e1");
+    core_driver_announce_group(&d, 1, 0, CHANNEL_ROOM, "r", epoch, 0);
+    core_driver_announce_conn(&d, 1, 1, "bob", both, 1);
+    core_driver_announce_end(&d, 1);
+    core_driver_wait(&d, 60000);
+    core_driver_expect_none(&d, "joined");
+    core_driver_expect_none(&d, "left");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(an_edge_that_dies_while_it_announces_holds_nobody_up)
+{
+    struct core_driver d = start_rebuilding();
+    announce_one(&d, 0, "alice");
+    core_driver_announce_group(&d, 1, 0, CHANNEL_ROOM, "r", OLD_EPOCH, 4);
+    core_driver_announce_conn(&d, 1, 1, "bob", both, 1);
+    core_driver_forget(&d);
+    core_driver_edge_down(&d, 1);
+    core_driver_wait(&d, REBUILD_MS + d.config.grace_ms + 200);
+    core_driver_expect(&d, "deliver room:r to 0 left bob disconnect\n");
+    struct registry_totals totals;
+    registry_totals(d.core, &totals);
+    ck_assert(totals.synced);
+    core_driver_stop(&d);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("core_rebuild");
+    TCase *tcase = tcase_create("all");
+    tcase_add_test(tcase,
+                   an_announce_brings_everything_back_without_a_word_to_clients_but_the_new_life);
+    tcase_add_test(tcase, presence_is_not_synced_until_time_is_over_and_every_edge_has_ended);
+    tcase_add_test(tcase, nobody_leaves_while_another_edge_may_still_announce_them);
+    tcase_add_test(tcase, who_left_during_the_rebuild_and_is_nowhere_else_leaves_at_its_end);
+    tcase_add_test(tcase, who_left_and_joined_again_during_the_rebuild_never_left);
+    tcase_add_test(tcase, what_is_said_between_a_group_and_its_connections_reaches_that_edge);
+    tcase_add_test(tcase, an_edge_that_resumes_gets_what_it_lacks);
+    tcase_add_test(tcase, a_group_that_cannot_be_is_to_be_forgotten);
+    tcase_add_test(tcase, a_connection_that_is_known_and_announced_again_stays_one);
+    tcase_add_test(tcase, watches_are_announced_too);
+    tcase_add_test(tcase, an_edge_that_comes_back_after_the_grace_brings_its_users_back_aloud);
+    tcase_add_test(tcase, an_edge_that_comes_back_within_the_grace_is_not_noticed);
+    tcase_add_test(tcase, an_edge_that_dies_while_it_announces_holds_nobody_up);
+    suite_add_tcase(suite, tcase);
+    return check_main(suite);
+}
