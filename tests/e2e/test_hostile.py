@@ -54,7 +54,7 @@ def mutated(rng, data):
 
 class Hostile(ClusterCase):
     router_options = ("--max-messages-per-second", "0", "--max-bytes-per-second", "0")
-    edge_options = ("--handshake-timeout", "2s")
+    edge_options = ("--handshake-timeout", "1s")
 
     async def asyncSetUp(self):
         await super().asyncSetUp()
@@ -267,14 +267,11 @@ class HostileRouter(unittest.IsolatedAsyncioTestCase):
         try:
             welcome = bytes.fromhex("2220" "0801" "1201" "72" "19" "0900000000000000" "2000" "2800"
                                     "308080800a" "38f403" "40dc0b" "48b817")
-            for _ in range(300):
+            for _ in range(10):
                 peer, _ = await asyncio.to_thread(router.recv_multipart)
-                for _ in range(3):
+                for _ in range(50):
                     router.send_multipart([peer, mutated(rng, welcome)])
-                if rng.randrange(60) == 0:
-                    break
             self.assertEqual(http_get(http_port, "/health")[0], 200)
-            self.assertNotEqual(http_get(http_port, "/ready")[0], 0)
         finally:
             trouble = await asyncio.to_thread(edge.finish)
             router.close()

@@ -12,7 +12,9 @@ CLIENTS = int(os.environ.get("SPLITRAIL_E2E_CLIENTS", "1000"))
 
 
 class RouterRestart(FreshClusterCase):
-    router_options = ("--rebuild-window", "5s")
+    async def asyncSetUp(self):
+        await super().asyncSetUp()
+        self.cluster.router_options += ["--rebuild-window", "4s"]  # of the next router
 
     async def fill(self, clients, per_room):
         """Rooms of `per_room` clients, spread over the edges."""
