@@ -97,12 +97,13 @@ void ctl_text_size(uint64_t bytes, struct buf *out)
         return;
     }
     size_t unit = 0;
-    uint64_t whole = bytes;
-    uint64_t part = 0;
-    do {
+    uint64_t whole = bytes / 1024;
+    uint64_t part = bytes % 1024;
+    while (whole >= 1024 && unit + 1 < sizeof(units) / sizeof(units[0])) {
         part = whole % 1024;
         whole /= 1024;
-    } while (whole >= 1024 && ++unit < sizeof(units) / sizeof(units[0]) - 1);
+        unit++;
+    }
     buf_append_u64(out, whole);
     buf_append_byte(out, '.');
     buf_append_u64(out, part * 10 / 1024);
