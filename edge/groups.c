@@ -6,7 +6,8 @@
 
 #include <assert.h>
 
-enum { MEMBERS_MIN = 4, SESSION_GROUPS_MIN = 2, SESSIONS_MIN = 64, NOT_MEMBER = UINT32_MAX - 1 };
+enum { MEMBERS_MIN = 4, SESSION_GROUPS_MIN = 2, SESSIONS_MIN = 64 };
+#define NOT_MEMBER UINT32_MAX
 #define POS_CLOSED UINT32_MAX
 
 void groups_init(struct groups *groups, const uint8_t seed[16])

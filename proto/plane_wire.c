@@ -137,13 +137,12 @@ bool plane_batch_next(const struct plane_batch *batch, struct plane_cursor *curs
     if (i == batch->count) {
         return false;
     }
-    *ret_op =
-        (struct plane_op){.kind = (enum plane_op_kind)batch->op[i],
-                          .slot = batch->slot[i],
-                          .gen = batch->gen[i],
-                          .a = batch->a[i],
-                          .b = batch->b[i],
-                          .bytes = bytes_of(batch->blob.data + cursor->offset, batch->len[i])};
+    *ret_op = (struct plane_op){.kind = (enum plane_op_kind)batch->op[i],
+                                .slot = batch->slot[i],
+                                .gen = batch->gen[i],
+                                .a = batch->a[i],
+                                .b = batch->b[i],
+                                .bytes = bytes_slice(batch->blob, cursor->offset, batch->len[i])};
     cursor->index++;
     cursor->offset += batch->len[i];
     return true;

@@ -333,7 +333,7 @@ static enum client_error read_field(struct reader *reader, enum field field,
     case FIELD_COUNT:
         break;
     }
-    assert(!"the type is read before any field");
+    assert(false && "the type is read before any field");
     return CLIENT_ERROR_INTERNAL;
 }
 

@@ -130,7 +130,7 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
     case CORE_DELIVER:
     case CORE_APPEND:
     case CORE_ADMIN_DONE:
-        assert(!"handled by plane_apply");
+        assert(false && "handled by plane_apply");
         return;
     }
     plane_builder_add(&edge->out, &op);
