@@ -29,6 +29,11 @@ void *admin_room(struct admin_ask *ask, size_t count, size_t size)
     return room;
 }
 
+void *admin_pointers(struct admin_ask *ask, size_t count)
+{
+    return admin_room(ask, count, sizeof(void *));
+}
+
 char *admin_text(struct admin_ask *ask, struct bytes text)
 {
     char *copy = admin_room(ask, text.len + 1, 1);
@@ -50,15 +55,12 @@ void admin_fail(struct admin_ask *ask, Splitrail__Admin__Reply__Status status, c
 void admin_fail_about(struct admin_ask *ask, Splitrail__Admin__Reply__Status status,
                       const char *what, struct bytes which)
 {
-    size_t len = strlen(what);
-    char *text = admin_room(ask, len + which.len + 1, 1);
-    if (text != NULL) {
-        memcpy(text, what, len);
-        if (which.len > 0) {
-            memcpy(text + len, which.data, which.len);
-        }
-        admin_fail(ask, status, text);
-    }
+    struct buf text;
+    buf_init(&text, 0);
+    buf_append_str(&text, what);
+    buf_append(&text, which);
+    admin_fail(ask, status, admin_text(ask, buf_bytes(&text)));
+    buf_fini(&text);
 }
 
 /* Walks the top-level fields of bytes that are no valid request, in search of an id (field 2). */

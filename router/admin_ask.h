@@ -47,6 +47,9 @@ struct admin_ask {
 /* Room for the reply, zeroed; NULL once it does not fit. */
 void *admin_room(struct admin_ask *ask, size_t count, size_t size);
 
+/* The same for `count` pointers. */
+void *admin_pointers(struct admin_ask *ask, size_t count);
+
 /* NUL-terminated copy in the reply; "" once it does not fit. */
 char *admin_text(struct admin_ask *ask, struct bytes text);
 

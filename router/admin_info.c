@@ -60,7 +60,7 @@ void admin_info(struct admin_ask *ask)
     struct plane_stats stats;
     router_plane_stats(ask->admin->plane, &stats);
     Splitrail__Admin__Info *info = admin_room(ask, 1, sizeof(*info));
-    char **reasons = admin_room(ask, 1, sizeof(*reasons));
+    char **reasons = admin_pointers(ask, 1);
     if (ask->overflowed) {
         return;
     }
@@ -122,7 +122,7 @@ void admin_figures(struct admin_ask *ask)
     registry_totals(ask->core, &totals);
     router_plane_stats(ask->admin->plane, &stats);
     size_t count = TOTALS_COUNT + COMMANDS_COUNT + CLIENT_ERROR_COUNT + PLANE_COUNT + 2;
-    ask->reply.figures = admin_room(ask, count, sizeof(*ask->reply.figures));
+    ask->reply.figures = admin_pointers(ask, count);
     if (ask->overflowed) {
         return;
     }

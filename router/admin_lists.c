@@ -175,7 +175,7 @@ void admin_list_users(struct admin_ask *ask, const Splitrail__Admin__List *list)
     }
     admin_top_finish(&top);
     ask->reply.total = top.seen;
-    ask->reply.users = admin_room(ask, top.count, sizeof(*ask->reply.users));
+    ask->reply.users = admin_pointers(ask, top.count);
     const struct registry_user *items = (const struct registry_user *)(const void *)top.items;
     for (size_t i = 0; !ask->overflowed && i < top.count; i++) {
         ask->reply.users[ask->reply.n_users++] = admin_make_user(ask, &items[i]);
@@ -198,7 +198,7 @@ void admin_list_rooms(struct admin_ask *ask, const Splitrail__Admin__List *list)
     }
     admin_top_finish(&top);
     ask->reply.total = top.seen;
-    ask->reply.rooms = admin_room(ask, top.count, sizeof(*ask->reply.rooms));
+    ask->reply.rooms = admin_pointers(ask, top.count);
     const struct registry_room *items = (const struct registry_room *)(const void *)top.items;
     for (size_t i = 0; !ask->overflowed && i < top.count; i++) {
         ask->reply.rooms[ask->reply.n_rooms++] = admin_make_room(ask, &items[i]);
@@ -242,7 +242,7 @@ void admin_list_conns(struct admin_ask *ask, const Splitrail__Admin__List *list)
     }
     admin_top_finish(&top);
     ask->reply.total = top.seen;
-    ask->reply.conns = admin_room(ask, top.count, sizeof(*ask->reply.conns));
+    ask->reply.conns = admin_pointers(ask, top.count);
     const struct registry_conn *items = (const struct registry_conn *)(const void *)top.items;
     for (size_t i = 0; !ask->overflowed && i < top.count; i++) {
         ask->reply.conns[ask->reply.n_conns++] = admin_make_conn(ask, &items[i]);
@@ -305,7 +305,7 @@ void admin_list_edges(struct admin_ask *ask)
     }
     admin_top_finish(&top);
     ask->reply.total = top.seen;
-    ask->reply.edges = admin_room(ask, top.count, sizeof(*ask->reply.edges));
+    ask->reply.edges = admin_pointers(ask, top.count);
     const struct plane_edge_info *items = (const struct plane_edge_info *)(const void *)top.items;
     for (size_t i = 0; !ask->overflowed && i < top.count; i++) {
         ask->reply.edges[ask->reply.n_edges++] = make_edge(ask, &items[i]);

@@ -47,7 +47,7 @@ static void add_conns(struct admin_ask *ask, const struct registry_user *user,
         admin_top_add(&top, &conn);
     }
     admin_top_finish(&top);
-    out->conns = admin_room(ask, top.count, sizeof(*out->conns));
+    out->conns = admin_pointers(ask, top.count);
     const struct registry_conn *items = (const struct registry_conn *)(const void *)top.items;
     for (size_t i = 0; !ask->overflowed && i < top.count; i++) {
         Splitrail__Admin__Conn *made = admin_make_conn(ask, &items[i]);
@@ -66,7 +66,7 @@ static void add_user_rooms(struct admin_ask *ask, Splitrail__Admin__User *out)
     for (size_t i = 0; i < out->n_conns; i++) {
         count += out->conns[i]->n_rooms;
     }
-    out->rooms = count == 0 ? NULL : admin_room(ask, count, sizeof(*out->rooms));
+    out->rooms = count == 0 ? NULL : admin_pointers(ask, count);
     if (out->rooms == NULL) {
         return;
     }
@@ -109,7 +109,7 @@ void admin_presence_users(struct admin_ask *ask, const Splitrail__Admin__Presenc
             return;
         }
     }
-    ask->reply.users = admin_room(ask, asked->n_users, sizeof(*ask->reply.users));
+    ask->reply.users = admin_pointers(ask, asked->n_users);
     for (size_t i = 0; !ask->overflowed && i < asked->n_users; i++) {
         Splitrail__Admin__User *made = make_presence(ask, bytes_of_str(asked->users[i]));
         if (made != NULL) {
@@ -130,7 +130,7 @@ static void add_members(struct admin_ask *ask, struct bytes room, size_t limit)
     }
     admin_top_finish(&top);
     ask->reply.total = top.seen;
-    ask->reply.members = admin_room(ask, top.count, sizeof(*ask->reply.members));
+    ask->reply.members = admin_pointers(ask, top.count);
     const struct push_member *items = (const struct push_member *)(const void *)top.items;
     for (size_t i = 0; !ask->overflowed && i < top.count; i++) {
         Splitrail__Admin__Member *made = admin_room(ask, 1, sizeof(*made));
@@ -163,7 +163,7 @@ void admin_one_conn(struct admin_ask *ask, const Splitrail__Admin__One *asked)
         admin_fail(ask, ADMIN_STATUS(NOT_FOUND), "no such connection");
         return;
     }
-    ask->reply.conns = admin_room(ask, 1, sizeof(*ask->reply.conns));
+    ask->reply.conns = admin_pointers(ask, 1);
     Splitrail__Admin__Conn *made = admin_make_conn(ask, &conn);
     if (ask->overflowed) {
         return;
@@ -180,7 +180,7 @@ void admin_one_room(struct admin_ask *ask, const Splitrail__Admin__One *asked)
         admin_fail(ask, ADMIN_STATUS(NOT_FOUND), "no such room");
         return;
     }
-    ask->reply.rooms = admin_room(ask, 1, sizeof(*ask->reply.rooms));
+    ask->reply.rooms = admin_pointers(ask, 1);
     Splitrail__Admin__Room *made = admin_make_room(ask, &room);
     if (ask->overflowed) {
         return;

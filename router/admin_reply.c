@@ -101,7 +101,7 @@ Splitrail__Admin__Conn *admin_make_conn(struct admin_ask *ask, const struct regi
 void admin_add_rooms(struct admin_ask *ask, const struct registry_conn *conn,
                      Splitrail__Admin__Conn *out)
 {
-    out->rooms = conn->rooms == 0 ? NULL : admin_room(ask, conn->rooms, sizeof(*out->rooms));
+    out->rooms = conn->rooms == 0 ? NULL : admin_pointers(ask, conn->rooms);
     if (out->rooms == NULL) {
         return;
     }

@@ -24,10 +24,11 @@ struct process {
 
 static void print(FILE *to, const struct buf *text)
 {
-    fprintf(to, "%.*s", (int)text->len, text->data == NULL ? "" : (const char *)text->data);
-    if (text->len > 0 && text->data[text->len - 1] != '\n') {
-        fputc('\n', to);
-    }
+    struct bytes line = buf_bytes(text);
+    bool ends = line.len > 0 && line.data[line.len - 1] == '\n';
+    /* Nobody is left to be told when this fails. */
+    (void)fprintf(to, "%.*s%s", (int)line.len, line.len == 0 ? "" : (const char *)line.data,
+                  ends ? "" : "\n");
 }
 
 /* For docs/: not options, so that the reference does not list itself. */
@@ -156,7 +157,7 @@ int main(int argc, char **argv)
     if (print_reference(argc, argv)) {
         return EXIT_SUCCESS;
     }
-    signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN); /* cannot fail */
     int code = read_options(&process);
     if (code == EXIT_SUCCESS) {
         code = run(&process);

@@ -158,7 +158,7 @@ static void on_signal(evutil_socket_t number, short what, void *owner)
     log_event(LOG_STOP, LOG_S("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
     router->stopping = true;
     router_plane_hold(router->plane, clock_mono_ms());
-    const struct timeval wait = {0, GOODBYE_MS * 1000};
+    const struct timeval wait = {0, (suseconds_t)GOODBYE_MS * 1000};
     event_add(router->goodbye, &wait);
 }
 

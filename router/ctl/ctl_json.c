@@ -22,6 +22,17 @@ static json_t *number(uint64_t value)
     return json_integer((json_int_t)value);
 }
 
+/* Random 64 bits are too large for a JSON number. */
+static json_t *hex(uint64_t value)
+{
+    struct buf digits;
+    buf_init(&digits, 0);
+    buf_append_hex(&digits, value, 16);
+    json_t *made = json_stringn((const char *)digits.data, digits.len);
+    buf_fini(&digits);
+    return made;
+}
+
 /* All of these give the value away; jansson copies the key. */
 static void set(json_t *object, const char *key, json_t *value)
 {
@@ -109,11 +120,9 @@ static json_t *room_json(const Splitrail__Admin__Room *room)
 
 static json_t *edge_json(const Splitrail__Admin__Edge *edge)
 {
-    char incarnation[17];
-    snprintf(incarnation, sizeof(incarnation), "%016llx", (unsigned long long)edge->incarnation);
     json_t *object = json_object();
     set(object, "edgeId", text(edge->id));
-    set(object, "incarnation", text(incarnation)); /* random 64 bits: too large for a JSON number */
+    set(object, "incarnation", hex(edge->incarnation));
     set(object, "state", text(edge->state));
     set(object, "connections", number(edge->connections));
     set(object, "detached", number(edge->detached));

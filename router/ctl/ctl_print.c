@@ -3,8 +3,6 @@
 #include "router/ctl/ctl_table.h"
 #include "router/ctl/ctl_text.h"
 
-#include <stdio.h>
-
 static void line(struct buf *out, const char *label, const char *value)
 {
     buf_append_str(out, label);
@@ -41,6 +39,15 @@ static void size_cell(struct ctl_table *table, uint64_t bytes)
     struct buf text;
     buf_init(&text, 0);
     ctl_text_size(bytes, &text);
+    ctl_table_cell(table, buf_bytes(&text));
+    buf_fini(&text);
+}
+
+static void hex_cell(struct ctl_table *table, uint64_t value)
+{
+    struct buf text;
+    buf_init(&text, 0);
+    buf_append_hex(&text, value, 16);
     ctl_table_cell(table, buf_bytes(&text));
     buf_fini(&text);
 }
@@ -175,9 +182,6 @@ static void print_edges(const Splitrail__Admin__Reply *reply, struct buf *out)
     struct ctl_table *table = ctl_table_new(headers);
     for (size_t i = 0; i < reply->n_edges; i++) {
         const Splitrail__Admin__Edge *edge = reply->edges[i];
-        char incarnation[17];
-        snprintf(incarnation, sizeof(incarnation), "%016llx",
-                 (unsigned long long)edge->incarnation);
         ctl_table_str(table, edge->id);
         ctl_table_str(table, edge->state);
         ctl_table_str(table, edge->synced ? "yes" : "no");
@@ -187,7 +191,7 @@ static void print_edges(const Splitrail__Admin__Reply *reply, struct buf *out)
         age_cell(table, edge->silent_ms);
         size_cell(table, edge->unacked_bytes);
         size_cell(table, edge->queued_bytes);
-        ctl_table_str(table, incarnation);
+        hex_cell(table, edge->incarnation);
     }
     finish_table(table, out);
 }

@@ -52,7 +52,7 @@ bool ctl_reply_narrow(const struct ctl_args *args, Splitrail__Admin__Reply *repl
         }
     }
     if (kept > 1) {
-        qsort(reply->edges, kept, sizeof(*reply->edges),
+        qsort(reply->edges, kept, sizeof(void *),
               by_connections ? edges_by_connections : edges_by_name);
     }
     size_t limit = args->limit == 0 ? EDGES_DEFAULT : (size_t)args->limit;

@@ -24,7 +24,7 @@ static int print(FILE *to, const struct buf *text)
 
 static int fail(enum ctl_exit code, const char *what, const char *which, const char *why)
 {
-    fprintf(stderr, "splitrailctl: %s%s%s\n", what, which, why);
+    (void)fprintf(stderr, "splitrailctl: %s%s%s\n", what, which, why);
     return code;
 }
 
@@ -121,7 +121,7 @@ static int ask(const struct ctl_args *args, const char *endpoint, struct bytes r
         code = fail(CTL_EXIT_NO_ANSWER, "no answer from ", endpoint, "; does the router run?");
         break;
     case CTL_BAD_ENDPOINT:
-        fprintf(stderr, "splitrailctl: --router %s: %s\n", endpoint, strerror(errno));
+        (void)fprintf(stderr, "splitrailctl: --router %s: %s\n", endpoint, strerror(errno));
         code = CTL_EXIT_USAGE;
         break;
     }
