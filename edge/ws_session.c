@@ -326,13 +326,16 @@ static enum step on_control(struct ws_session *session, const struct ws_limits *
 {
     (void)limits;
     size_t left = (size_t)session->frame_left;
-    uint8_t *payload = session->control;
+    uint8_t *payload = NULL;
     if (session->control_len == 0 && in->len >= left) {
         payload = take(in, left);
         session->control_len = (uint8_t)left;
     } else {
         size_t len = left < in->len ? left : in->len;
         if (len != 0) {
+            if (session->control == NULL) {
+                session->control = mem_new(WS_CONTROL_PAYLOAD_MAX, 1);
+            }
             memcpy(session->control + session->control_len, take(in, len), len);
             session->control_len = (uint8_t)(session->control_len + len);
             session->frame_left -= len;
@@ -340,6 +343,7 @@ static enum step on_control(struct ws_session *session, const struct ws_limits *
         if (len < left) {
             return STEP_MORE;
         }
+        payload = session->control;
     }
     session->frame_left = 0;
     ws_frame_unmask(payload, session->control_len, session->mask, 0);
@@ -370,9 +374,16 @@ void ws_session_init(struct ws_session *session)
     memset(session, 0, sizeof(*session));
 }
 
+static void drop_control(struct ws_session *session)
+{
+    mem_free(session->control);
+    session->control = NULL;
+}
+
 void ws_session_fini(struct ws_session *session)
 {
     drop_message(session);
+    drop_control(session);
 }
 
 struct ws_event ws_session_receive(struct ws_session *session, const struct ws_limits *limits,
@@ -380,6 +391,9 @@ struct ws_event ws_session_receive(struct ws_session *session, const struct ws_l
 {
     if (session->message_opcode == 0) {
         drop_message(session); /* the one given out by the call before */
+    }
+    if (session->state != STATE_CONTROL) {
+        drop_control(session);
     }
     struct input in = {*data, *len};
     struct ws_event event = {.kind = WS_EVENT_NONE};

@@ -40,6 +40,7 @@ struct ws_event {
 /* Embedded in the connection: small and without pointers when idle. Fields are private. */
 struct ws_session {
     struct buf *message; /* collected part of an incomplete message, or NULL */
+    uint8_t *control;    /* payload of a control frame that came in pieces, or NULL */
     uint64_t frame_left; /* payload bytes of the current frame still to come */
     uint8_t mask[4];
     uint8_t header[14]; /* header bytes seen so far */
@@ -52,7 +53,6 @@ struct ws_session {
     bool close_sent;
     bool close_received;
     uint8_t control_len;
-    uint8_t control[125]; /* payload of a control frame that came in pieces */
     uint32_t fragments;
     struct ws_utf8 utf8;
 };
