@@ -43,7 +43,7 @@ static bool take_flag(int argc, char **argv, int *at, struct sorted *sorted, str
     const struct option_spec *spec = find_flag(word + 2);
     if (spec == NULL) {
         bad(text, "unknown flag ", word);
-        ctl_suggest_flag(word + 2, text);
+        ctl_suggest("--", ctl_nearest_flag(word + 2), text);
         return false;
     }
     sorted->words[sorted->count++] = word;
@@ -92,26 +92,20 @@ static size_t match_words(const char *words, char *const *operands, size_t count
 }
 
 /* Two words first: "prsence user" is nearer to a command than its parts. */
-static void suggest(struct ctl_args *args, struct buf *text)
+static const char *nearest_command(const struct ctl_args *args)
 {
-    struct buf words;
-    buf_init(&words, 0);
-    buf_append_str(&words, args->operands[0]);
-    size_t mark = words.len;
+    const char *nearest = NULL;
     if (args->operand_count >= 2) {
+        struct buf words;
+        buf_init(&words, 0);
+        buf_append_str(&words, args->operands[0]);
         buf_append_byte(&words, ' ');
         buf_append_str(&words, args->operands[1]);
+        buf_append_byte(&words, 0);
+        nearest = ctl_nearest_command((const char *)words.data);
+        buf_fini(&words);
     }
-    buf_append_byte(&words, 0);
-    size_t before = text->len;
-    ctl_suggest_command((const char *)words.data, text);
-    struct bytes found = bytes_slice(buf_bytes(text), before, text->len);
-    if (bytes_starts_with(found, BYTES_LIT("; see"))) {
-        text->len = before;
-        words.data[mark] = 0;
-        ctl_suggest_command((const char *)words.data, text);
-    }
-    buf_fini(&words);
+    return nearest == NULL ? ctl_nearest_command(args->operands[0]) : nearest;
 }
 
 static enum ctl_args_outcome find_command(struct ctl_args *args, struct buf *text)
@@ -129,7 +123,7 @@ static enum ctl_args_outcome find_command(struct ctl_args *args, struct buf *tex
         }
     }
     bad(text, "unknown command ", args->operands[0]);
-    suggest(args, text);
+    ctl_suggest("", nearest_command(args), text);
     return CTL_ARGS_BAD;
 }
 

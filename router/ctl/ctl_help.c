@@ -169,7 +169,44 @@ static size_t distance(const char *a, const char *b)
     return row[b_len];
 }
 
-static void append_suggestion(const char *before, const char *nearest, struct buf *out)
+/* Half a word may be wrong, but not more than three letters of it. */
+static bool is_near(size_t edits, const char *word, size_t best)
+{
+    return edits < best && edits <= 3 && edits * 2 <= strlen(word) + 1;
+}
+
+const char *ctl_nearest_command(const char *word)
+{
+    const char *nearest = NULL;
+    size_t best = WORD_MAX;
+    for (size_t i = 0; i < CTL_COMMAND_COUNT; i++) {
+        const char *known = ctl_command_specs[i].words;
+        /* A word that only began, as "pres" or "kick", is as near as can be. */
+        bool began = strncmp(known, word, strlen(word)) == 0;
+        size_t edits = began ? 0 : distance(word, known);
+        if (is_near(edits, word, best)) {
+            best = edits;
+            nearest = known;
+        }
+    }
+    return nearest;
+}
+
+const char *ctl_nearest_flag(const char *word)
+{
+    const char *nearest = NULL;
+    size_t best = WORD_MAX;
+    for (size_t i = 0; i < ctl_program.spec_count; i++) {
+        size_t edits = distance(word, flag_specs[i].name);
+        if (is_near(edits, word, best)) {
+            best = edits;
+            nearest = flag_specs[i].name;
+        }
+    }
+    return nearest;
+}
+
+void ctl_suggest(const char *before, const char *nearest, struct buf *out)
 {
     if (nearest == NULL) {
         buf_append_str(out, "; see splitrailctl --help");
@@ -179,43 +216,4 @@ static void append_suggestion(const char *before, const char *nearest, struct bu
     buf_append_str(out, before);
     buf_append_str(out, nearest);
     buf_append_byte(out, '?');
-}
-
-/* Half a word may be wrong, but not more than three letters of it. */
-static bool is_near(size_t edits, const char *word, size_t best)
-{
-    return edits < best && edits <= 3 && edits * 2 <= strlen(word) + 1;
-}
-
-void ctl_suggest_command(const char *word, struct buf *out)
-{
-    const char *nearest = NULL;
-    size_t best = WORD_MAX;
-    for (size_t i = 0; i < CTL_COMMAND_COUNT; i++) {
-        const char *known = ctl_command_specs[i].words;
-        size_t edits = distance(word, known);
-        /* A word that only began, as "pres" or "kick". */
-        if (strncmp(known, word, strlen(word)) == 0) {
-            edits = 0;
-        }
-        if (is_near(edits, word, best)) {
-            best = edits;
-            nearest = known;
-        }
-    }
-    append_suggestion("", nearest, out);
-}
-
-void ctl_suggest_flag(const char *flag, struct buf *out)
-{
-    const char *nearest = NULL;
-    size_t best = WORD_MAX;
-    for (size_t i = 0; i < ctl_program.spec_count; i++) {
-        size_t edits = distance(flag, flag_specs[i].name);
-        if (is_near(edits, flag, best)) {
-            best = edits;
-            nearest = flag_specs[i].name;
-        }
-    }
-    append_suggestion("--", nearest, out);
 }

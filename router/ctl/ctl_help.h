@@ -39,9 +39,12 @@ void ctl_help(struct buf *out);
 /* --help-markdown: the same for docs/. */
 void ctl_help_markdown(struct buf *out);
 
-/* Appends "; did you mean X?" for the known word nearest to `word`, if any is near, else "; see
- * splitrailctl --help". */
-void ctl_suggest_command(const char *word, struct buf *out);
-void ctl_suggest_flag(const char *flag, struct buf *out);
+/* The known command or flag (without --) nearest to `word`, NULL when none is near. */
+const char *ctl_nearest_command(const char *word);
+const char *ctl_nearest_flag(const char *word);
+
+/* Appends "; did you mean X?", X being `before` and `nearest`, or "; see splitrailctl --help" when
+ * `nearest` is NULL. */
+void ctl_suggest(const char *before, const char *nearest, struct buf *out);
 
 #endif
