@@ -57,13 +57,16 @@ static inline bool bytes_starts_with(struct bytes whole, struct bytes prefix)
 /* The part from `start` (clamped to the end) of at most `len` bytes. */
 static inline struct bytes bytes_slice(struct bytes whole, size_t start, size_t len)
 {
+    if (whole.data == NULL) {
+        return BYTES_EMPTY;
+    }
     if (start > whole.len) {
         start = whole.len;
     }
     if (len > whole.len - start) {
         len = whole.len - start;
     }
-    return (struct bytes){whole.data == NULL ? NULL : whole.data + start, len};
+    return (struct bytes){whole.data + start, len};
 }
 
 #endif
