@@ -125,7 +125,7 @@ void admin_answer(struct admin_ask *ask)
 
 static void dispatch(struct admin_ask *ask, const Splitrail__Admin__Request *request)
 {
-    switch (request->ask_case) {
+    switch ((int)request->ask_case) { /* also what a newer tool asks */
     case SPLITRAIL__ADMIN__REQUEST__ASK_PRESENCE_USERS:
         admin_presence_users(ask, request->presence_users);
         break;
@@ -165,7 +165,6 @@ static void dispatch(struct admin_ask *ask, const Splitrail__Admin__Request *req
     case SPLITRAIL__ADMIN__REQUEST__ASK_INFO:
         admin_info(ask);
         break;
-    case SPLITRAIL__ADMIN__REQUEST__ASK__NOT_SET:
     default:
         admin_fail(ask, ADMIN_STATUS(BAD_REQUEST),
                    "the request asks nothing that this router knows; is it older than the tool?");

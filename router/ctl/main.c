@@ -25,7 +25,7 @@ static int print(FILE *to, const struct buf *text)
 static int fail(enum ctl_exit code, const char *what, const char *which, const char *why)
 {
     (void)fprintf(stderr, "splitrailctl: %s%s%s\n", what, which, why);
-    return code;
+    return (int)code;
 }
 
 /* The router's socket if it is there, else its port. The caller frees. */
