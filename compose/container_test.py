@@ -1,0 +1,221 @@
+"""The compose cluster through its published port, with the clients of the end-to-end tests.
+
+container-test.sh starts it and says by environment how to reach it: COMPOSE (the compose command with
+its options) and SPLITRAIL_PORT.
+"""
+
+import asyncio
+import json
+import os
+import shlex
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "e2e"))
+
+from clients import Client
+from cluster import eventually, http_get
+
+COMPOSE = shlex.split(os.environ["COMPOSE"])
+PORT = int(os.environ["SPLITRAIL_PORT"])
+
+
+class Published:
+    """What clients connect to; HAProxy chooses the edge."""
+    url = "ws://127.0.0.1:%d/ws" % PORT
+
+
+def run(*args, timeout=90):
+    done = subprocess.run(args, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=timeout)
+    if done.returncode != 0:
+        raise AssertionError("%s: exit %d: %s" % (" ".join(args), done.returncode, done.stderr[-2000:]))
+    return done.stdout
+
+
+def compose(*args):
+    return run(*COMPOSE, *args)
+
+
+def ctl(*args):
+    """splitrailctl inside the router's container, as an operator would."""
+    return json.loads(compose("exec", "-T", "router", "splitrailctl", "--json", *args))
+
+
+def edges_up():
+    return sorted(e["edgeId"] for e in ctl("edges")["edges"] if e["state"] == "up")
+
+
+def scale(edges):
+    compose("up", "-d", "--no-recreate", "--scale", "edge=%d" % edges)
+
+
+def front_gateway():
+    """The address under which this machine's own connections arrive in the network `front`."""
+    haproxy = compose("ps", "-q", "haproxy").strip()
+    networks = json.loads(run("docker", "inspect", "-f", "{{json .NetworkSettings.Networks}}", haproxy))
+    return next(iter(networks.values()))["Gateway"]
+
+
+class Containers(unittest.IsolatedAsyncioTestCase):
+    async def asyncSetUp(self):
+        self.clients = []
+        await self.edges_take_clients(3)
+
+    async def asyncTearDown(self):
+        await asyncio.gather(*(c.close() for c in self.clients), return_exceptions=True)
+
+    async def client(self, name, **options):
+        client = await Client.connect(Published, name, **options)
+        client.edge = client.welcome["serverId"]
+        self.clients.append(client)
+        return client
+
+    async def edges_take_clients(self, count):
+        """Until HAProxy has found that many edges: the probes stay open, so each goes elsewhere."""
+        await eventually(lambda: http_get(PORT, "/health")[0] == 200, "an edge behind the port")
+        seen = {}
+        for _ in range(100):
+            probe = await Client.connect(Published, "probe")
+            seen.setdefault(probe.welcome["serverId"], []).append(probe)
+            if len(seen) == count:
+                break
+            await asyncio.sleep(0.1)
+        await asyncio.gather(*(p.close() for probes in seen.values() for p in probes))
+        self.assertEqual(len(seen), count, "edges that took clients: %s" % sorted(seen))
+
+    async def members(self, room, count):
+        """That many users, each joined to the room, on at least two edges."""
+        clients = [await self.client("%s-%d" % (room, i)) for i in range(count)]
+        for client in clients:
+            await client.ok("join", room=room)
+        self.assertGreaterEqual(len({c.edge for c in clients}), 2)
+        return clients
+
+    async def everybody_hears_everybody(self, room, clients, tag, each=5):
+        """Every member gets every message once, in the order of the room, its own included."""
+        async def say(client, who):
+            for i in range(each):
+                await client.ok("room_message", room=room, payload=[tag, who, i])
+        await asyncio.gather(*(say(client, who) for who, client in enumerate(clients)))
+        expected = sorted([tag, who, i] for who in range(len(clients)) for i in range(each))
+        order = None
+        for client in clients:
+            heard = [await client.expect("room_message", roomId=room) for _ in expected]
+            self.assertEqual(sorted(m["payload"] for m in heard), expected)
+            self.assertEqual(await client.settled("room_message"), [])
+            offsets = [m["offset"] for m in heard]
+            self.assertEqual(offsets, list(range(offsets[0], offsets[0] + len(expected))))
+            order = order or [m["payload"] for m in heard]
+            self.assertEqual([m["payload"] for m in heard], order)
+
+    def assert_undisturbed(self, clients):
+        for client in clients:
+            self.assertFalse(client.ended, "%s was closed" % client.user)
+            strange = [m for m in client.heard()
+                       if m["type"] in ("user_left", "server_shutdown", "kicked", "gap", "error")]
+            self.assertEqual(strange, [])
+
+    async def test_1_users_on_different_edges_chat_in_one_room(self):
+        clients = await self.members("chat", 6)
+        await self.everybody_hears_everybody("chat", clients, "chat")
+        await clients[0].ok("direct_message", targetUserId=clients[5].user, payload="psst")
+        self.assertEqual((await clients[5].expect("direct_message"))["payload"], "psst")
+        self.assert_undisturbed(clients)
+
+    async def test_2_the_routers_container_tells_who_is_there_and_from_where(self):
+        forged = {"X-Forwarded-For": "192.0.2.66"}
+        devices = [await self.client("seen", extra_headers=forged) for _ in range(3)]
+        answer = await asyncio.to_thread(ctl, "presence", "user", "user_seen")
+        self.assertIs(answer["synced"], True)
+        user = answer["users"][0]
+        self.assertEqual((user["userId"], user["online"], user["connections"]), ("user_seen", True, 3))
+        self.assertEqual(sorted(c["connectionId"] for c in user["devices"]), sorted(d.id for d in devices))
+        self.assertEqual(sorted(c["edge"] for c in user["devices"]), sorted(d.edge for d in devices))
+        self.assertEqual({c["address"] for c in user["devices"]},
+                         {await asyncio.to_thread(front_gateway)})
+        for device in devices:
+            await device.close()
+        await eventually(lambda: not ctl("presence", "user", "user_seen")["users"][0]["online"],
+                         "offline after the last device closed")
+
+    async def test_3_no_client_notices_a_router_that_is_restarted_killed_or_replaced(self):
+        clients = await self.members("deploy", 6)
+        await self.everybody_hears_everybody("deploy", clients, "before")
+        rows = (("restarted", [("restart", "router")]),
+                ("killed", [("kill", "router"), ("start", "router")]),
+                ("replaced", [("up", "-d", "--no-deps", "--force-recreate", "router")]))
+        for tag, replace in rows:
+            with self.subTest(tag):
+                for command in replace:
+                    await asyncio.to_thread(compose, *command)
+                await self.everybody_hears_everybody("deploy", clients, tag)
+                self.assert_undisturbed(clients)
+                answer = await eventually(lambda: self.synced_room("deploy"), "presence is whole")
+                self.assertEqual({m["userId"] for m in answer["members"]}, {c.user for c in clients})
+                self.assertEqual(len(await asyncio.to_thread(edges_up)), 3)
+
+    @staticmethod
+    def synced_room(room):
+        """What the router says of it, once it knows again; it may not answer while it starts."""
+        try:
+            answer = ctl("presence", "room", room)
+        except AssertionError:
+            return None
+        return answer if answer["synced"] else None
+
+    async def test_4_an_edge_that_is_taken_away_moves_its_clients_and_disturbs_nobody_else(self):
+        clients = await self.members("scale", 9)
+        edges = await asyncio.to_thread(edges_up)
+        self.assertEqual({c.edge for c in clients}, set(edges))
+        shrink = asyncio.create_task(asyncio.to_thread(scale, 2))
+        moved, stayed = await self.move_from_the_leaving_edge(clients)
+        await shrink
+        self.assertTrue(moved and stayed)
+        self.assert_undisturbed(stayed + moved)
+        left = await eventually(lambda: len(edges_up()) == 2 and edges_up(), "two edges")
+        self.assertEqual({c.edge for c in stayed + moved}, set(left))
+        await self.everybody_hears_everybody("scale", stayed + moved, "after")
+        self.assert_undisturbed(stayed + moved)
+        await asyncio.to_thread(scale, 3)
+        await self.edges_take_clients(3)
+        self.assert_undisturbed(stayed + moved)
+
+    async def move_from_the_leaving_edge(self, clients):
+        """Who hears server_shutdown comes back when closed: (those anew, all others)."""
+        told = [asyncio.create_task(c.expect("server_shutdown", timeout=60)) for c in clients]
+        await asyncio.wait(told, return_when=asyncio.FIRST_COMPLETED)
+        leaving = next(c.edge for c, t in zip(clients, told) if t.done())
+        stayed = [c for c in clients if c.edge != leaving]
+        for client, task in zip(clients, told):
+            if client in stayed:
+                task.cancel()
+
+        async def move(client, task):
+            self.assertLessEqual((await task)["reconnectDelay"], 5000)
+            code, _ = await client.closed()
+            self.assertEqual(code, 1012)
+            again = await self.client(client.user[len("user_"):])
+            await again.ok("join", room="scale")
+            return again
+        moved = await asyncio.gather(
+            *(move(c, t) for c, t in zip(clients, told) if c not in stayed))
+        return list(moved), stayed
+
+
+def main():
+    suite = unittest.defaultTestLoader.loadTestsFromTestCase(Containers)
+    result = unittest.TextTestRunner(verbosity=2).run(suite)
+    failed = len({test.id().split(" ")[0] for test, _ in result.failures + result.errors})
+    print("%d passed, %d failed" % (result.testsRun - failed, failed), flush=True)
+    if not result.wasSuccessful():
+        sys.stdout.write(subprocess.run(
+            [*COMPOSE, "logs", "--no-color", "--tail", "60"], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60).stdout)
+        print("%d passed, %d failed" % (result.testsRun - failed, failed), flush=True)
+    sys.exit(0 if result.wasSuccessful() else 1)
+
+
+if __name__ == "__main__":
+    main()
