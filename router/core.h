@@ -1,7 +1,7 @@
 /* The router core: users, connections, rooms, presence, policy as one pure function of events and
  * time. Two machines inside, which speak only through typed messages (architecture section 5):
- * the session side (a user's connections, rate policy, personal channel, user presence) and the room
- * side (members, offsets, ring, room presence).
+ * the session side (a user's connections, rate policy, personal channel, user presence) and the
+ * room side (members, offsets, ring, room presence).
  *
  *     effects = router_core_step(core, &event, now)
  *
@@ -52,13 +52,13 @@ struct group_info {
 enum room_class { ROOM_DURABLE, ROOM_MEMORY, ROOM_EPHEMERAL };
 
 struct core_config {
-    uint64_t seed;         /* random: epochs, hash keys */
+    uint64_t seed; /* random: epochs, hash keys */
     uint64_t start_wall_ms;
-    uint64_t rebuild_ms;   /* after start, while edges announce: no leave is emitted, synced false */
-    uint64_t grace_ms;     /* --presence-grace */
+    uint64_t rebuild_ms; /* after start, while edges announce: no leave is emitted, synced false */
+    uint64_t grace_ms;   /* --presence-grace */
     uint64_t messages_per_second; /* per connection, 0 = off; live through router_core_set_rates */
     uint64_t bytes_per_second;
-    uint64_t message_bytes;       /* told in welcome */
+    uint64_t message_bytes; /* told in welcome */
     uint64_t heartbeat_interval_ms;
     uint64_t heartbeat_timeout_ms;
     uint32_t rooms_per_connection_max;
@@ -69,18 +69,18 @@ struct core_config {
     enum room_class default_class;
     uint32_t rooms_max;
     uint32_t users_max;
-    uint32_t members_max;      /* users in one room */
-    uint32_t history_count;    /* messages kept per room or inbox */
-    uint64_t history_bytes;    /* payload bytes kept per room or inbox */
+    uint32_t members_max;         /* users in one room */
+    uint32_t history_count;       /* messages kept per room or inbox */
+    uint64_t history_bytes;       /* payload bytes kept per room or inbox */
     uint64_t history_total_bytes; /* over all rings: above it the least recently used empty room or
                                      offline inbox is forgotten */
-    uint64_t idle_channel_ms;  /* empty rooms and offline users are forgotten after this */
-    uint32_t key_window;       /* idempotency keys remembered per room or inbox */
+    uint64_t idle_channel_ms;     /* empty rooms and offline users are forgotten after this */
+    uint32_t key_window;          /* idempotency keys remembered per room or inbox */
     uint64_t key_window_ms;
 };
 
 enum core_event_kind {
-    CORE_EDGE_UP,       /* a fresh link of a new edge incarnation, or a fresh link after a router start */
+    CORE_EDGE_UP, /* a fresh link of a new edge incarnation, or a fresh link after a router start */
     CORE_EDGE_DOWN,     /* its connections are detached: grace runs */
     CORE_EDGE_DRAINING, /* its clients will come back elsewhere within delay_ms */
     CORE_CONN_OPEN,     /* authenticated */
@@ -89,83 +89,83 @@ enum core_event_kind {
     CORE_ANNOUNCE_GROUP,
     CORE_ANNOUNCE_CONN,
     CORE_ANNOUNCE_END,
-    CORE_APPENDED,      /* the engine finished the append of `append_id` */
-    CORE_PUBLISH,       /* by an operator or the API: room, user (may be empty), payload, key */
-    CORE_SEND,          /* direct message by an operator: target user, user = from */
-    CORE_KICK,          /* user or connection, or only out of `room` */
-    CORE_TICK           /* router_core_deadline() has come */
+    CORE_APPENDED, /* the engine finished the append of `append_id` */
+    CORE_PUBLISH,  /* by an operator or the API: room, user (may be empty), payload, key */
+    CORE_SEND,     /* direct message by an operator: target user, user = from */
+    CORE_KICK,     /* user or connection, or only out of `room` */
+    CORE_TICK      /* router_core_deadline() has come */
 };
 
 enum append_result { APPEND_OK, APPEND_FENCED, APPEND_UNKNOWN, APPEND_FAILED };
 
 struct core_event {
     enum core_event_kind kind;
-    uint64_t wall_ms;      /* timestamp label for what this event makes */
-    uint32_t edge;         /* EDGE_*, ANNOUNCE_* */
-    struct bytes edge_id;  /* EDGE_UP */
-    uint64_t delay_ms;     /* EDGE_DRAINING */
+    uint64_t wall_ms;     /* timestamp label for what this event makes */
+    uint32_t edge;        /* EDGE_*, ANNOUNCE_* */
+    struct bytes edge_id; /* EDGE_UP */
+    uint64_t delay_ms;    /* EDGE_DRAINING */
     struct conn_ref conn;
-    uint64_t number;       /* COMMAND: of this message on its connection, counted by the edge from 1;
-                              one not above the last is a repetition and ignored */
-    uint64_t wire_bytes;   /* COMMAND: size for the byte rate */
+    uint64_t number;     /* COMMAND: of this message on its connection, counted by the edge from 1;
+                            one not above the last is a repetition and ignored */
+    uint64_t wire_bytes; /* COMMAND: size for the byte rate */
     const struct command *command;
     const struct session_info *session; /* CONN_OPEN, ANNOUNCE_CONN */
-    bool clean;            /* CONN_CLOSED: the client said goodbye: no grace */
-    bool drained;          /* CONN_CLOSED: by an edge's drain: grace plus its delay */
-    uint32_t local;        /* ANNOUNCE_GROUP: the edge's number of the group */
+    bool clean;                         /* CONN_CLOSED: the client said goodbye: no grace */
+    bool drained;                       /* CONN_CLOSED: by an edge's drain: grace plus its delay */
+    uint32_t local;                     /* ANNOUNCE_GROUP: the edge's number of the group */
     const struct group_info *group;
-    uint64_t last_offset;  /* ANNOUNCE_GROUP: newest offset the edge has delivered */
+    uint64_t last_offset;   /* ANNOUNCE_GROUP: newest offset the edge has delivered */
     const uint32_t *locals; /* ANNOUNCE_CONN: the edge's numbers of its groups */
     size_t local_count;
     uint64_t append_id;
     enum append_result append_result;
-    uint64_t admin;        /* PUBLISH, SEND, KICK: token for ADMIN_DONE */
+    uint64_t admin; /* PUBLISH, SEND, KICK: token for ADMIN_DONE */
     struct bytes room;
     struct bytes user;
-    struct bytes target;   /* SEND: to; KICK: user, or empty when `conn` is meant */
+    struct bytes target; /* SEND: to; KICK: user, or empty when `conn` is meant */
     struct bytes payload;
     struct bytes key;
-    struct bytes text;     /* KICK: reason */
+    struct bytes text; /* KICK: reason */
 };
 
 enum core_effect_kind {
-    CORE_ACCEPT,       /* the connection is known now: its edge is to keep the session record */
-    CORE_SEND_CONN,    /* push to one connection */
-    CORE_DELIVER,      /* push to a group on `edges` */
-    CORE_GROUP_ADD,    /* conn joins group; `group_info` when it is the first on its edge */
+    CORE_ACCEPT,    /* the connection is known now: its edge is to keep the session record */
+    CORE_SEND_CONN, /* push to one connection */
+    CORE_DELIVER,   /* push to a group on `edges` */
+    CORE_GROUP_ADD, /* conn joins group; `group_info` when it is the first on its edge */
     CORE_GROUP_REMOVE,
-    CORE_GROUP_BIND,   /* answer to ANNOUNCE_GROUP: local number -> group id; group 0 = forget it */
-    CORE_CLOSE,        /* close a connection with code and text */
-    CORE_APPEND,       /* engine: store message at (group, offset), then CORE_APPENDED */
+    CORE_GROUP_BIND, /* answer to ANNOUNCE_GROUP: local number -> group id; group 0 = forget it */
+    CORE_CLOSE,      /* close a connection with code and text */
+    CORE_APPEND,     /* engine: store message at (group, offset), then CORE_APPENDED */
     CORE_ADMIN_DONE
 };
 
 struct core_effect {
     enum core_effect_kind kind;
-    struct conn_ref conn;     /* SEND_CONN, GROUP_*, CLOSE, ACCEPT; DELIVER: left out when has_except */
+    struct conn_ref conn; /* SEND_CONN, GROUP_*, CLOSE, ACCEPT; DELIVER: left out when has_except */
     bool has_except;
-    uint64_t group;           /* DELIVER, GROUP_*, APPEND; never 0 but for BIND "forget" */
-    uint64_t offset;          /* DELIVER: of a numbered message (or of the gap in its place), else 0.
-                                 APPEND. GROUP_ADD: newest offset at this moment. BIND: where the
-                                 edge stands now; what it lacks follows from the next one on */
-    const uint32_t *edges;    /* DELIVER */
+    uint64_t group;        /* DELIVER, GROUP_*, APPEND; never 0 but for BIND "forget" */
+    uint64_t offset;       /* DELIVER: of a numbered message (or of the gap in its place), else 0.
+                              APPEND. GROUP_ADD: newest offset at this moment. BIND: where the
+                              edge stands now; what it lacks follows from the next one on */
+    const uint32_t *edges; /* DELIVER */
     size_t edge_count;
-    uint32_t edge;            /* GROUP_BIND */
-    uint32_t local;           /* GROUP_BIND */
+    uint32_t edge;                       /* GROUP_BIND */
+    uint32_t local;                      /* GROUP_BIND */
     const struct group_info *group_info; /* GROUP_ADD (first on the edge) and BIND, else NULL */
     const struct session_info *session;  /* ACCEPT */
-    const struct push *push;  /* SEND_CONN, DELIVER */
-    uint16_t code;            /* CLOSE */
-    struct bytes text;        /* CLOSE */
+    const struct push *push;             /* SEND_CONN, DELIVER */
+    uint16_t code;                       /* CLOSE */
+    struct bytes text;                   /* CLOSE */
     uint64_t append_id;
-    const struct push_message *message;  /* APPEND */
-    struct bytes room;                   /* APPEND: name */
-    uint64_t epoch;                      /* APPEND, ADMIN_DONE */
-    uint64_t admin;           /* ADMIN_DONE */
-    bool found;               /* ADMIN_DONE: the user, room or connection exists */
-    bool duplicate;           /* ADMIN_DONE of PUBLISH, SEND */
-    enum client_error error;  /* ADMIN_DONE: NONE, UNAVAILABLE, TOO_MANY… */
-    uint32_t count;           /* ADMIN_DONE: connections reached (SEND) or removed (KICK) */
+    const struct push_message *message; /* APPEND */
+    struct bytes room;                  /* APPEND: name */
+    uint64_t epoch;                     /* APPEND, ADMIN_DONE */
+    uint64_t admin;                     /* ADMIN_DONE */
+    bool found;                         /* ADMIN_DONE: the user, room or connection exists */
+    bool duplicate;                     /* ADMIN_DONE of PUBLISH, SEND */
+    enum client_error error;            /* ADMIN_DONE: NONE, UNAVAILABLE, TOO_MANY… */
+    uint32_t count; /* ADMIN_DONE: connections reached (SEND) or removed (KICK) */
 };
 
 struct core_effects {

@@ -70,13 +70,13 @@ struct push {
     enum command_kind command; /* OK */
     struct bytes id;           /* OK, PONG, ERROR: raw id, empty = none */
     struct bytes room;
-    struct bytes user;          /* USER_JOINED, USER_LEFT, PRESENCE */
-    struct bytes server_id;     /* USER_JOINED */
+    struct bytes user;           /* USER_JOINED, USER_LEFT, PRESENCE */
+    struct bytes server_id;      /* USER_JOINED */
     struct push_message message; /* ROOM_MESSAGE, DIRECT_MESSAGE */
     const struct push_welcome *welcome;
     struct bytes token; /* ROUTING_TOKEN */
     /* OK */
-    uint64_t epoch; /* also EPOCH */
+    uint64_t epoch;  /* also EPOCH */
     uint64_t offset; /* also EPOCH */
     uint64_t first_offset;
     bool recovered;
@@ -94,7 +94,8 @@ struct push {
     size_t message_count;
     /* ERROR */
     enum client_error error;
-    struct bytes text; /* empty = the code's own text; KICKED: reason; USER_LEFT: "leave" or "disconnect" */
+    struct bytes
+        text; /* empty = the code's own text; KICKED: reason; USER_LEFT: "leave" or "disconnect" */
     uint64_t retry_after_ms; /* 0 = not written */
     /* GAP */
     uint64_t from;

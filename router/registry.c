@@ -10,8 +10,8 @@
 #include <assert.h>
 #include <string.h>
 
-/* Tables and small arrays per object, about. */
-enum { USER_BYTES = 96, CONN_BYTES = 128, ROOM_BYTES = 96, MEMBER_BYTES = 40 };
+/* Names, tables and small arrays per object, about: measured with 100,000 idle connections. */
+enum { USER_BYTES = 160, CONN_BYTES = 256, ROOM_BYTES = 160, MEMBER_BYTES = 40 };
 
 static uint64_t estimate_memory(const struct router_core *core)
 {

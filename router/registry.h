@@ -11,22 +11,22 @@
 
 struct registry_totals {
     uint64_t users_online;
-    uint64_t users_known;   /* with an inbox kept */
+    uint64_t users_known; /* with an inbox kept */
     uint64_t connections;
-    uint64_t detached;      /* in grace */
+    uint64_t detached; /* in grace */
     uint64_t rooms;
-    uint64_t members;       /* sum over rooms, users */
+    uint64_t members; /* sum over rooms, users */
     uint64_t edges;
     uint64_t history_bytes;
-    uint64_t memory_bytes;  /* estimate over all objects */
+    uint64_t memory_bytes; /* estimate over all objects */
     bool synced;
     /* counters since start */
     uint64_t commands[COMMAND_BAD + 1];
     uint64_t errors[CLIENT_ERROR_COUNT];
-    uint64_t deliveries;    /* DELIVER effects times members on their edges */
+    uint64_t deliveries; /* DELIVER effects times members on their edges */
     uint64_t room_messages;
     uint64_t direct_messages;
-    uint64_t duplicates;    /* repetitions and repeated keys not acted upon */
+    uint64_t duplicates; /* repetitions and repeated keys not acted upon */
     uint64_t evicted_channels;
 };
 
@@ -35,10 +35,10 @@ struct registry_user {
     bool online;
     uint32_t connections; /* attached */
     uint32_t detached;
-    uint64_t since_ms;    /* online since, or last seen (wall) */
+    uint64_t since_ms; /* online since, or last seen (wall) */
     uint64_t inbox_epoch;
     uint64_t inbox_offset;
-    uint32_t watchers;    /* connections watching this user */
+    uint32_t watchers; /* connections watching this user */
 };
 
 struct registry_conn {
@@ -57,7 +57,7 @@ struct registry_conn {
 struct registry_room {
     struct bytes name;
     enum room_class class;
-    uint32_t members;     /* users */
+    uint32_t members; /* users */
     uint32_t connections;
     uint64_t epoch;
     uint64_t offset;
@@ -88,8 +88,8 @@ bool registry_conn_next(const struct router_core *core, struct bytes user, uint6
 bool registry_conn_find(const struct router_core *core, struct bytes connection_id,
                         struct registry_conn *ret_conn);
 /* Names of the rooms of a connection. */
-bool registry_conn_room_next(const struct router_core *core, struct conn_ref conn,
-                             uint64_t *cursor, struct bytes *ret_room);
+bool registry_conn_room_next(const struct router_core *core, struct conn_ref conn, uint64_t *cursor,
+                             struct bytes *ret_room);
 
 bool registry_room_find(const struct router_core *core, struct bytes name,
                         struct registry_room *ret_room);

@@ -1,6 +1,7 @@
-/* What must outlive the router's memory, behind one table of functions. Calls are asynchronous: each
- * completes exactly once through engine_poll(), in the order of the calls. `memory` keeps nothing
- * (tests, and routers without --data-dir); `embedded` and a shared store follow the same contract. */
+/* What must outlive the router's memory, behind one table of functions. Calls are asynchronous:
+ * each completes exactly once through engine_poll(), in the order of the calls. `memory` keeps
+ * nothing (tests, and routers without --data-dir); `embedded` and a shared store follow the same
+ * contract. */
 #ifndef ROUTER_ENGINE_ENGINE_H
 #define ROUTER_ENGINE_ENGINE_H
 
@@ -18,7 +19,7 @@ enum engine_result {
 };
 
 struct engine_append {
-    uint64_t id; /* the caller's, given back */
+    uint64_t id;   /* the caller's, given back */
     uint16_t slot; /* of the cluster map */
     struct bytes room;
     uint64_t epoch;
