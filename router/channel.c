@@ -155,7 +155,7 @@ static void enforce_limits(struct router_core *core, struct channel *channel)
            (ring->count != 0 && ring->payload_bytes > core->config.history_bytes)) {
         forget_oldest(core, channel);
     }
-    while (core->history_bytes > core->config.history_total_bytes && core_evict_oldest(core)) {
+    while (core->history_bytes > core->config.history_total_bytes && core_evict_history(core)) {
     }
     while (ring->count != 0 && core->history_bytes > core->config.history_total_bytes) {
         forget_oldest(core, channel);

@@ -64,6 +64,12 @@ const struct group_info *channel_info(struct router_core *core, const struct cha
  * takes it over, its bytes stay valid during the step. */
 void channel_keep(struct router_core *core, struct channel *channel, struct stored *stored);
 
+/* True when at least one message is kept. */
+static inline bool channel_keeps(const struct channel *channel)
+{
+    return channel->ring != NULL && channel->ring->count != 0;
+}
+
 /* Oldest offset kept; top + 1 when nothing is kept. */
 uint64_t channel_first_offset(const struct channel *channel);
 

@@ -125,40 +125,32 @@ void core_drain(struct router_core *core)
     }
 }
 
-static struct room *idle_room(const struct router_core *core)
+/* The older of two idle things; both may be missing. False when both are. */
+static bool forget_older(struct router_core *core, struct idle_link *room, struct idle_link *user)
 {
-    struct idle_link *link = core->idle_rooms.oldest;
-    return link == NULL ? NULL : (struct room *)((uint8_t *)link - offsetof(struct room, idle));
-}
-
-static struct user *idle_user(const struct router_core *core)
-{
-    struct idle_link *link = core->idle_users.oldest;
-    return link == NULL ? NULL : (struct user *)((uint8_t *)link - offsetof(struct user, idle));
-}
-
-bool core_evict_oldest(struct router_core *core)
-{
-    struct room *room = idle_room(core);
-    struct user *user = idle_user(core);
     if (room == NULL && user == NULL) {
         return false;
     }
     core->counters.evicted_channels++;
-    if (user == NULL || (room != NULL && room->idle.since_ms <= user->idle.since_ms)) {
-        room_forget(core, room);
+    if (user == NULL || (room != NULL && room->since_ms <= user->since_ms)) {
+        room_forget(core, room_of_idle(room));
     } else {
-        user_forget(core, user);
+        user_forget(core, user_of_idle(user));
     }
     return true;
 }
 
+bool core_evict_history(struct router_core *core)
+{
+    return forget_older(core, core->idle_rooms.keeping.oldest, core->idle_users.keeping.oldest);
+}
+
 static uint64_t idle_since(const struct router_core *core)
 {
-    const struct room *room = idle_room(core);
-    const struct user *user = idle_user(core);
-    uint64_t since = room == NULL ? UINT64_MAX : room->idle.since_ms;
-    return user != NULL && user->idle.since_ms < since ? user->idle.since_ms : since;
+    const struct idle_link *room = idle_oldest(&core->idle_rooms);
+    const struct idle_link *user = idle_oldest(&core->idle_users);
+    uint64_t since = room == NULL ? UINT64_MAX : room->since_ms;
+    return user != NULL && user->since_ms < since ? user->since_ms : since;
 }
 
 /* When the oldest idle thing is to be forgotten. */
@@ -177,7 +169,7 @@ static void tick(struct router_core *core, const struct core_event *event)
     (void)event;
     session_expire(core);
     for (int i = 0; i < IDLE_PER_STEP_MAX && idle_deadline(core) <= core->now_ms; i++) {
-        (void)core_evict_oldest(core);
+        (void)forget_older(core, idle_oldest(&core->idle_rooms), idle_oldest(&core->idle_users));
     }
 }
 

@@ -43,14 +43,14 @@ struct router_core {
     /* session side */
     struct slotmap users;
     struct strmap users_by_name;
-    struct idle_list idle_users;
+    struct idle idle_users;
     struct slotmap conns;
     struct wheel *grace; /* of detached connections, by index */
     uint32_t detached_count;
     uint32_t online_count;
     /* room side */
     struct strmap rooms_by_name;
-    struct idle_list idle_rooms;
+    struct idle idle_rooms;
     struct slotmap pending; /* appends under way, by append id */
     uint64_t member_count;  /* users over all rooms */
     struct room_hold *holds;
@@ -67,7 +67,8 @@ uint64_t core_random(struct router_core *core);
 /* Handles all messages between the two sides. */
 void core_drain(struct router_core *core);
 
-/* Forgets the least recently used empty room or offline user. False when there is none. */
-bool core_evict_oldest(struct router_core *core);
+/* Forgets the least recently used empty room or offline user that keeps messages. False when there
+ * is none. */
+bool core_evict_history(struct router_core *core);
 
 #endif

@@ -1,16 +1,20 @@
-/* Least recently used first: offline users and empty rooms that may be forgotten. O(1) each. */
+/* Least recently used first: offline users, or empty rooms, that may be forgotten. Two lists, so
+ * that whoever needs memory finds those that hold messages, and leaves alone those that hold none.
+ * O(1) each. */
 #ifndef ROUTER_IDLE_H
 #define ROUTER_IDLE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+struct idle_list;
+
 /* Embedded in the user or room; zeroed = in no list. */
 struct idle_link {
     struct idle_link *prev;
     struct idle_link *next;
+    struct idle_list *list;
     uint64_t since_ms;
-    bool linked;
 };
 
 struct idle_list {
@@ -18,10 +22,18 @@ struct idle_list {
     struct idle_link *newest;
 };
 
-/* Puts at the end, also when it was in the list before. */
-void idle_touch(struct idle_list *list, struct idle_link *link, uint64_t now_ms);
+struct idle {
+    struct idle_list keeping; /* messages */
+    struct idle_list bare;
+};
+
+/* Puts at the end, also when it was in a list before. */
+void idle_touch(struct idle *idle, struct idle_link *link, bool keeping, uint64_t now_ms);
 
 /* Harmless when it is in no list. */
-void idle_remove(struct idle_list *list, struct idle_link *link);
+void idle_remove(struct idle_link *link);
+
+/* The least recently used of both lists; NULL when both are empty. */
+struct idle_link *idle_oldest(const struct idle *idle);
 
 #endif

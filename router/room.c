@@ -26,16 +26,21 @@ struct room *room_by_group(const struct router_core *core, slot_id group)
     return channel != NULL && channel->kind == CHANNEL_ROOM ? (struct room *)channel : NULL;
 }
 
+struct room *room_of_idle(struct idle_link *link)
+{
+    return (struct room *)((uint8_t *)link - offsetof(struct room, idle));
+}
+
 static bool has_room(struct router_core *core)
 {
     if (core->rooms_by_name.count < core->config.rooms_max) {
         return true;
     }
-    struct idle_link *oldest = core->idle_rooms.oldest;
+    struct idle_link *oldest = idle_oldest(&core->idle_rooms);
     if (oldest == NULL) {
         return false;
     }
-    room_forget(core, (struct room *)((uint8_t *)oldest - offsetof(struct room, idle)));
+    room_forget(core, room_of_idle(oldest));
     core->counters.evicted_channels++;
     return true;
 }
@@ -55,7 +60,7 @@ struct room *room_ensure(struct router_core *core, struct bytes name)
     u32map_init(&room->members);
     u32map_init(&room->detached);
     strmap_put(&core->rooms_by_name, room->channel.name, room);
-    idle_touch(&core->idle_rooms, &room->idle, core->now_ms);
+    idle_touch(&core->idle_rooms, &room->idle, channel_keeps(&room->channel), core->now_ms);
     return room;
 }
 
@@ -63,16 +68,16 @@ void room_settle(struct router_core *core, struct room *room)
 {
     if (room->members.count != 0 || room->channel.member_count != 0 ||
         room->pending_oldest != NULL) {
-        idle_remove(&core->idle_rooms, &room->idle);
+        idle_remove(&room->idle);
     } else {
-        idle_touch(&core->idle_rooms, &room->idle, core->now_ms);
+        idle_touch(&core->idle_rooms, &room->idle, channel_keeps(&room->channel), core->now_ms);
     }
 }
 
 void room_forget(struct router_core *core, struct room *room)
 {
     assert(room->pending_oldest == NULL);
-    idle_remove(&core->idle_rooms, &room->idle);
+    idle_remove(&room->idle);
     core->member_count -= room->members.count;
     u32map_fini(&room->members);
     u32map_fini(&room->detached);

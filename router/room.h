@@ -29,6 +29,8 @@ struct room {
 enum { MEMBERS_LISTED_MAX = 1000, PENDING_APPENDS_MAX = 1 << 16 };
 
 struct room *room_find(const struct router_core *core, struct bytes name);
+/* The room that embeds the link. */
+struct room *room_of_idle(struct idle_link *link);
 struct room *room_by_group(const struct router_core *core, slot_id group);
 
 /* Finds or creates. NULL when rooms_max is reached and no room is empty. A new room is idle until

@@ -327,7 +327,7 @@ void room_publish(struct router_core *core, const struct message *message)
         answer_unavailable(core, message->reply);
         return;
     }
-    idle_remove(&core->idle_rooms, &room->idle); /* making room must not take this one */
+    idle_remove(&room->idle); /* making room must not take this one */
     uint64_t offset = 0;
     bool accepted = true;
     if (channel_key_find(core, &room->channel, message->user_name, message->key, &offset)) {

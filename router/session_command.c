@@ -124,7 +124,7 @@ struct direct_result session_direct(struct router_core *core, struct user *targe
         user_settle(core, target);
         return result;
     }
-    idle_remove(&core->idle_users, &target->idle); /* making room must not take this one */
+    idle_remove(&target->idle); /* making room must not take this one */
     struct push_message message = {
         .offset = inbox->top + 1,
         .timestamp_ms = core->wall_ms,

@@ -23,7 +23,7 @@ struct user *user_at(const struct router_core *core, uint32_t index)
     return user;
 }
 
-static struct user *user_of_idle(struct idle_link *link)
+struct user *user_of_idle(struct idle_link *link)
 {
     return (struct user *)((uint8_t *)link - offsetof(struct user, idle));
 }
@@ -33,10 +33,11 @@ static bool has_room(struct router_core *core)
     if (core->users.count < core->config.users_max) {
         return true;
     }
-    if (core->idle_users.oldest == NULL) {
+    struct idle_link *oldest = idle_oldest(&core->idle_users);
+    if (oldest == NULL) {
         return false;
     }
-    user_forget(core, user_of_idle(core->idle_users.oldest));
+    user_forget(core, user_of_idle(oldest));
     core->counters.evicted_channels++;
     return true;
 }
@@ -54,7 +55,7 @@ struct user *user_ensure(struct router_core *core, struct bytes name)
     user->id = slotmap_add(&core->users, user);
     strmap_put(&core->users_by_name, user_name(user), user);
     channel_init(core, &user->inbox, CHANNEL_INBOX, user_name(user));
-    idle_touch(&core->idle_users, &user->idle, core->now_ms);
+    idle_touch(&core->idle_users, &user->idle, channel_keeps(&user->inbox), core->now_ms);
     return user;
 }
 
@@ -83,16 +84,16 @@ void user_settle(struct router_core *core, struct user *user)
     }
     /* An announcing edge counts as a member of the inbox until its connections have come. */
     if (user_online(user) || user->watch != NULL || user->inbox.member_count != 0) {
-        idle_remove(&core->idle_users, &user->idle);
+        idle_remove(&user->idle);
     } else {
-        idle_touch(&core->idle_users, &user->idle, core->now_ms);
+        idle_touch(&core->idle_users, &user->idle, channel_keeps(&user->inbox), core->now_ms);
     }
 }
 
 void user_forget(struct router_core *core, struct user *user)
 {
     assert(!user_online(user) && "a connection holds it");
-    idle_remove(&core->idle_users, &user->idle);
+    idle_remove(&user->idle);
     drop_watch_channel(core, user);
     channel_fini(core, &user->inbox);
     (void)strmap_remove(&core->users_by_name, user_name(user));

@@ -167,6 +167,23 @@ START_TEST(above_the_total_of_history_the_least_recently_used_idle_channel_goes_
 }
 END_TEST
 
+START_TEST(whoever_keeps_no_message_is_not_forgotten_for_the_room_of_others)
+{
+    struct core_config config = core_driver_config();
+    config.history_total_bytes = 500;
+    struct core_driver d = start(&config);
+    core_driver_close(&d, 1, 1, true);
+    core_driver_join(&d, 0, 1, "r");
+    for (int i = 0; i < 50; i++) {
+        core_driver_say(&d, 0, 1, "r", "\"some text\"");
+    }
+    struct registry_user user;
+    ck_assert(registry_user_find(d.core, BYTES_LIT("bob"), &user));
+    ck_assert_uint_ne(user.since_ms, 0);
+    core_driver_stop(&d);
+}
+END_TEST
+
 START_TEST(a_ring_is_bounded_in_bytes)
 {
     struct core_config config = core_driver_config();
@@ -313,6 +330,7 @@ int main(void)
     tcase_add_test(tcase, when_users_run_out_the_least_recently_used_absent_one_makes_place);
     tcase_add_test(tcase,
                    above_the_total_of_history_the_least_recently_used_idle_channel_goes_first);
+    tcase_add_test(tcase, whoever_keeps_no_message_is_not_forgotten_for_the_room_of_others);
     tcase_add_test(tcase, a_ring_is_bounded_in_bytes);
     tcase_add_test(tcase, without_history_messages_are_still_numbered_and_delivered);
     tcase_add_test(tcase, the_connection_limit_of_a_user_refuses_the_newest_or_closes_the_oldest);
