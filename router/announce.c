@@ -156,6 +156,13 @@ void announce_group(struct router_core *core, const struct core_event *event)
     bring_up_to_date(core, event, channel);
 }
 
+/* Who was never seen to leave since this router started was there all the time, as far as others
+ * know; who was lost and given up comes back aloud. */
+static bool everybody_knows(const struct router_core *core, const struct user *user)
+{
+    return core->rebuilding || user->last_seen_ms == 0;
+}
+
 static struct conn *new_conn(struct router_core *core, const struct core_event *event)
 {
     struct user *user =
@@ -168,7 +175,8 @@ static struct conn *new_conn(struct router_core *core, const struct core_event *
     bool first = false;
     struct conn *conn = conn_new(core, user, event->conn, event->session, &first);
     conn->number = event->number;
-    session_came_online(core, user, was_online, event->session->connected_at_ms, core->rebuilding);
+    session_came_online(core, user, was_online, event->session->connected_at_ms,
+                        everybody_knows(core, user));
     return conn;
 }
 
@@ -184,6 +192,7 @@ static void attach_room(struct router_core *core, struct conn *conn, const struc
         .conn = conn->ref,
         .user = slot_id_index(conn->user->id),
         .server_id = router_edge_id(edges_get(&core->edges, conn->ref.edge)),
+        .silent = everybody_knows(core, conn->user),
     };
     mailbox_post(&core->mailbox, &message);
 }

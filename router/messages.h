@@ -46,6 +46,7 @@ struct message {
     /* requests */
     const struct command *command; /* JOIN, HISTORY, PRESENCE: since, limit, want_members */
     bool member;                   /* JOIN: this connection is in already */
+    bool silent;                   /* ATTACH: everybody knows already */
     bool attached;                 /* LEAVE: it still counts for the fan-out */
     bool from_edge;                /* LEAVE: the edge is to be told to remove it */
     bool answer_wanted;            /* LEAVE */

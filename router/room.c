@@ -290,13 +290,11 @@ static void join(struct router_core *core, const struct message *message)
     mailbox_post(&core->mailbox, &answer);
 }
 
-/* While the router rebuilds itself everybody knows already; later it is somebody who comes back
- * after a leave was told. */
 static void attach(struct router_core *core, const struct message *message)
 {
     struct room *room = room_by_group(core, message->group);
     assert(room != NULL && "the announcing edge holds it");
-    add_member(core, room, message, core->rebuilding);
+    add_member(core, room, message, message->silent);
     (void)channel_add_member(&room->channel, message->conn.edge);
     room_settle(core, room);
 }

@@ -240,6 +240,21 @@ START_TEST(an_edge_that_comes_back_after_the_grace_brings_its_users_back_aloud)
 }
 END_TEST
 
+START_TEST(an_edge_that_is_late_after_a_router_start_comes_without_a_word)
+{
+    struct core_driver d = start_rebuilding();
+    announce_one(&d, 0, "alice");
+    core_driver_edge_down(&d, 1);
+    core_driver_wait(&d, REBUILD_MS * 10);
+    core_driver_edge_up(&d, 1, "e1");
+    core_driver_announce_group(&d, 1, 0, CHANNEL_ROOM, "r", OLD_EPOCH, 4);
+    core_driver_forget(&d);
+    core_driver_announce_conn(&d, 1, 1, "bob", both, 1);
+    core_driver_expect_none(&d, "joined");
+    core_driver_stop(&d);
+}
+END_TEST
+
 START_TEST(an_edge_that_comes_back_within_the_grace_is_not_noticed)
 {
     struct core_driver d = start_rebuilding();
@@ -294,6 +309,7 @@ int main(void)
     tcase_add_test(tcase, a_connection_that_is_known_and_announced_again_stays_one);
     tcase_add_test(tcase, watches_are_announced_too);
     tcase_add_test(tcase, an_edge_that_comes_back_after_the_grace_brings_its_users_back_aloud);
+    tcase_add_test(tcase, an_edge_that_is_late_after_a_router_start_comes_without_a_word);
     tcase_add_test(tcase, an_edge_that_comes_back_within_the_grace_is_not_noticed);
     tcase_add_test(tcase, an_edge_that_dies_while_it_announces_holds_nobody_up);
     suite_add_tcase(suite, tcase);
