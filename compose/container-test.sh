@@ -14,6 +14,7 @@ haproxy_image=splitrail-haproxy-debian:$suite
 compose=(docker-compose -f compose.yaml -p splitrail-test)
 work=$(mktemp -d)
 engine_pid=
+child=
 compose_started=
 
 die() {
@@ -25,13 +26,21 @@ say() {
     printf '%4d s  %s\n' "$SECONDS" "$*"
 }
 
+# within SECONDS COMMAND…: waited for in a way that a signal to this script interrupts.
+within() {
+    timeout -k 10 "$@" </dev/null &
+    child=$!
+    local status=0
+    wait "$child" || status=$?
+    child=
+    return $status
+}
+
 # bounded SECONDS COMMAND…: quiet when all is well, the end of its output when not.
 bounded() {
-    local seconds=$1
-    shift
-    timeout -k 10 "$seconds" "$@" >"$work/log" 2>&1 </dev/null || {
+    within "$@" >"$work/log" 2>&1 || {
         tail -n 40 "$work/log" >&2
-        die "failed: $*"
+        die "failed: ${*:2}"
     }
 }
 
@@ -69,7 +78,8 @@ start_engine() {
     iptables-save >"$work/iptables"
     cat /proc/sys/net/ipv4/ip_forward >"$work/ip_forward"
     [ -e /sys/class/net/docker0 ] || touch "$work/no_docker0"
-    dockerd >"$work/dockerd.log" 2>&1 </dev/null &
+    # In a session of its own: Ctrl-C must not end it before the containers are gone.
+    setsid dockerd >"$work/dockerd.log" 2>&1 </dev/null &
     engine_pid=$!
     local end=$((SECONDS + 60))
     until engine_answers; do
@@ -101,7 +111,7 @@ restore_network() {
 
 stop_engine() {
     if [ -z "$engine_pid" ]; then
-        return
+        return 0
     fi
     kill -TERM "$engine_pid" 2>/dev/null || true
     timeout 60 tail --pid="$engine_pid" -f /dev/null || kill -KILL "$engine_pid" 2>/dev/null || true
@@ -113,6 +123,11 @@ finish() {
     local status=$?
     trap - EXIT
     trap '' INT TERM
+    set +e
+    if [ -n "$child" ]; then
+        kill -TERM "$child" 2>/dev/null
+        wait "$child"
+    fi
     if [ -n "$compose_started" ]; then
         timeout -k 10 120 "${compose[@]}" down -v --remove-orphans -t 5 </dev/null >/dev/null 2>&1 ||
             echo "container-test: 'down' failed" >&2
@@ -189,6 +204,15 @@ build_images() {
 
 # --- the test -------------------------------------------------------------------------------------
 
+start_cluster() {
+    compose_started=yes
+    within 120 "${compose[@]}" up -d --scale edge=3 >"$work/log" 2>&1 || {
+        tail -n 5 "$work/log" >&2
+        timeout 30 "${compose[@]}" logs --no-color --tail 10 </dev/null >&2 || true
+        die "the cluster does not become healthy"
+    }
+}
+
 # The published port: 8080, or a free one where that is taken.
 choose_port() {
     if (exec 3<>/dev/tcp/127.0.0.1/8080) 2>/dev/null; then
@@ -210,7 +234,6 @@ export SPLITRAIL_PORT
 export COMPOSE="${compose[*]}"
 build_images
 say "starting the cluster"
-compose_started=yes
-bounded 120 "${compose[@]}" up -d --scale edge=3
+start_cluster
 say "testing through port $SPLITRAIL_PORT"
-timeout -k 10 300 /usr/bin/python3 -B container_test.py "$@" </dev/null
+within 300 /usr/bin/python3 -B container_test.py "$@"
