@@ -25,7 +25,7 @@ enum {
     RECEIVE_BUDGET = 256, /* messages in one turn of the loop */
     HIGH_WATER_MARK = 1000,
     RECONNECT_MS = 50,
-    RECONNECT_MAX_MS = 500,
+    RECONNECT_MAX_MS = 100, /* a router that restarts is to be found at once */
     CONNECT_TIMEOUT_MS = 3000,
     HEARTBEAT_MS = 1000,
     HEARTBEAT_TIMEOUT_MS = 5000, /* the link session above is stricter */
@@ -234,6 +234,14 @@ void zlink_free(struct zlink **link)
     }
     mem_free(*link);
     *link = NULL;
+}
+
+void zlink_free_after(struct zlink **link, int linger_ms)
+{
+    if (*link != NULL) {
+        set_option((*link)->socket, ZMQ_LINGER, linger_ms);
+        zlink_free(link);
+    }
 }
 
 /* endpoints */

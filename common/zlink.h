@@ -41,6 +41,9 @@ struct zlink *zlink_new(struct zlink_context *context, struct event_base *base,
                         const struct zlink_config *config, const struct zlink_callbacks *callbacks,
                         void *owner);
 void zlink_free(struct zlink **link);
+/* As zlink_free, but what was sent before may still leave: zlink_context_free waits for it, up to
+ * `linger_ms`. Nobody can connect any more meanwhile. */
+void zlink_free_after(struct zlink **link, int linger_ms);
 
 /* STATUS_IO with errno set (EADDRINUSE, EINVAL, …). For ipc:// a stale socket file is replaced only
  * when nobody listens on it. */

@@ -23,7 +23,7 @@
 enum {
     PLANE_MESSAGE_BYTES_MAX = 128 * 1024 * 1024,
     BEATS_PER_SUSPECT = 3,  /* one or two lost beats are no suspicion */
-    GOODBYE_MS = 200,       /* for ZeroMQ to send what is queued; it is not told when it has */
+    GOODBYE_MS = 200,       /* for ZeroMQ to send what is queued, at most */
     TIMER_MS_MAX = 3600000, /* libevent dislikes the end of time */
     SIGNAL_COUNT = 3
 };
@@ -32,7 +32,6 @@ struct router {
     const struct router_options *options;
     struct event_base *base;
     struct event *timer;
-    struct event *goodbye;
     struct event *signals[SIGNAL_COUNT];
     struct zlink_context *context;
     struct zlink *plane_link;
@@ -45,7 +44,6 @@ struct router {
     struct router_http *http;
     uint64_t started_ms;
     bool synced; /* seen and logged */
-    bool stopping;
     bool stopped;
     void (*on_hangup)(void *owner);
     void *hangup_owner;
@@ -135,14 +133,6 @@ static void on_timer(evutil_socket_t fd, short what, void *owner)
     router_plane_tick(router->plane, clock_mono_ms(), clock_wall_ms());
 }
 
-static void on_goodbye(evutil_socket_t fd, short what, void *owner)
-{
-    (void)fd;
-    (void)what;
-    struct router *router = owner;
-    router->stopped = true;
-}
-
 static void on_signal(evutil_socket_t number, short what, void *owner)
 {
     (void)what;
@@ -151,15 +141,9 @@ static void on_signal(evutil_socket_t number, short what, void *owner)
         router->on_hangup(router->hangup_owner);
         return;
     }
-    if (router->stopping) {
-        router->stopped = true;
-        return;
-    }
     log_event(LOG_STOP, LOG_S("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
-    router->stopping = true;
     router_plane_hold(router->plane, clock_mono_ms());
-    const struct timeval wait = {0, (suseconds_t)GOODBYE_MS * 1000};
-    event_add(router->goodbye, &wait);
+    router->stopped = true;
 }
 
 static struct core_config core_config(const struct router_options *options)
@@ -323,7 +307,6 @@ static void make_parts(struct router *router)
     router->base = event_base_new();
     assert(router->base != NULL && "libevent cannot start");
     router->timer = evtimer_new(router->base, on_timer, router);
-    router->goodbye = evtimer_new(router->base, on_goodbye, router);
     for (size_t i = 0; i < SIGNAL_COUNT; i++) {
         router->signals[i] = evsignal_new(router->base, numbers[i], on_signal, router);
     }
@@ -361,7 +344,8 @@ void router_free(struct router **router)
     remove_ipc_files(&self->options->bind, self->plane_bound);
     remove_ipc_files(&self->options->admin_endpoints, self->admin_bound);
     zlink_free(&self->admin_link);
-    zlink_free(&self->plane_link);
+    /* The hold must still reach the edges, but no edge must find this router again. */
+    zlink_free_after(&self->plane_link, GOODBYE_MS);
     zlink_context_free(&self->context);
     admin_free(&self->admin);
     router_plane_free(&self->plane);
@@ -369,7 +353,6 @@ void router_free(struct router **router)
     for (size_t i = 0; i < SIGNAL_COUNT; i++) {
         event_free(self->signals[i]);
     }
-    event_free(self->goodbye);
     event_free(self->timer);
     event_base_free(self->base);
     mem_free(self);
