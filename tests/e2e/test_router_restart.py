@@ -115,6 +115,24 @@ class RouterRestart(FreshClusterCase):
                 self.assertEqual(self.received(name, member), list(range(1, sent[name] + 1)))
         await self.assert_presence_equals_connections(rooms)
 
+    async def test_what_a_killed_router_had_received_but_not_finished_is_sent_again(self):
+        (room, members), = await self.fill(4, 4)
+        edge = self.cluster.edges[0]
+        received = 'ws_messages_received_total{server_id="%s",type="text"}' % edge.id
+        before = edge.metrics()[received]
+        # A stopped process still takes bytes from the network, and reads none of them.
+        self.cluster.router.send_signal(signal.SIGSTOP)
+        for n in range(1, 31):
+            await members[0].send("room_message", room=room, payload=n)
+        await eventually(lambda: edge.metrics()[received] == before + 30, "the edge has them all")
+        self.cluster.router.kill()
+        self.cluster.start_router()
+        await self.cluster.ready()
+        await members[0].ok("room_message", room=room, payload=31)
+        for member in members:
+            await eventually(lambda m=member: 31 in self.received(room, m), "the last one")
+            self.assertEqual(self.received(room, member), list(range(1, 32)))
+
     async def test_who_leaves_while_the_router_is_away_is_gone_afterwards(self):
         room = self.new()
         stays, leaves = await self.client(edge=0), await self.client(edge=1)
