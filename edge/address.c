@@ -89,7 +89,8 @@ bool address_parse(struct bytes text, struct address *ret_address)
     char copy[ADDRESS_TEXT_MAX];
     struct in_addr v4;
     struct in6_addr v6;
-    if (text.len == 0 || text.len >= sizeof(copy) || memchr(text.data, 0, text.len) != NULL) {
+    if (text.data == NULL || text.len == 0 || text.len >= sizeof(copy) ||
+        memchr(text.data, 0, text.len) != NULL) {
         return false;
     }
     memcpy(copy, text.data, text.len);

@@ -15,17 +15,13 @@
 
 _Static_assert(sizeof(struct conn) < 512, "the memory of an idle connection is a promise");
 
-static void discard_input(struct conn *conn, uint8_t *data, size_t len)
-{
-    (void)conn;
-    (void)data;
-    (void)len;
-}
-
+/* NULL: what comes is thrown away. */
 static void (*const INPUT_OF_STATE[])(struct conn *conn, uint8_t *data, size_t len) = {
-    [CONN_HANDSHAKE] = conn_upgrade_input, [CONN_OPEN] = conn_message_input,
-    [CONN_CLOSING] = conn_message_input,   [CONN_ANSWERED] = discard_input,
-    [CONN_DEAD] = discard_input,
+    [CONN_HANDSHAKE] = conn_upgrade_input,
+    [CONN_OPEN] = conn_message_input,
+    [CONN_CLOSING] = conn_message_input,
+    [CONN_ANSWERED] = NULL,
+    [CONN_DEAD] = NULL,
 };
 
 static void count_state(struct conn *conn, int change)
@@ -170,7 +166,9 @@ static void read_input(struct conn *conn)
     ssize_t len = recv(conn->out.fd, edge->input, EDGE_SCRATCH_BYTES, MSG_DONTWAIT);
     if (len > 0) {
         conn->last_seen_ms = edge_now(edge);
-        INPUT_OF_STATE[conn->state](conn, edge->input, (size_t)len);
+        if (INPUT_OF_STATE[conn->state] != NULL) {
+            INPUT_OF_STATE[conn->state](conn, edge->input, (size_t)len);
+        }
     } else if (len == 0) {
         on_end_of_input(conn);
     } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {

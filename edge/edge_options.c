@@ -66,7 +66,10 @@ static char *default_id(const char *port)
     char id[ID_MAX + 1];
     host_len = host_len > room ? room : host_len;
     for (size_t i = 0; i < host_len; i++) {
-        id[i] = is_id_byte(host[i]) ? host[i] : '-';
+        id[i] = host[i];
+        if (!is_id_byte(id[i])) {
+            id[i] = '-';
+        }
     }
     id[host_len] = '-';
     memcpy(id + host_len + 1, port, strlen(port) + 1);

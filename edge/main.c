@@ -28,8 +28,8 @@ static void print(FILE *stream, const struct buf *text)
 
 static int fail(int exit_code, struct buf *text)
 {
-    fprintf(stderr, "%s: %.*s\n", edge_options_program()->name, (int)text->len,
-            text->data == NULL ? "" : (const char *)text->data);
+    (void)fprintf(stderr, "%s: %.*s\n", edge_options_program()->name, (int)text->len,
+                  text->data == NULL ? "" : (const char *)text->data);
     buf_fini(text);
     return exit_code;
 }
