@@ -110,7 +110,13 @@ int main(int argc, char **argv)
         buf_fini(&text);
         return 0;
     }
-    if (outcome == OPTION_EXIT_USAGE || edge_options_check(&program.options, &text) != STATUS_OK) {
+    if (outcome == OPTION_EXIT_USAGE) { /* the text is a whole line already */
+        print(stderr, &text);
+        buf_fini(&text);
+        option_fini(edge_options_program(), &program.options);
+        return EXIT_USAGE;
+    }
+    if (edge_options_check(&program.options, &text) != STATUS_OK) {
         option_fini(edge_options_program(), &program.options);
         return fail(EXIT_USAGE, &text);
     }
