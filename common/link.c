@@ -128,6 +128,11 @@ static bool is_up(const struct link *link)
     return link->phase == LINK_UP || link->phase == LINK_SUSPECT;
 }
 
+static uint64_t ack_of(const struct link *link, const struct link_entry *entry)
+{
+    return link->answers ? entry->ack : link->finished;
+}
+
 bool link_next(const struct link *link, uint64_t *ret_seq, uint64_t *ret_ack,
                struct bytes *ret_body)
 {
@@ -139,7 +144,7 @@ bool link_next(const struct link *link, uint64_t *ret_seq, uint64_t *ret_ack,
         return false;
     }
     *ret_seq = link->first_seq + link->sent_count;
-    *ret_ack = entry->ack;
+    *ret_ack = ack_of(link, entry);
     *ret_body = bytes_of(entry->body, entry->len);
     return true;
 }
@@ -159,7 +164,7 @@ void link_sent(struct link *link, uint64_t now_ms)
     link->sent_count++;
     link->sent_bytes += entry->len;
     link->queued_bytes -= entry->len;
-    told(link, entry->ack, now_ms);
+    told(link, ack_of(link, entry), now_ms);
 }
 
 uint64_t link_sent_seq(const struct link *link)
@@ -170,7 +175,8 @@ uint64_t link_sent_seq(const struct link *link)
 uint64_t link_control_ack(const struct link *link)
 {
     /* While answers wait for credit, what they answer is not acknowledged. */
-    return link->sent_count == link->queue.count ? link->finished : link->told;
+    bool waits = link->answers && link->sent_count != link->queue.count;
+    return waits ? link->told : link->finished;
 }
 
 void link_spoke(struct link *link, uint64_t now_ms)
@@ -231,12 +237,16 @@ void link_finish(struct link *link, uint64_t seq)
     }
 }
 
+/* So much came unacknowledged that the other side may soon have no credit left. */
+static bool ack_is_due(const struct link *link)
+{
+    return link->untold_bytes > link->own_credit / ACK_SHARE &&
+           link_control_ack(link) != link->told;
+}
+
 static bool must_speak(const struct link *link, uint64_t now_ms)
 {
-    if (now_ms >= link->spoke_ms + link->timing.heartbeat_ms) {
-        return true;
-    }
-    return link->told != link->finished && link->untold_bytes > link->own_credit / ACK_SHARE;
+    return now_ms >= link->spoke_ms + link->timing.heartbeat_ms || ack_is_due(link);
 }
 
 enum link_tick link_tick(struct link *link, uint64_t now_ms)
@@ -266,6 +276,9 @@ uint64_t link_deadline(const struct link *link)
 {
     if (!is_up(link)) {
         return UINT64_MAX;
+    }
+    if (ack_is_due(link)) {
+        return link->ticked_ms;
     }
     uint64_t silence = link->phase == LINK_UP ? link->timing.suspect_ms : link->timing.dead_ms;
     uint64_t due = link->heard_ms + silence;

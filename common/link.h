@@ -9,7 +9,9 @@
  *
  * An acknowledgement never overtakes what it stands for: the answers to what is finished lie in
  * frames pushed before, so a frame acknowledges what was finished when it was pushed, and a control
- * frame says how far its data frames went; who lacks one of them takes neither.
+ * frame says how far its data frames went; who lacks one of them takes neither. That is for the end
+ * that answers. The other one acknowledges at once: if both waited for credit to send what their
+ * acknowledgements stand for, each would wait for the other for ever.
  *
  * The owner encodes frames and moves them; this decides what may go and what came. Times are
  * monotonic milliseconds. */
@@ -52,6 +54,7 @@ struct link_timing {
 
 struct link {
     enum link_phase phase;
+    bool answers; /* acknowledgements wait for what was pushed before them */
     struct link_timing timing;
     struct link_queue queue;
     uint64_t first_seq;    /* seq of the queue's first entry */
@@ -70,7 +73,7 @@ struct link {
     uint64_t ticked_ms;
 };
 
-/* Down, empty. */
+/* Down, empty. An end that answers what it receives sets `answers` afterwards. */
 void link_init(struct link *link, const struct link_timing *timing, uint64_t own_credit,
                uint64_t now_ms);
 void link_fini(struct link *link);

@@ -292,29 +292,50 @@ bool groups_bind(struct groups *groups, struct edge_group *group, uint64_t id, s
     return true;
 }
 
-void groups_drop(struct groups *groups, struct edge_group *group)
+/* Takes one membership away, and gives it to `into` if there is one. */
+static void move_membership(struct groups *groups, struct edge_session *session, uint32_t index,
+                            struct edge_group *into)
 {
-    /* A hold keeps the group alive while its members are taken out one by one. */
-    group->holds++;
+    unlink_membership(groups, session, index);
+    if (into != NULL) {
+        groups_join(groups, into, session);
+    }
+}
+
+/* Only a walk over all sessions finds the closed ones. */
+static void empty_holds(struct groups *groups, struct edge_group *group, struct edge_group *into)
+{
+    for (uint32_t slot = 0; slot < groups->session_capacity; slot++) {
+        struct edge_session *session = groups->sessions[slot];
+        for (; session != NULL && group->holds > 1; session = session->older) {
+            uint32_t index = membership_of(session, group);
+            if (index != NOT_MEMBER) {
+                move_membership(groups, session, index, into);
+            }
+        }
+    }
+}
+
+static void empty(struct groups *groups, struct edge_group *group, struct edge_group *into)
+{
+    group->holds++; /* alive until the end */
     while (group->count != 0) {
         struct edge_session *session = groups_current(groups, group->slots[group->count - 1]);
         assert(session != NULL && "members are open sessions");
-        unlink_membership(groups, session, group->backs[group->count - 1]);
+        move_membership(groups, session, group->backs[group->count - 1], into);
     }
+    empty_holds(groups, group, into);
     group->holds--;
-    for (uint32_t slot = 0; group->holds != 0 && slot < groups->session_capacity; slot++) {
-        struct edge_session *session = groups->sessions[slot];
-        for (; session != NULL; session = session->older) {
-            uint32_t index = membership_of(session, group);
-            if (index == NOT_MEMBER) {
-                continue;
-            }
-            if (group->holds == 1) {
-                unlink_membership(groups, session, index);
-                return;
-            }
-            unlink_membership(groups, session, index);
-        }
-    }
     free_if_unused(groups, group);
+}
+
+void groups_drop(struct groups *groups, struct edge_group *group)
+{
+    empty(groups, group, NULL);
+}
+
+void groups_merge(struct groups *groups, struct edge_group *group, struct edge_group *into)
+{
+    assert(group != into);
+    empty(groups, group, into);
 }

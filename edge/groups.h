@@ -20,7 +20,7 @@ struct edge_group {
     uint64_t last_offset;
     uint8_t *record; /* opaque, owned */
     uint32_t record_len;
-    uint32_t local; /* our own number */
+    uint32_t local;  /* our own number */
     uint32_t *slots; /* members, packed */
     uint32_t *backs; /* for each: index in its session's list */
     uint32_t count;
@@ -38,17 +38,18 @@ struct edge_membership {
 struct edge_session {
     uint32_t slot;
     uint32_t gen;
-    uint64_t number;     /* of its last message */
-    uint8_t *record;     /* opaque, owned; NULL until accepted */
+    uint64_t number; /* of its last message */
+    uint8_t *record; /* opaque, owned; NULL until accepted */
     uint32_t record_len;
     bool closed;
-    bool orphan;         /* belongs to a fenced incarnation: nothing is told about it */
+    bool orphan; /* belongs to a fenced incarnation: nothing is told about it */
+    bool ending; /* the router wants it closed: no other router is told of it */
     uint32_t group_count;
     uint32_t group_capacity;
     struct edge_membership *groups;
-    uint64_t closed_tag;         /* finished with this up-frame; 0 = not sent yet */
-    struct edge_session *older;  /* closed predecessor in the same slot */
-    struct edge_session *next;   /* queue of closed ones */
+    uint64_t closed_tag;        /* finished with this up-frame; 0 = not sent yet */
+    struct edge_session *older; /* closed predecessor in the same slot */
+    struct edge_session *next;  /* queue of closed ones */
 };
 
 struct groups {
@@ -87,11 +88,12 @@ void groups_leave(struct groups *groups, struct edge_group *group, struct edge_s
 
 /* A new router: all ids are void until bound again. */
 void groups_unbind_all(struct groups *groups);
-/* Gives the group its id and a new record; another group that has this id is our bug or the
- * router's: false, nothing changed. */
-bool groups_bind(struct groups *groups, struct edge_group *group, uint64_t id,
-                 struct bytes record);
+/* Gives the group its id and a new record. False when another group has this id: nothing changed.
+ */
+bool groups_bind(struct groups *groups, struct edge_group *group, uint64_t id, struct bytes record);
 /* Removes all members and the group. */
 void groups_drop(struct groups *groups, struct edge_group *group);
+/* Moves all members into another group and removes this one. */
+void groups_merge(struct groups *groups, struct edge_group *group, struct edge_group *into);
 
 #endif

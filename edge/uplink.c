@@ -18,7 +18,8 @@
 
 enum {
     HELLO_RETRY_MS = 100,         /* while the transport does not take it */
-    WELCOME_WAIT_MS = 1000,       /* then a fresh socket and a new hello */
+    WELCOME_WAIT_MIN_MS = 250,    /* then a fresh socket and a new hello, later and later: */
+    WELCOME_WAIT_MAX_MS = 4000,   /* a busy router must find the time to answer */
     REFUSED_WAIT_MS = 5000,       /* after a refusal that only a human can mend */
     LIMIT_WAIT_MS = 1000,         /* after a refusal that time can mend */
     BATCH_BYTES_MAX = 256 * 1024, /* of one up-batch that waits */
@@ -66,6 +67,7 @@ struct uplink *uplink_new(const struct uplink_config *config,
     uplink->state = UPLINK_DOWN;
     uplink->state_since = now_ms;
     uplink->hello_at = now_ms;
+    uplink->welcome_wait_ms = WELCOME_WAIT_MIN_MS;
     return uplink;
 }
 
@@ -119,7 +121,7 @@ enum status uplink_message(struct uplink *uplink, uint32_t slot, struct bytes pa
 {
     struct edge_session *session = groups_current(&uplink->groups, slot);
     assert(session != NULL && "messages come from open connections");
-    if (session->orphan) {
+    if (session->orphan || session->ending) {
         return STATUS_OK; /* its close is under way */
     }
     if (held_bytes(uplink) + payload.len > uplink->config.hold_bytes_max) {
@@ -295,11 +297,16 @@ static void send_hello(struct uplink *uplink, uint64_t now_ms)
                                                .edge_incarnation = uplink->incarnation,
                                                .router_incarnation = uplink->router_incarnation,
                                                .received = uplink->link.received,
-                                               .credit = uplink->config.credit_bytes},
+                                               .credit = uplink->config.credit_bytes,
+                                               .attempt = ++uplink->attempt},
                       &uplink->scratch);
     if (transmit(uplink, buf_bytes(&uplink->scratch), BYTES_EMPTY)) {
         uplink->hello_sent = true;
-        uplink->hello_at = now_ms + WELCOME_WAIT_MS;
+        uplink->hello_at = now_ms + uplink->welcome_wait_ms;
+        uplink->welcome_wait_ms *= 2;
+        if (uplink->welcome_wait_ms > WELCOME_WAIT_MAX_MS) {
+            uplink->welcome_wait_ms = WELCOME_WAIT_MAX_MS;
+        }
     } else {
         uplink->hello_at = now_ms + HELLO_RETRY_MS;
     }
@@ -312,11 +319,23 @@ static void push_announce(struct uplink *uplink, struct plane_builder *builder)
     link_push(&uplink->link, body, len, 0); /* tag 0: made anew for the next router */
 }
 
-static void announce_groups(struct uplink *uplink, struct plane_builder *builder)
+static bool is_heard(const struct uplink *uplink, const struct edge_group *group)
+{
+    for (uint32_t i = 0; i < group->count; i++) {
+        if (!groups_current(&uplink->groups, group->slots[i])->ending) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Those in which somebody listens go before those that are only held by what has ended: where one
+ * channel has one of each, the router brings the first up to date. */
+static void announce_groups(struct uplink *uplink, bool heard, struct plane_builder *builder)
 {
     for (uint32_t local = 0; local < uplink->groups.table.used; local++) {
         const struct edge_group *group = groups_at(&uplink->groups, local);
-        if (group == NULL) {
+        if (group == NULL || is_heard(uplink, group) != heard) {
             continue;
         }
         plane_builder_add(builder,
@@ -335,6 +354,9 @@ static void announce_session(struct uplink *uplink, const struct edge_session *s
 {
     if (session->record == NULL || session->orphan) {
         return; /* no router has accepted it: its OPEN is sent again instead */
+    }
+    if (session->ending) {
+        return; /* the router that closed it counts it no more, nor shall the next */
     }
     uint32_t *locals = mem_new(session->group_count, sizeof(*locals));
     for (uint32_t i = 0; i < session->group_count; i++) {
@@ -360,7 +382,8 @@ static void announce_all(struct uplink *uplink)
 {
     struct plane_builder builder;
     plane_builder_init(&builder);
-    announce_groups(uplink, &builder);
+    announce_groups(uplink, true, &builder);
+    announce_groups(uplink, false, &builder);
     for (uint32_t slot = 0; slot < uplink->groups.session_capacity; slot++) {
         const struct edge_session *session = uplink->groups.sessions[slot];
         for (; session != NULL; session = session->older) {
@@ -428,6 +451,7 @@ static void receive_welcome(struct uplink *uplink, const struct plane_greeting *
         start_fresh(uplink, welcome->credit, now_ms);
     }
     uplink->hello_sent = false;
+    uplink->welcome_wait_ms = WELCOME_WAIT_MIN_MS;
     set_state(uplink, UPLINK_UP, now_ms);
 }
 
@@ -462,6 +486,9 @@ static void become_new(struct uplink *uplink, uint64_t now_ms)
 
 static void receive_refusal(struct uplink *uplink, const struct plane_frame *frame, uint64_t now_ms)
 {
+    if (uplink->state == UPLINK_UP || !uplink->hello_sent) {
+        return; /* we asked nothing */
+    }
     switch (frame->refusal) {
     case PLANE_REFUSE_FENCED:
         become_new(uplink, now_ms);

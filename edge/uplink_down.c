@@ -114,6 +114,10 @@ static void on_group_add(struct uplink *uplink, struct edge_session *session,
     }
     if (group == NULL) {
         group = groups_add(&uplink->groups, op->a, op->bytes);
+    }
+    if (op->bytes.len != 0) {
+        /* The first member here as the router counts: what only a closed one still holds got
+         * nothing since. */
         group->last_offset = op->b;
     }
     groups_join(&uplink->groups, group, session);
@@ -130,11 +134,11 @@ static void on_group_bind(struct uplink *uplink, const struct plane_op *op)
         groups_drop(&uplink->groups, group);
         return;
     }
-    if (!groups_bind(&uplink->groups, group, op->a, op->bytes)) {
-        uplink->stats.bad_frames++;
-        return;
+    if (groups_bind(&uplink->groups, group, op->a, op->bytes)) {
+        group->last_offset = op->b;
+    } else {
+        groups_merge(&uplink->groups, group, groups_find(&uplink->groups, op->a));
     }
-    group->last_offset = op->b;
 }
 
 /* Operations that name a connection; it may be gone, which is normal. */
@@ -164,6 +168,7 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
         }
         break;
     case OP_CLOSE:
+        session->ending = true;
         if (!session->closed) {
             uplink->callbacks.close(uplink->owner, op->slot, (uint16_t)op->a, op->bytes);
         }

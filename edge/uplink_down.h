@@ -50,6 +50,8 @@ struct uplink {
     uint32_t deferred_count;
     uint32_t deferred_capacity;
     uint64_t hello_at;
+    uint64_t welcome_wait_ms;
+    uint64_t attempt; /* of the newest hello */
     bool hello_sent;
     bool reconnect;
     bool in_receive;

@@ -44,6 +44,7 @@ static struct plane_greeting read_hello(const Splitrail__Plane__Hello *hello)
                                    .router_incarnation = hello->router_incarnation,
                                    .received = hello->received,
                                    .credit = hello->credit,
+                                   .attempt = hello->attempt,
                                    .build = bytes_of_str(hello->build)};
 }
 
@@ -181,6 +182,7 @@ void plane_hello_write(const struct plane_greeting *hello, struct buf *out)
     to.received = hello->received;
     to.credit = hello->credit;
     to.build = (char *)(uintptr_t)SPLITRAIL_VERSION;
+    to.attempt = hello->attempt;
     frame.hello = &to;
     pb_append(&frame.base, out);
 }

@@ -67,6 +67,7 @@ struct plane_greeting {
     uint32_t version;
     struct bytes id;
     uint64_t edge_incarnation;   /* HELLO */
+    uint64_t attempt;            /* HELLO: grows with each one */
     uint64_t router_incarnation; /* HELLO: the one we had; WELCOME: the router's own */
     bool resumed;                /* WELCOME */
     uint64_t received;

@@ -108,6 +108,13 @@ static void speak(struct router_plane *plane, struct plane_edge *edge)
     link_spoke(&edge->link, plane->now_ms);
 }
 
+void plane_seal(struct plane_edge *edge)
+{
+    size_t len = 0;
+    uint8_t *body = plane_builder_take(&edge->out, &len);
+    link_push(&edge->link, body, len, 0);
+}
+
 /* ---- edges come and go ---- */
 
 static void fence(struct router_plane *plane, uint64_t incarnation)
@@ -173,10 +180,12 @@ static struct plane_edge *add_edge(struct router_plane *plane, struct bytes peer
     edge->index = free_index(plane);
     edge->id = bytes_of(mem_copy(hello->id), hello->id.len);
     edge->incarnation = hello->edge_incarnation;
+    edge->attempt = hello->attempt;
     struct link_timing timing = {.heartbeat_ms = (uint32_t)plane->config.heartbeat_ms,
                                  .suspect_ms = (uint32_t)plane->config.suspect_ms,
                                  .dead_ms = (uint32_t)plane->config.dead_ms};
     link_init(&edge->link, &timing, plane->config.credit_bytes, plane->now_ms);
+    edge->link.answers = true;
     plane_builder_init(&edge->out);
     plane->edges[edge->index] = edge;
     plane->edge_count++;
@@ -264,6 +273,38 @@ static void start_edge(struct router_plane *plane, struct bytes peer,
     plane->callbacks.on_edge(plane->owner, PLANE_EDGE_UP, edge->id, "");
 }
 
+/* An edge that we have says hello once more: it gave its socket up. */
+static void greet_again(struct router_plane *plane, struct plane_edge *edge, struct bytes peer,
+                        const struct plane_greeting *hello)
+{
+    if (hello->attempt < edge->attempt) {
+        return; /* from a socket that it gave up long ago: nobody waits for an answer */
+    }
+    edge->attempt = hello->attempt;
+    if (try_resume(plane, edge, peer, hello)) {
+        return;
+    }
+    if (edge->link.received != 0 || hello->router_incarnation == plane->incarnation) {
+        /* It lost what we told it, or we what it told us: only a new start is safe. */
+        drop_edge(plane, edge, PLANE_EDGE_DEAD, "the link cannot be taken up again");
+        refuse(plane, peer, hello->id, PLANE_REFUSE_FENCED, "come back as new");
+        return;
+    }
+    /* Our first welcome was lost; nothing was said since. */
+    set_peer(plane, edge, peer);
+    struct link_queue nothing;
+    link_start_fresh(&edge->link, hello->credit, plane->now_ms, &nothing);
+    link_queue_fini(&nothing);
+    welcome(plane, edge, false);
+}
+
+/* Heard of just now: who comes with its id is a second process, or a hello that is long past. A
+ * successor waits for as long as its predecessor's beats could still be due. */
+static bool is_alive(const struct router_plane *plane, const struct plane_edge *edge)
+{
+    return plane->now_ms < edge->link.heard_ms + 2 * plane->config.heartbeat_ms;
+}
+
 static void receive_hello(struct router_plane *plane, struct bytes peer,
                           const struct plane_greeting *hello)
 {
@@ -284,26 +325,16 @@ static void receive_hello(struct router_plane *plane, struct bytes peer,
         return;
     }
     if (edge != NULL && edge->incarnation == hello->edge_incarnation) {
-        if (try_resume(plane, edge, peer, hello)) {
-            return;
-        }
-        if (edge->link.received != 0 || hello->router_incarnation == plane->incarnation) {
-            /* It lost what we told it, or we what it told us: only a new start is safe. */
-            drop_edge(plane, edge, PLANE_EDGE_DEAD, "the link cannot be taken up again");
-            refuse(plane, peer, hello->id, PLANE_REFUSE_FENCED, "come back as new");
-            return;
-        }
-        /* Our first welcome was lost; nothing was said since. */
-        set_peer(plane, edge, peer);
-        struct link_queue nothing;
-        link_start_fresh(&edge->link, hello->credit, plane->now_ms, &nothing);
-        link_queue_fini(&nothing);
-        welcome(plane, edge, false);
+        greet_again(plane, edge, peer, hello);
         return;
     }
     if (is_fenced(plane, hello->edge_incarnation) ||
         hello->router_incarnation == plane->incarnation) {
         refuse(plane, peer, hello->id, PLANE_REFUSE_FENCED, "this incarnation was given up");
+        return;
+    }
+    if (edge != NULL && is_alive(plane, edge)) {
+        refuse(plane, peer, hello->id, PLANE_REFUSE_LIMIT, "the edge id is in use (--edge-id)");
         return;
     }
     if (edge != NULL) {
@@ -351,6 +382,9 @@ static void receive_data(struct router_plane *plane, struct plane_edge *edge,
 void router_plane_receive(struct router_plane *plane, struct bytes peer, struct bytes message,
                           uint64_t now_ms, uint64_t wall_ms)
 {
+    if (plane->holding) {
+        return; /* not acknowledged: the next router gets it again */
+    }
     plane->now_ms = now_ms;
     plane->wall_ms = wall_ms;
     plane->stats.frames_in++;
@@ -391,9 +425,7 @@ static void flush_edge(struct router_plane *plane, struct plane_edge *edge)
         link_finish(&edge->link, edge->link.received);
     }
     if (edge->out.count != 0) {
-        size_t len = 0;
-        uint8_t *body = plane_builder_take(&edge->out, &len);
-        link_push(&edge->link, body, len, 0);
+        plane_seal(edge);
     }
     pump(plane, edge);
     if (edge->goodbye && plane->appends_pending == 0) {
@@ -408,6 +440,9 @@ static void flush_edge(struct router_plane *plane, struct plane_edge *edge)
 
 void router_plane_flush(struct router_plane *plane, uint64_t now_ms)
 {
+    if (plane->holding) {
+        return;
+    }
     plane->now_ms = now_ms;
     for (uint32_t i = 0; i < plane->edge_capacity; i++) {
         if (plane->edges[i] != NULL) {
@@ -432,6 +467,9 @@ static void tick_edge(struct router_plane *plane, struct plane_edge *edge)
 
 void router_plane_tick(struct router_plane *plane, uint64_t now_ms, uint64_t wall_ms)
 {
+    if (plane->holding) {
+        return;
+    }
     plane->now_ms = now_ms;
     plane->wall_ms = wall_ms;
     for (uint32_t i = 0; i < plane->edge_capacity; i++) {
@@ -446,6 +484,9 @@ void router_plane_tick(struct router_plane *plane, uint64_t now_ms, uint64_t wal
 
 uint64_t router_plane_deadline(const struct router_plane *plane)
 {
+    if (plane->holding) {
+        return UINT64_MAX;
+    }
     uint64_t due = router_core_deadline(plane->core);
     for (uint32_t i = 0; i < plane->edge_capacity; i++) {
         if (plane->edges[i] != NULL) {
@@ -468,6 +509,7 @@ void router_plane_hold(struct router_plane *plane, uint64_t now_ms)
             (void)transmit(plane, edge->peer, buf_bytes(&plane->push), BYTES_EMPTY);
         }
     }
+    plane->holding = true;
 }
 
 /* ---- for the shell ---- */

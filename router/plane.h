@@ -17,23 +17,22 @@
 struct router_plane;
 
 enum plane_edge_event {
-    PLANE_EDGE_UP,      /* fresh link */
-    PLANE_EDGE_RESUMED, /* same incarnations, nothing lost */
-    PLANE_EDGE_SUSPECT, /* silent for --edge-suspect */
-    PLANE_EDGE_DEAD,    /* silent for --edge-dead: fenced, connections detached */
+    PLANE_EDGE_UP,       /* fresh link */
+    PLANE_EDGE_RESUMED,  /* same incarnations, nothing lost */
+    PLANE_EDGE_SUSPECT,  /* silent for --edge-suspect */
+    PLANE_EDGE_DEAD,     /* silent for --edge-dead: fenced, connections detached */
     PLANE_EDGE_REPLACED, /* the same id came with a new incarnation */
-    PLANE_EDGE_GONE,    /* said goodbye */
+    PLANE_EDGE_GONE,     /* said goodbye */
     PLANE_EDGE_DRAINING,
-    PLANE_EDGE_REFUSED, /* version, fenced incarnation, limit: see text */
+    PLANE_EDGE_REFUSED,  /* version, fenced incarnation, limit: see text */
     PLANE_EDGE_OVERFLOW, /* did not take its deliveries: fenced */
     PLANE_EDGE_BAD_FRAME /* undecodable or impossible */
 };
 
 struct plane_callbacks {
-    /* Hands header+body to the transport for `peer` as one message; AGAIN or UNREACHABLE: tried again
-     * later. */
-    enum status (*transmit)(void *owner, struct bytes peer, struct bytes header,
-                            struct bytes body);
+    /* Hands header+body to the transport for `peer` as one message; AGAIN or UNREACHABLE: tried
+     * again later. */
+    enum status (*transmit)(void *owner, struct bytes peer, struct bytes header, struct bytes body);
     /* For logs and metrics. `text` explains. */
     void (*on_edge)(void *owner, enum plane_edge_event event, struct bytes edge_id,
                     const char *text);
@@ -49,8 +48,8 @@ struct plane_config {
     struct core_config core;
     struct auth_config auth; /* views must outlive the plane */
     bool token_in_query;
-    uint64_t credit_bytes;     /* --link-credit: on the way to one edge, and from one edge */
-    uint64_t queue_bytes_max;  /* waiting for credit per edge; above: PLANE_EDGE_OVERFLOW */
+    uint64_t credit_bytes;    /* --link-credit: on the way to one edge, and from one edge */
+    uint64_t queue_bytes_max; /* waiting for credit per edge; above: PLANE_EDGE_OVERFLOW */
     uint64_t heartbeat_ms;
     uint64_t suspect_ms;
     uint64_t dead_ms;
@@ -74,7 +73,8 @@ void router_plane_flush(struct router_plane *plane, uint64_t now_ms);
 void router_plane_tick(struct router_plane *plane, uint64_t now_ms, uint64_t wall_ms);
 uint64_t router_plane_deadline(const struct router_plane *plane);
 
-/* SIGTERM: tells every edge to hold and to look for the next incarnation. Then exit. */
+/* SIGTERM: tells every edge to hold and to look for the next incarnation. From then on the plane is
+ * deaf and mute, so that nobody takes it for its own successor. Then exit. */
 void router_plane_hold(struct router_plane *plane, uint64_t now_ms);
 
 /* Operator's actions; answered exactly once through on_admin_done with `admin`, maybe inside the
@@ -93,7 +93,7 @@ struct plane_edge_info {
     uint32_t edge; /* as in registry_edge */
     struct bytes id;
     uint64_t incarnation;
-    bool up;      /* link is up and not suspect */
+    bool up; /* link is up and not suspect */
     bool suspect;
     uint64_t link_since_ms; /* monotonic */
     uint64_t silent_ms;     /* since the last frame */

@@ -19,6 +19,26 @@ void plane_close_conn(struct plane_edge *edge, uint32_t slot, uint32_t gen, uint
         &(struct plane_op){.kind = OP_CLOSE, .slot = slot, .gen = gen, .a = code, .bytes = text});
 }
 
+static void say(struct router_plane *plane, struct plane_edge *edge, const struct plane_op *op)
+{
+    plane_builder_add(&edge->out, op);
+    plane->batch_full =
+        plane->batch_full || plane_builder_bytes(&edge->out) >= PLANE_BATCH_BYTES_MAX;
+}
+
+/* A turn may say more to an edge than one frame can carry. Between steps only, so that what one
+ * event says stays together. */
+static void seal_full(struct router_plane *plane)
+{
+    plane->batch_full = false;
+    for (uint32_t i = 0; i < plane->edge_capacity; i++) {
+        struct plane_edge *edge = plane->edges[i];
+        if (edge != NULL && plane_builder_bytes(&edge->out) >= PLANE_BATCH_BYTES_MAX) {
+            plane_seal(edge);
+        }
+    }
+}
+
 static struct bytes write_push(struct router_plane *plane, const struct push *push)
 {
     buf_clear(&plane->push);
@@ -51,10 +71,11 @@ static void apply_accept(struct router_plane *plane, struct plane_edge *edge,
                                        .expires_at_ms = session->expires_at_ms,
                                        .encoding = session->encoding},
         &plane->push);
-    plane_builder_add(&edge->out, &(struct plane_op){.kind = OP_ACCEPT,
-                                                     .slot = effect->conn.slot,
-                                                     .gen = effect->conn.gen,
-                                                     .bytes = buf_bytes(&plane->push)});
+    say(plane, edge,
+        &(struct plane_op){.kind = OP_ACCEPT,
+                           .slot = effect->conn.slot,
+                           .gen = effect->conn.gen,
+                           .bytes = buf_bytes(&plane->push)});
 }
 
 static void apply_deliver(struct router_plane *plane, const struct core_effect *effect)
@@ -66,12 +87,13 @@ static void apply_deliver(struct router_plane *plane, const struct core_effect *
             continue; /* went down in this very step */
         }
         bool except = effect->has_except && effect->conn.edge == edge->index;
-        plane_builder_add(&edge->out, &(struct plane_op){.kind = OP_DELIVER,
-                                                         .slot = except ? effect->conn.slot : 0,
-                                                         .gen = except ? effect->conn.gen : 0,
-                                                         .a = effect->group,
-                                                         .b = effect->offset,
-                                                         .bytes = text});
+        say(plane, edge,
+            &(struct plane_op){.kind = OP_DELIVER,
+                               .slot = except ? effect->conn.slot : 0,
+                               .gen = except ? effect->conn.gen : 0,
+                               .a = effect->group,
+                               .b = effect->offset,
+                               .bytes = text});
     }
 }
 
@@ -133,7 +155,7 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
         assert(false && "handled by plane_apply");
         return;
     }
-    plane_builder_add(&edge->out, &op);
+    say(plane, edge, &op);
 }
 
 void plane_apply(struct router_plane *plane, const struct core_effects *effects)
@@ -182,6 +204,9 @@ static void step_once(struct router_plane *plane, struct core_event *event)
     event->wall_ms = plane->wall_ms;
     struct core_effects effects = router_core_step(plane->core, event, plane->now_ms);
     plane_apply(plane, &effects);
+    if (plane->batch_full) {
+        seal_full(plane);
+    }
 }
 
 void plane_step(struct router_plane *plane, struct core_event *event)

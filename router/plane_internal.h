@@ -21,6 +21,7 @@ struct plane_edge {
     struct link link;
     uint64_t up_since_ms;
     struct plane_builder out;
+    uint64_t attempt; /* of its newest hello */
     bool goodbye; /* said that it ends: no grace for the link itself */
 };
 
@@ -39,6 +40,8 @@ struct router_plane {
     uint64_t fenced[PLANE_FENCED_MAX]; /* incarnations given up, ring */
     size_t fenced_next;
     uint64_t appends_pending;
+    bool batch_full; /* some edge's batch is to be sealed before the turn ends */
+    bool holding;    /* said HOLD: deaf and mute from then on */
     struct arena arena; /* of the frame being read */
     struct buf scratch; /* names of the command being read */
     struct buf token_scratch;
@@ -57,6 +60,9 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
 /* Acts upon one up-batch of an edge. False: the batch is impossible, the edge must be given up. */
 bool plane_up_batch(struct router_plane *plane, struct plane_edge *edge,
                     const struct plane_batch *batch);
+
+/* Moves the edge's batch into its link. */
+void plane_seal(struct plane_edge *edge);
 
 /* Puts a CLOSE for a connection into its edge's batch. */
 void plane_close_conn(struct plane_edge *edge, uint32_t slot, uint32_t gen, uint16_t code,

@@ -141,6 +141,7 @@ START_TEST(an_acknowledgement_never_overtakes_the_answers_that_wait_for_credit)
     uint64_t ack = 0;
     struct bytes body;
     up(&link, 100, 0);
+    link.answers = true;
     link_receive(&link, 1, 0, 0, 10, 1);
     link_finish(&link, 1);
     push(&link, 90, 1); /* the answer to 1 */
@@ -287,6 +288,63 @@ START_TEST(an_acknowledgement_is_told_early_when_much_was_received)
 }
 END_TEST
 
+START_TEST(an_acknowledgement_that_is_due_early_is_a_deadline)
+{
+    struct link link;
+    up(&link, 1000, 0);
+    ck_assert_uint_gt(link_deadline(&link), 20);
+    link_receive(&link, 1, 0, 0, 300, 20);
+    link_finish(&link, 1);
+    ck_assert_uint_le(link_deadline(&link), 20);
+    ck_assert_int_eq(link_tick(&link, 20), LINK_TICK_SPEAK);
+    link_spoke(&link, 20);
+    ck_assert_uint_gt(link_deadline(&link), 20);
+    link_fini(&link);
+}
+END_TEST
+
+START_TEST(an_acknowledgement_that_waits_for_credit_is_no_deadline)
+{
+    struct link link;
+    up(&link, 100, 0);
+    link.answers = true;
+    push(&link, 90, 1);
+    push(&link, 90, 2);
+    (void)send_all(&link, 1);
+    link_receive(&link, 1, 0, 0, 300, 20);
+    link_finish(&link, 1);
+    ck_assert_uint_gt(link_deadline(&link), 20);
+    ck_assert_int_eq(link_tick(&link, 20), LINK_TICK_NOTHING);
+    link_fini(&link);
+}
+END_TEST
+
+START_TEST(two_ends_that_are_both_out_of_credit_do_not_wait_for_each_other)
+{
+    struct link router;
+    struct link edge;
+    up(&router, 100, 0);
+    up(&edge, 100, 0);
+    router.answers = true;
+    for (uint64_t i = 1; i <= 2; i++) {
+        push(&router, 90, i);
+        push(&edge, 90, i);
+    }
+    ck_assert_uint_eq(send_all(&router, 1), 1);
+    ck_assert_uint_eq(send_all(&edge, 1), 1);
+    link_receive(&edge, 1, 0, 0, 90, 2);
+    link_receive(&router, 1, 0, 0, 90, 2);
+    link_finish(&edge, 1);
+    link_finish(&router, 1);
+    link_receive(&router, 0, 1, link_control_ack(&edge), 0, 3);
+    ck_assert_uint_eq(send_all(&router, 3), 1);
+    link_receive(&edge, 0, 1, link_control_ack(&router), 0, 4);
+    ck_assert_uint_eq(send_all(&edge, 4), 1);
+    link_fini(&router);
+    link_fini(&edge);
+}
+END_TEST
+
 /* Two ends over a transport that loses, and breaks: all arrives once and in order. */
 START_TEST(two_ends_lose_nothing_and_repeat_nothing_over_a_bad_transport)
 {
@@ -358,6 +416,9 @@ int main(void)
     tcase_add_test(tcase, our_own_stall_is_not_the_other_sides_silence);
     tcase_add_test(tcase, a_heartbeat_is_due_after_our_own_silence);
     tcase_add_test(tcase, an_acknowledgement_is_told_early_when_much_was_received);
+    tcase_add_test(tcase, an_acknowledgement_that_is_due_early_is_a_deadline);
+    tcase_add_test(tcase, an_acknowledgement_that_waits_for_credit_is_no_deadline);
+    tcase_add_test(tcase, two_ends_that_are_both_out_of_credit_do_not_wait_for_each_other);
     tcase_add_loop_test(tcase, two_ends_lose_nothing_and_repeat_nothing_over_a_bad_transport, 0,
                         50);
     suite_add_tcase(suite, tcase);

@@ -1,0 +1,274 @@
+/* router/plane: hellos, and what a turn says to an edge. What edges and routers do to each other
+ * over time is the simulator's matter. */
+#include "common/mem.h"
+#include "proto/plane_wire.h"
+#include "router/plane.h"
+#include "tests/support/check_main.h"
+
+#include <stdio.h>
+
+enum { BEAT_MS = 500, DEAD_MS = 3000, HEARD_MAX = 64 };
+
+/* The router with what it said, frame by frame. */
+struct rig {
+    struct router_plane *plane;
+    struct arena arena;
+    uint64_t now_ms;
+    char peers[HEARD_MAX][8];
+    enum plane_frame_kind kinds[HEARD_MAX];
+    enum plane_refusal refusals[HEARD_MAX];
+    size_t lens[HEARD_MAX];
+    size_t count;
+    unsigned dead;
+    unsigned replaced;
+};
+
+static enum status transmit(void *owner, struct bytes peer, struct bytes header, struct bytes body)
+{
+    struct rig *rig = owner;
+    struct plane_frame frame;
+    struct buf whole;
+    ck_assert_uint_lt(rig->count, HEARD_MAX);
+    buf_init(&whole, 0);
+    buf_append(&whole, header);
+    buf_append(&whole, body);
+    arena_reset(&rig->arena);
+    ck_assert(plane_frame_read(&rig->arena, buf_bytes(&whole), &frame));
+    snprintf(rig->peers[rig->count], sizeof(rig->peers[0]), "%.*s", (int)peer.len,
+             (const char *)peer.data);
+    rig->kinds[rig->count] = frame.kind;
+    rig->refusals[rig->count] = frame.refusal;
+    rig->lens[rig->count++] = whole.len;
+    buf_fini(&whole);
+    return STATUS_OK;
+}
+
+static void on_edge(void *owner, enum plane_edge_event event, struct bytes id, const char *text)
+{
+    struct rig *rig = owner;
+    (void)id;
+    (void)text;
+    rig->dead += event == PLANE_EDGE_DEAD;
+    rig->replaced += event == PLANE_EDGE_REPLACED;
+}
+
+static void on_auth_failed(void *owner, struct bytes id, struct bytes address, const char *why)
+{
+    (void)owner;
+    (void)id;
+    (void)address;
+    (void)why;
+}
+
+static void on_admin_done(void *owner, const struct core_effect *done)
+{
+    (void)owner;
+    (void)done;
+}
+
+static void start(struct rig *rig)
+{
+    static const struct plane_callbacks callbacks = {transmit, on_edge, on_auth_failed,
+                                                     on_admin_done};
+    const struct plane_config config = {.router_id = BYTES_LIT("router"),
+                                        .core = {.seed = 1,
+                                                 .grace_ms = 5000,
+                                                 .message_bytes = 1 << 20,
+                                                 .rooms_per_connection_max = 10,
+                                                 .default_class = ROOM_MEMORY,
+                                                 .rooms_max = 10,
+                                                 .users_max = 100,
+                                                 .members_max = 100,
+                                                 .history_count = 10,
+                                                 .history_bytes = 1 << 22,
+                                                 .history_total_bytes = 1 << 24,
+                                                 .idle_channel_ms = 100000},
+                                        .auth = {.mode = AUTH_INSECURE},
+                                        .credit_bytes = 1 << 30,
+                                        .queue_bytes_max = 1 << 30,
+                                        .heartbeat_ms = BEAT_MS,
+                                        .suspect_ms = 1500,
+                                        .dead_ms = DEAD_MS,
+                                        .edges_max = 8};
+    struct engine *engine = engine_memory_new(7);
+    *rig = (struct rig){.now_ms = 1000};
+    arena_init(&rig->arena, PLANE_FRAME_BYTES_MAX);
+    rig->plane = router_plane_new(&config, &engine, &callbacks, rig, rig->now_ms);
+}
+
+static void stop(struct rig *rig)
+{
+    router_plane_free(&rig->plane);
+    arena_fini(&rig->arena);
+}
+
+static void hello(struct rig *rig, const char *peer, uint64_t incarnation, uint64_t router,
+                  uint64_t attempt)
+{
+    struct buf out;
+    buf_init(&out, 0);
+    plane_hello_write(&(struct plane_greeting){.version = PLANE_VERSION,
+                                               .id = BYTES_LIT("edge"),
+                                               .edge_incarnation = incarnation,
+                                               .router_incarnation = router,
+                                               .credit = 1 << 30,
+                                               .attempt = attempt},
+                      &out);
+    router_plane_receive(rig->plane, bytes_of_str(peer), buf_bytes(&out), rig->now_ms, 1);
+    buf_fini(&out);
+}
+
+/* Sends what is in the builder as data frame `seq`. */
+static void say(struct rig *rig, const char *peer, uint64_t seq, struct plane_builder *builder)
+{
+    size_t len = 0;
+    uint8_t *body = plane_builder_take(builder, &len);
+    uint8_t header[PLANE_HEADER_MAX];
+    struct buf out;
+    buf_init(&out, 0);
+    buf_append(&out, bytes_of(header, plane_header_write(header, seq, 0)));
+    buf_append(&out, bytes_of(body, len));
+    router_plane_receive(rig->plane, bytes_of_str(peer), buf_bytes(&out), rig->now_ms, 1);
+    buf_fini(&out);
+    mem_free(body);
+    plane_builder_fini(builder);
+}
+
+static void announce_nothing(struct rig *rig, const char *peer)
+{
+    struct plane_builder builder;
+    plane_builder_init(&builder);
+    plane_builder_add(&builder, &(struct plane_op){.kind = OP_ANNOUNCE_END});
+    say(rig, peer, 1, &builder);
+}
+
+static void expect_last(const struct rig *rig, const char *peer, enum plane_frame_kind kind)
+{
+    ck_assert_uint_ne(rig->count, 0);
+    ck_assert_str_eq(rig->peers[rig->count - 1], peer);
+    ck_assert_int_eq(rig->kinds[rig->count - 1], kind);
+}
+
+START_TEST(a_hello_of_a_socket_long_given_up_disturbs_nobody)
+{
+    struct rig rig;
+    start(&rig);
+    hello(&rig, "b", 5, 6, 2);
+    expect_last(&rig, "b", PLANE_FRAME_WELCOME);
+    announce_nothing(&rig, "b");
+    size_t count = rig.count;
+    hello(&rig, "a", 5, 6, 1);
+    ck_assert_uint_eq(rig.count, count);
+    ck_assert_uint_eq(rig.dead, 0);
+    hello(&rig, "c", 5, 7, 3);
+    expect_last(&rig, "c", PLANE_FRAME_WELCOME);
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(a_second_process_with_the_id_of_a_living_edge_is_refused)
+{
+    struct rig rig;
+    start(&rig);
+    hello(&rig, "a", 5, 0, 1);
+    announce_nothing(&rig, "a");
+    rig.now_ms += BEAT_MS;
+    hello(&rig, "b", 6, 0, 1);
+    expect_last(&rig, "b", PLANE_FRAME_REFUSE);
+    ck_assert_int_eq(rig.refusals[rig.count - 1], PLANE_REFUSE_LIMIT);
+    ck_assert_uint_eq(rig.replaced, 0);
+    rig.now_ms += 2 * BEAT_MS;
+    hello(&rig, "c", 6, 0, 2);
+    expect_last(&rig, "c", PLANE_FRAME_WELCOME);
+    ck_assert_uint_eq(rig.replaced, 1);
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(a_router_that_said_hold_is_deaf_and_mute)
+{
+    struct rig rig;
+    start(&rig);
+    hello(&rig, "a", 5, 0, 1);
+    announce_nothing(&rig, "a");
+    router_plane_hold(rig.plane, rig.now_ms);
+    expect_last(&rig, "a", PLANE_FRAME_HOLD);
+    size_t count = rig.count;
+    hello(&rig, "b", 5, 7, 2);
+    rig.now_ms += DEAD_MS * 2;
+    router_plane_tick(rig.plane, rig.now_ms, 1);
+    router_plane_flush(rig.plane, rig.now_ms);
+    ck_assert_uint_eq(rig.count, count);
+    ck_assert_uint_eq(rig.dead, 0);
+    ck_assert_uint_eq(router_plane_deadline(rig.plane), UINT64_MAX);
+    stop(&rig);
+}
+END_TEST
+
+static void open_and_join(struct plane_builder *builder, uint32_t slot)
+{
+    char token[16];
+    struct buf open;
+    buf_init(&open, 0);
+    snprintf(token, sizeof(token), "u%u", slot);
+    plane_open_write(&(struct plane_open){.token = bytes_of_str(token), .token_source = 1}, &open);
+    plane_builder_add(
+        builder,
+        &(struct plane_op){.kind = OP_OPEN, .slot = slot, .gen = 1, .bytes = buf_bytes(&open)});
+    buf_fini(&open);
+    plane_builder_add(builder,
+                      &(struct plane_op){.kind = OP_TEXT,
+                                         .slot = slot,
+                                         .gen = 1,
+                                         .a = 1,
+                                         .bytes = BYTES_LIT("{\"type\":\"join\",\"room\":\"r\"}")});
+}
+
+/* Many who come back at once, each with a history to recover, would make one frame above what the
+ * transport takes. */
+START_TEST(what_a_turn_says_to_an_edge_is_split_into_frames_that_fit)
+{
+    enum { MESSAGE_BYTES = 500000, FRAME_BYTES_MAX = 16 << 20 };
+    struct rig rig;
+    struct plane_builder builder;
+    struct buf text;
+    start(&rig);
+    hello(&rig, "a", 5, 0, 1);
+    announce_nothing(&rig, "a");
+    plane_builder_init(&builder);
+    open_and_join(&builder, 0);
+    buf_init(&text, 0);
+    buf_append_str(&text, "{\"type\":\"room_message\",\"room\":\"r\",\"payload\":\"");
+    for (size_t i = 0; i < MESSAGE_BYTES; i++) {
+        buf_append_byte(&text, 'x');
+    }
+    buf_append_str(&text, "\"}");
+    for (uint64_t i = 0; i < 60; i++) {
+        plane_builder_add(
+            &builder,
+            &(struct plane_op){.kind = OP_TEXT, .gen = 1, .a = 2 + i, .bytes = buf_bytes(&text)});
+    }
+    buf_fini(&text);
+    say(&rig, "a", 2, &builder);
+    router_plane_flush(rig.plane, rig.now_ms);
+    size_t total = 0;
+    for (size_t i = 0; i < rig.count; i++) {
+        ck_assert_uint_lt(rig.lens[i], FRAME_BYTES_MAX);
+        total += rig.lens[i];
+    }
+    ck_assert_uint_gt(total, (size_t)60 * MESSAGE_BYTES);
+    stop(&rig);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("plane");
+    TCase *tcase = tcase_create("all");
+    tcase_add_test(tcase, a_hello_of_a_socket_long_given_up_disturbs_nobody);
+    tcase_add_test(tcase, a_second_process_with_the_id_of_a_living_edge_is_refused);
+    tcase_add_test(tcase, a_router_that_said_hold_is_deaf_and_mute);
+    tcase_add_test(tcase, what_a_turn_says_to_an_edge_is_split_into_frames_that_fit);
+    suite_add_tcase(suite, tcase);
+    return check_main(suite);
+}

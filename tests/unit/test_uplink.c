@@ -1,0 +1,358 @@
+/* edge/uplink: what the edge tells a router, and when. What both do to each other over time is the
+ * simulator's matter. */
+#include "common/mem.h"
+#include "edge/uplink.h"
+#include "proto/plane_wire.h"
+#include "tests/support/check_main.h"
+
+enum { OPS_MAX = 64 };
+
+/* The edge with what it said last. */
+struct rig {
+    struct uplink *uplink;
+    struct arena arena;
+    uint64_t now_ms;
+    uint64_t random;
+    uint64_t seq;      /* of our last data frame to it */
+    uint64_t hello_at; /* of the last hello */
+    unsigned hellos;
+    uint64_t attempt;
+    struct plane_op ops[OPS_MAX]; /* of data frames since forget() */
+    size_t count;
+    unsigned closes;
+    unsigned fenced;
+    unsigned refused;
+    size_t delivered_to;
+};
+
+static enum status transmit(void *owner, struct bytes header, struct bytes body)
+{
+    struct rig *rig = owner;
+    struct plane_frame frame;
+    struct plane_cursor cursor = {0};
+    struct buf whole;
+    buf_init(&whole, 0);
+    buf_append(&whole, header);
+    buf_append(&whole, body);
+    arena_reset(&rig->arena);
+    ck_assert(plane_frame_read(&rig->arena, buf_bytes(&whole), &frame));
+    if (frame.kind == PLANE_FRAME_HELLO) {
+        ck_assert_uint_gt(frame.greeting.attempt, rig->attempt);
+        rig->attempt = frame.greeting.attempt;
+        rig->hello_at = rig->now_ms;
+        rig->hellos++;
+    }
+    while (frame.kind == PLANE_FRAME_DATA && rig->count < OPS_MAX &&
+           plane_batch_next(&frame.batch, &cursor, &rig->ops[rig->count])) {
+        rig->ops[rig->count++].bytes = BYTES_EMPTY; /* the view ends here */
+    }
+    buf_fini(&whole);
+    return STATUS_OK;
+}
+
+static void reconnect(void *owner)
+{
+    (void)owner;
+}
+
+static void send_one(void *owner, uint32_t slot, struct bytes payload, bool binary)
+{
+    (void)owner;
+    (void)slot;
+    (void)payload;
+    (void)binary;
+}
+
+static void deliver(void *owner, const struct uplink_delivery *delivery)
+{
+    struct rig *rig = owner;
+    rig->delivered_to += delivery->slot_count;
+}
+
+static void close_one(void *owner, uint32_t slot, uint16_t code, struct bytes text)
+{
+    struct rig *rig = owner;
+    (void)slot;
+    (void)code;
+    (void)text;
+    rig->closes++;
+}
+
+static void on_state(void *owner, enum uplink_state state)
+{
+    (void)owner;
+    (void)state;
+}
+
+static void fenced(void *owner)
+{
+    struct rig *rig = owner;
+    rig->fenced++;
+}
+
+static void refused(void *owner, struct bytes text)
+{
+    struct rig *rig = owner;
+    (void)text;
+    rig->refused++;
+}
+
+static uint64_t draw(void *owner)
+{
+    struct rig *rig = owner;
+    return ++rig->random;
+}
+
+static void start(struct rig *rig)
+{
+    static const struct uplink_callbacks callbacks = {
+        .transmit = transmit,
+        .reconnect = reconnect,
+        .send = send_one,
+        .deliver = deliver,
+        .close = close_one,
+        .on_state = on_state,
+        .fenced = fenced,
+        .refused = refused,
+        .random = draw,
+    };
+    const struct uplink_config config = {.edge_id = BYTES_LIT("edge"),
+                                         .hold_bytes_max = 1 << 20,
+                                         .credit_bytes = 1 << 20,
+                                         .slots_max = 16,
+                                         .reconnect_delay_ms = 1000};
+    *rig = (struct rig){.now_ms = 1000};
+    arena_init(&rig->arena, 1 << 20);
+    rig->uplink = uplink_new(&config, &callbacks, rig, rig->now_ms);
+}
+
+static void stop(struct rig *rig)
+{
+    uplink_free(&rig->uplink);
+    arena_fini(&rig->arena);
+}
+
+static void turn(struct rig *rig)
+{
+    uplink_tick(rig->uplink, rig->now_ms);
+    uplink_flush(rig->uplink, rig->now_ms);
+}
+
+static void receive(struct rig *rig, struct buf *frame)
+{
+    uplink_receive(rig->uplink, buf_bytes(frame), rig->now_ms);
+    buf_fini(frame);
+    uplink_flush(rig->uplink, rig->now_ms);
+}
+
+static void welcome(struct rig *rig, uint64_t router)
+{
+    struct buf out;
+    buf_init(&out, 0);
+    plane_welcome_write(&(struct plane_greeting){.version = PLANE_VERSION,
+                                                 .id = BYTES_LIT("router"),
+                                                 .router_incarnation = router,
+                                                 .credit = 1 << 20,
+                                                 .heartbeat_ms = 500,
+                                                 .suspect_ms = 1500,
+                                                 .dead_ms = 3000},
+                        &out);
+    rig->seq = 0;
+    receive(rig, &out);
+}
+
+static void router_says(struct rig *rig, const struct plane_op *ops, size_t count)
+{
+    struct plane_builder builder;
+    struct buf out;
+    uint8_t header[PLANE_HEADER_MAX];
+    size_t len = 0;
+    plane_builder_init(&builder);
+    for (size_t i = 0; i < count; i++) {
+        plane_builder_add(&builder, &ops[i]);
+    }
+    uint8_t *body = plane_builder_take(&builder, &len);
+    buf_init(&out, 0);
+    buf_append(&out, bytes_of(header, plane_header_write(header, ++rig->seq, 0)));
+    buf_append(&out, bytes_of(body, len));
+    mem_free(body);
+    plane_builder_fini(&builder);
+    receive(rig, &out);
+}
+
+static void refuse(struct rig *rig, enum plane_refusal refusal)
+{
+    struct buf out;
+    buf_init(&out, 0);
+    plane_refuse_write(refusal, "no", &out);
+    receive(rig, &out);
+}
+
+static void hold(struct rig *rig)
+{
+    struct buf out;
+    buf_init(&out, 0);
+    plane_hold_write(rig->seq, 0, &out);
+    receive(rig, &out);
+}
+
+/* How many operations of a kind were sent since the last forget(). */
+static unsigned count_of(const struct rig *rig, enum plane_op_kind kind)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < rig->count; i++) {
+        count += rig->ops[i].kind == kind;
+    }
+    return count;
+}
+
+static void forget(struct rig *rig)
+{
+    rig->count = 0;
+}
+
+/* Up with one accepted connection, slot 0 generation 1, in group 50. */
+static void start_with_one(struct rig *rig)
+{
+    start(rig);
+    turn(rig);
+    welcome(rig, 7);
+    uplink_opened(rig->uplink, 0, 1, &(struct uplink_open){.token = BYTES_LIT("t")});
+    turn(rig);
+    const struct plane_op ops[] = {
+        {.kind = OP_ACCEPT, .gen = 1, .bytes = BYTES_LIT("record")},
+        {.kind = OP_GROUP_ADD, .gen = 1, .a = 50, .b = 3, .bytes = BYTES_LIT("room")},
+    };
+    router_says(rig, ops, 2);
+    forget(rig);
+}
+
+static void move_to_next_router(struct rig *rig, uint64_t router)
+{
+    hold(rig);
+    forget(rig);
+    turn(rig);
+    welcome(rig, router);
+}
+
+START_TEST(a_new_router_is_told_of_every_accepted_connection)
+{
+    struct rig rig;
+    start_with_one(&rig);
+    move_to_next_router(&rig, 8);
+    ck_assert_uint_eq(count_of(&rig, OP_ANNOUNCE_GROUP), 1);
+    ck_assert_uint_eq(count_of(&rig, OP_ANNOUNCE_CONN), 1);
+    ck_assert_uint_eq(count_of(&rig, OP_ANNOUNCE_END), 1);
+    ck_assert_uint_eq(count_of(&rig, OP_OPEN), 1); /* never acknowledged */
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(a_connection_that_the_router_closed_is_not_told_to_the_next)
+{
+    struct rig rig;
+    start_with_one(&rig);
+    router_says(&rig, &(struct plane_op){.kind = OP_CLOSE, .gen = 1, .a = 4003}, 1);
+    ck_assert_uint_eq(rig.closes, 1);
+    ck_assert_int_eq(uplink_message(rig.uplink, 0, BYTES_LIT("x"), false), STATUS_OK);
+    move_to_next_router(&rig, 8);
+    ck_assert_uint_eq(count_of(&rig, OP_ANNOUNCE_CONN), 0);
+    ck_assert_uint_eq(count_of(&rig, OP_TEXT), 0);
+    uplink_closed(rig.uplink, 0, 4003, false, BYTES_LIT("kicked"));
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(the_first_member_as_the_router_counts_says_where_the_group_stands)
+{
+    struct rig rig;
+    start_with_one(&rig);
+    uplink_closed(rig.uplink, 0, 0, false, BYTES_LIT("client")); /* holds the group, unheard */
+    uplink_opened(rig.uplink, 1, 1, &(struct uplink_open){.token = BYTES_LIT("t")});
+    const struct plane_op ops[] = {
+        {.kind = OP_ACCEPT, .slot = 1, .gen = 1, .bytes = BYTES_LIT("record")},
+        {.kind = OP_GROUP_ADD, .slot = 1, .gen = 1, .a = 50, .b = 9, .bytes = BYTES_LIT("room")},
+    };
+    router_says(&rig, ops, 2);
+    move_to_next_router(&rig, 8);
+    ck_assert_int_eq(rig.ops[0].kind, OP_ANNOUNCE_GROUP);
+    ck_assert_uint_eq(rig.ops[0].b, 9);
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(two_groups_that_turn_out_to_be_one_are_joined)
+{
+    struct rig rig;
+    struct uplink_stats stats;
+    start_with_one(&rig);
+    uplink_opened(rig.uplink, 1, 1, &(struct uplink_open){.token = BYTES_LIT("t")});
+    const struct plane_op add = {
+        .kind = OP_GROUP_ADD, .slot = 1, .gen = 1, .a = 51, .b = 1, .bytes = BYTES_LIT("room")};
+    router_says(&rig, &add, 1);
+    move_to_next_router(&rig, 8);
+    const struct plane_op binds[] = {
+        {.kind = OP_GROUP_BIND, .slot = 0, .a = 60, .b = 3, .bytes = BYTES_LIT("room")},
+        {.kind = OP_GROUP_BIND, .slot = 1, .a = 60, .b = 3, .bytes = BYTES_LIT("room")},
+        {.kind = OP_DELIVER, .a = 60, .b = 4, .bytes = BYTES_LIT("hello")},
+    };
+    router_says(&rig, binds, 3);
+    uplink_stats(rig.uplink, &stats);
+    ck_assert_uint_eq(rig.delivered_to, 2);
+    ck_assert_uint_eq(stats.groups, 1);
+    ck_assert_uint_eq(stats.bad_frames, 0);
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(a_refusal_that_answers_no_hello_means_nothing)
+{
+    struct rig rig;
+    start_with_one(&rig);
+    refuse(&rig, PLANE_REFUSE_FENCED);
+    ck_assert_uint_eq(rig.fenced, 0);
+    ck_assert_int_eq(uplink_state(rig.uplink), UPLINK_UP);
+    hold(&rig);
+    turn(&rig);
+    refuse(&rig, PLANE_REFUSE_FENCED);
+    refuse(&rig, PLANE_REFUSE_FENCED); /* of the hello before it */
+    ck_assert_uint_eq(rig.fenced, 1);
+    uplink_closed(rig.uplink, 0, 0, false, BYTES_LIT("fenced"));
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(a_hello_without_an_answer_is_repeated_soon_and_then_less_and_less)
+{
+    struct rig rig;
+    uint64_t at[6];
+    start(&rig);
+    for (unsigned i = 0; i < 6; i++) {
+        while (rig.hellos == i) {
+            rig.now_ms = uplink_deadline(rig.uplink);
+            turn(&rig);
+        }
+        at[i] = rig.hello_at;
+    }
+    ck_assert_uint_le(at[1] - at[0], 500);
+    for (unsigned i = 2; i < 6; i++) {
+        ck_assert_uint_gt(at[i] - at[i - 1], at[i - 1] - at[i - 2]);
+    }
+    ck_assert_uint_le(at[5] - at[4], 5000);
+    stop(&rig);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("uplink");
+    TCase *tcase = tcase_create("all");
+    tcase_add_test(tcase, a_new_router_is_told_of_every_accepted_connection);
+    tcase_add_test(tcase, a_connection_that_the_router_closed_is_not_told_to_the_next);
+    tcase_add_test(tcase, the_first_member_as_the_router_counts_says_where_the_group_stands);
+    tcase_add_test(tcase, two_groups_that_turn_out_to_be_one_are_joined);
+    tcase_add_test(tcase, a_refusal_that_answers_no_hello_means_nothing);
+    tcase_add_test(tcase, a_hello_without_an_answer_is_repeated_soon_and_then_less_and_less);
+    suite_add_tcase(suite, tcase);
+    return check_main(suite);
+}
