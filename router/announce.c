@@ -151,16 +151,22 @@ void announce_group(struct router_core *core, const struct core_event *event)
         return;
     }
     router_edge_set_local(edge, event->local, channel->id);
-    (void)channel_add_member(channel, event->edge);
+    bool first = channel_add_member(channel, event->edge);
     settle(core, channel);
-    bring_up_to_date(core, event, channel);
+    if (first) {
+        bring_up_to_date(core, event, channel);
+    } else {
+        /* The edge has it twice: a closed connection still holds the one of a channel that was
+         * forgotten and made anew. The edge joins the two; nobody lives in the second. */
+        emit_bind(core, event, channel, channel->top);
+    }
 }
 
 /* Who was never seen to leave since this router started was there all the time, as far as others
  * know; who was lost and given up comes back aloud. */
 static bool everybody_knows(const struct router_core *core, const struct user *user)
 {
-    return core->rebuilding || user->last_seen_ms == 0;
+    return core->rebuilding || (user->last_seen_ms == 0 && !user->told_left);
 }
 
 static struct conn *new_conn(struct router_core *core, const struct core_event *event)

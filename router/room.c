@@ -156,6 +156,7 @@ static void remove_member(struct router_core *core, struct room *room,
     change_count(&room->members, message->user, -1);
     if (last) {
         core->member_count--;
+        user_at(core, message->user)->told_left = true;
         struct push *push = presence_push(core, room, PUSH_USER_LEFT, message->user);
         push->text = bytes_of_str(message->reason);
         channel_deliver(core, &room->channel, push, 0, NULL);

@@ -21,6 +21,7 @@ struct user {
     uint32_t detached;
     uint64_t since_ms;     /* wall: online since */
     uint64_t last_seen_ms; /* wall: 0 = never online here */
+    bool told_left;        /* of some room, since this router started */
     struct idle_link idle;
     uint8_t name_len;
     uint8_t name[];

@@ -156,15 +156,36 @@ START_TEST(an_edge_that_resumes_gets_what_it_lacks)
     core_driver_announce_group(&d, 1, 0, CHANNEL_ROOM, "r", epoch, 4);
     core_driver_expect(&d, "bind 1.0 room:r info @4\n"
                            "deliver room:r to 1 message alice x @5 #5\n");
-    core_driver_announce_group(&d, 1, 1, CHANNEL_ROOM, "r", epoch, 1);
-    core_driver_expect(&d, "bind 1.1 room:r info @2\n"
-                           "deliver room:r to 1 gap 2-2\n"
-                           "deliver room:r to 1 message alice x @3 #3\n"
-                           "deliver room:r to 1 message alice x @4 #4\n"
-                           "deliver room:r to 1 message alice x @5 #5\n");
-    core_driver_announce_group(&d, 1, 2, CHANNEL_ROOM, "r", epoch, 99);
-    core_driver_expect(&d, "bind 1.2 room:r info @5\n");
+    core_driver_edge_up(&d, 2, "e2");
+    core_driver_announce_group(&d, 2, 1, CHANNEL_ROOM, "r", epoch, 1);
+    core_driver_expect(&d, "bind 2.1 room:r info @2\n"
+                           "deliver room:r to 2 gap 2-2\n"
+                           "deliver room:r to 2 message alice x @3 #3\n"
+                           "deliver room:r to 2 message alice x @4 #4\n"
+                           "deliver room:r to 2 message alice x @5 #5\n");
+    core_driver_edge_up(&d, 3, "e3");
+    core_driver_announce_group(&d, 3, 2, CHANNEL_ROOM, "r", epoch, 99);
+    core_driver_expect(&d, "bind 3.2 room:r info @5\n");
     core_driver_announce_end(&d, 1);
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(a_room_that_an_edge_has_twice_is_brought_up_to_date_once)
+{
+    struct core_driver d;
+    struct core_config config = core_driver_config();
+    core_driver_start(&d, &config, 1);
+    core_driver_open(&d, 0, 1, "alice");
+    core_driver_join(&d, 0, 1, "r");
+    core_driver_say(&d, 0, 1, "r", "x");
+    core_driver_edge_up(&d, 1, "e1");
+    core_driver_forget(&d);
+    core_driver_announce_group(&d, 1, 0, CHANNEL_ROOM, "r", core_driver_epoch(&d, "r"), 0);
+    core_driver_expect(&d, "bind 1.0 room:r info @0\n"
+                           "deliver room:r to 1 message alice x @1 #1\n");
+    core_driver_announce_group(&d, 1, 1, CHANNEL_ROOM, "r", 12345, 7);
+    core_driver_expect(&d, "bind 1.1 room:r info @1\n");
     core_driver_stop(&d);
 }
 END_TEST
@@ -255,6 +276,24 @@ START_TEST(an_edge_that_is_late_after_a_router_start_comes_without_a_word)
 }
 END_TEST
 
+START_TEST(who_was_told_to_have_left_comes_aloud_even_with_a_late_edge)
+{
+    struct core_driver d = start_rebuilding();
+    announce_one(&d, 0, "alice");
+    core_driver_edge_down(&d, 1);
+    core_driver_wait(&d, REBUILD_MS * 10);
+    core_driver_open(&d, 0, 5, "bob");
+    core_driver_join(&d, 0, 5, "r");
+    core_driver_leave(&d, 0, 5, "r");
+    core_driver_edge_up(&d, 1, "e1");
+    core_driver_announce_group(&d, 1, 0, CHANNEL_ROOM, "r", OLD_EPOCH, 4);
+    core_driver_forget(&d);
+    core_driver_announce_conn(&d, 1, 1, "bob", both, 1);
+    core_driver_expect_line(&d, "joined bob by e1");
+    core_driver_stop(&d);
+}
+END_TEST
+
 START_TEST(an_edge_that_comes_back_within_the_grace_is_not_noticed)
 {
     struct core_driver d = start_rebuilding();
@@ -305,11 +344,13 @@ int main(void)
     tcase_add_test(tcase, who_left_and_joined_again_during_the_rebuild_never_left);
     tcase_add_test(tcase, what_is_said_between_a_group_and_its_connections_reaches_that_edge);
     tcase_add_test(tcase, an_edge_that_resumes_gets_what_it_lacks);
+    tcase_add_test(tcase, a_room_that_an_edge_has_twice_is_brought_up_to_date_once);
     tcase_add_test(tcase, a_group_that_cannot_be_is_to_be_forgotten);
     tcase_add_test(tcase, a_connection_that_is_known_and_announced_again_stays_one);
     tcase_add_test(tcase, watches_are_announced_too);
     tcase_add_test(tcase, an_edge_that_comes_back_after_the_grace_brings_its_users_back_aloud);
     tcase_add_test(tcase, an_edge_that_is_late_after_a_router_start_comes_without_a_word);
+    tcase_add_test(tcase, who_was_told_to_have_left_comes_aloud_even_with_a_late_edge);
     tcase_add_test(tcase, an_edge_that_comes_back_within_the_grace_is_not_noticed);
     tcase_add_test(tcase, an_edge_that_dies_while_it_announces_holds_nobody_up);
     suite_add_tcase(suite, tcase);
