@@ -1,216 +1,101 @@
-/* A client of the simulation: acts at random, and checks what it hears. */
-#include "router/json_scan.h"
+/* What clients do. See world.h. */
 #include "tests/sim/world.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+enum { CLOSING_MS_MAX = 1500, TEXT_MAX = 200 };
+
 void client_init(struct sim_client *client, uint32_t number)
 {
     *client = (struct sim_client){.number = number, .user = number % USERS};
 }
 
+static void keep_retry(struct sim_client *client, const struct sim_pending *pending)
+{
+    if (pending->kind == COMMAND_ROOM_MESSAGE && pending->keyed &&
+        client->retry_count < RETRIES_MAX) {
+        client->retries[client->retry_count++] =
+            (struct sim_retry){.room = pending->room, .payload = pending->payload};
+    }
+}
+
+/* What a client program remembers of a lost connection. */
+static void remember(struct sim_client *client, const struct sim_client *old)
+{
+    client->next_id = old->next_id;
+    client->retry_count = old->retry_count;
+    memcpy(client->retries, old->retries, sizeof(client->retries));
+    for (size_t i = 0; i < old->pending_count; i++) {
+        keep_retry(client, &old->pending[i]);
+    }
+    for (uint32_t room = 0; room < ROOMS; room++) {
+        const struct sim_room_view *view = &old->rooms[room];
+        client->rooms[room].has_past = view->joined || view->has_past;
+        client->rooms[room].past_epoch = view->joined ? view->epoch : view->past_epoch;
+        client->rooms[room].past_offset = view->joined ? view->last_offset : view->past_offset;
+    }
+}
+
+static void forget_connection(struct sim_client *client)
+{
+    struct sim_client old = *client;
+    client_init(client, old.number);
+    remember(client, &old);
+}
+
 void client_lost(struct world *world, struct sim_client *client)
 {
-    (void)world;
-    uint64_t next_id = client->next_id;
-    uint32_t number = client->number;
-    client_init(client, number);
-    client->next_id = next_id;
+    truth_lost(world, client);
+    forget_connection(client);
 }
 
-/* ---- reading ---- */
-
-static bool field(struct json_value object, const char *name, struct json_value *ret_value)
+void client_end(struct world *world, struct sim_client *client, bool clean, struct bytes reason)
 {
-    size_t cursor = 0;
-    struct bytes key;
-    while (json_next(object, &cursor, &key, ret_value)) {
-        if (json_string_equals(key, bytes_of_str(name))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static uint64_t number_of(struct json_value object, const char *name)
-{
-    struct json_value value;
-    uint64_t number = 0;
-    if (field(object, name, &value)) {
-        (void)json_read_integer(value, UINT64_MAX, &number);
-    }
-    return number;
-}
-
-static bool text_is(struct json_value object, const char *name, const char *text)
-{
-    struct json_value value;
-    return field(object, name, &value) && value.kind == JSON_KIND_STRING &&
-           json_string_equals(value.raw, bytes_of_str(text));
-}
-
-static uint64_t epoch_of(struct json_value object)
-{
-    struct json_value value;
-    uint64_t epoch = 0;
-    if (field(object, "epoch", &value)) {
-        for (size_t i = 1; i + 1 < value.raw.len; i++) {
-            uint8_t c = value.raw.data[i];
-            epoch = epoch * 16 + (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-        }
-    }
-    return epoch;
-}
-
-/* Rooms are called r0, r1, … */
-static uint32_t room_of(struct json_value object, const char *name)
-{
-    struct json_value value;
-    if (!field(object, name, &value) || value.raw.len != 4) {
-        return ROOMS;
-    }
-    return (uint32_t)(value.raw.data[2] - '0');
-}
-
-/* ---- checking ---- */
-
-static void check_log(struct world *world, const struct sim_client *client, uint32_t room,
-                      uint64_t epoch, uint64_t offset, uint64_t payload)
-{
-    size_t at = 0;
-    while (at < world->log_count &&
-           (world->logs[at].epoch != epoch || world->logs[at].room != room)) {
-        at++;
-    }
-    if (at == sizeof(world->logs) / sizeof(world->logs[0]) || offset >= LOG_MAX) {
-        return; /* more than this history may hold */
-    }
-    if (at == world->log_count) {
-        world->log_count++;
-        world->logs[at].epoch = epoch;
-        world->logs[at].room = room;
-    }
-    if (world->logs[at].payload[offset] == 0) {
-        world->logs[at].payload[offset] = payload;
-    }
-    if (world->logs[at].payload[offset] != payload) {
-        world_fail(world, "one offset, two messages", client);
-    }
-}
-
-static void hear_message(struct world *world, struct sim_client *client, struct json_value push)
-{
-    uint32_t room = room_of(push, "roomId");
-    struct sim_room_view *view = &client->rooms[room];
-    uint64_t offset = number_of(push, "offset");
-    if (!view->synced) {
-        /* the reply to join is still to come only when membership outlived a router */
-        return;
-    }
-    if (offset != view->last_offset + 1) {
-        if (world->trace) {
-            fprintf(stderr, "client %u room %u has %" PRIu64 " gets %" PRIu64 "\n", client->number,
-                    room, view->last_offset, offset);
-        }
-        world_fail(world, "an offset that does not follow", client);
-    }
-    view->last_offset = offset;
-    client->received++;
-    world->messages++;
-    check_log(world, client, room, view->epoch, offset, number_of(push, "payload"));
-}
-
-static void hear_epoch(struct sim_client *client, struct json_value push)
-{
-    struct sim_room_view *view = &client->rooms[room_of(push, "roomId")];
-    view->epoch = epoch_of(push);
-    view->last_offset = number_of(push, "offset");
-    view->synced = true;
-}
-
-static void hear_ok(struct sim_client *client, const struct sim_pending *pending,
-                    struct json_value reply)
-{
-    struct sim_room_view *view = &client->rooms[pending->room];
-    if (pending->kind == COMMAND_JOIN) {
-        if (!view->joined || view->epoch != epoch_of(reply)) {
-            view->epoch = epoch_of(reply);
-            view->last_offset = number_of(reply, "offset");
-        }
-        view->joined = true;
-        view->synced = true;
-    } else if (pending->kind == COMMAND_LEAVE) {
-        view->joined = false;
-        view->synced = false;
-    }
-}
-
-static void hear_reply(struct world *world, struct sim_client *client, struct json_value reply,
-                       bool ok)
-{
-    uint64_t id = number_of(reply, "id");
-    for (size_t i = 0; i < client->pending_count; i++) {
-        if (client->pending[i].id == id) {
-            struct sim_pending pending = client->pending[i];
-            client->pending[i] = client->pending[--client->pending_count];
-            if (ok) {
-                hear_ok(client, &pending, reply);
-            }
-            return;
-        }
-    }
-    world_fail(world, "a reply that nobody waits for", client);
-}
-
-void client_hear(struct world *world, struct sim_client *client, struct bytes text)
-{
-    struct json_value push;
+    struct sim_edge *edge = &world->edges[client->edge];
+    uint32_t slot = client->slot;
     if (world->trace) {
-        fprintf(stderr, "%8" PRIu64 " client %u < %.*s\n", world->now_ms, client->number,
-                (int)text.len, (const char *)text.data);
+        fprintf(stderr, "%8" PRIu64 " client %u ends: %.*s\n", world->now_ms, client->number,
+                (int)reason.len, (const char *)reason.data);
     }
-    if (!json_scan(text, &push) || push.kind != JSON_KIND_OBJECT) {
-        world_fail(world, "not JSON", client);
+    if (!clean) {
+        truth_lost(world, client);
     }
-    if (text_is(push, "type", "welcome")) {
-        if (client->welcomed) {
-            world_fail(world, "a second welcome", client);
-        }
-        client->welcomed = true;
-    } else if (text_is(push, "type", "room_message")) {
-        hear_message(world, client, push);
-    } else if (text_is(push, "type", "epoch")) {
-        hear_epoch(client, push);
-    } else if (text_is(push, "type", "gap")) {
-        client->rooms[room_of(push, "roomId")].last_offset = number_of(push, "to");
-    } else if (text_is(push, "type", "ok")) {
-        hear_reply(world, client, push, true);
-    } else if (text_is(push, "type", "error")) {
-        if (text_is(push, "code", "not_member")) {
-            hear_reply(world, client, push, false);
-        } else {
-            world_fail(world, "an error that nobody provoked", client);
-        }
+    edge->slots[slot] = NULL;
+    forget_connection(client);
+    uplink_closed(edge->uplink, slot, clean ? 1000 : 0, clean, reason);
+}
+
+void client_closing(struct world *world, struct sim_client *client)
+{
+    client->ending_at = world->now_ms + 1 + rng_below(&world->rng, CLOSING_MS_MAX);
+}
+
+void client_step(struct world *world, struct sim_client *client)
+{
+    if (client->open && client->ending_at != 0 && world->now_ms >= client->ending_at &&
+        world->now_ms >= world->edges[client->edge].paused_until) {
+        client_end(world, client, rng_below(&world->rng, 2) == 0, BYTES_LIT("kicked"));
     }
 }
 
-/* ---- acting ---- */
+/* ---- commands ---- */
 
-static void say(struct world *world, struct sim_client *client, enum command_kind kind,
-                uint32_t room, const char *text)
+static void say(struct world *world, struct sim_client *client, struct sim_pending pending,
+                const char *text)
 {
-    if (client->pending_count == PENDING_MAX) {
-        return;
+    struct uplink *uplink = world->edges[client->edge].uplink;
+    if (client->pending_count == PENDING_MAX || uplink_congested(uplink)) {
+        return; /* nobody reads this socket now */
     }
-    client->pending[client->pending_count++] =
-        (struct sim_pending){.id = client->next_id, .kind = kind, .room = room};
     if (world->trace) {
         fprintf(stderr, "%8" PRIu64 " client %u > %s\n", world->now_ms, client->number, text);
     }
-    if (uplink_message(world->edges[client->edge].uplink, client->slot, bytes_of_str(text),
-                       false) != STATUS_OK) {
+    if (uplink_message(uplink, client->slot, bytes_of_str(text), false) == STATUS_OK) {
+        pending.said_ms = world->now_ms;
+        client->pending[client->pending_count++] = pending;
+    } else if (world->hold_bytes >= 1 << 20) {
         world_fail(world, "the hold buffer is full", client);
     }
 }
@@ -218,10 +103,8 @@ static void say(struct world *world, struct sim_client *client, enum command_kin
 static void open_somewhere(struct world *world, struct sim_client *client)
 {
     struct sim_edge *edge = &world->edges[rng_below(&world->rng, EDGES)];
-    if (edge->uplink == NULL || world->now_ms < edge->paused_until ||
-        (uplink_state(edge->uplink) == UPLINK_DOWN &&
-         world->now_ms - uplink_state_since(edge->uplink) > 3000)) {
-        return; /* refused with 503 */
+    if (!edge_is_ready(edge)) {
+        return;
     }
     uint32_t slot = 0;
     while (edge->slots[slot] != NULL) {
@@ -233,7 +116,12 @@ static void open_somewhere(struct world *world, struct sim_client *client)
     client->edge = edge->number;
     client->slot = slot;
     client->gen = ++edge->gens[slot];
+    truth_asked(world, client->user, ROOMS);
     edge->slots[slot] = client;
+    if (world->trace) {
+        fprintf(stderr, "%8" PRIu64 " client %u opens edge %u slot %u gen %u\n", world->now_ms,
+                client->number, client->edge, slot, client->gen);
+    }
     uplink_opened(edge->uplink, slot, client->gen,
                   &(struct uplink_open){.token = bytes_of_str(token),
                                         .token_source = 1,
@@ -241,41 +129,120 @@ static void open_somewhere(struct world *world, struct sim_client *client)
                                         .agent = BYTES_LIT("sim")});
 }
 
+static bool asks_already(const struct sim_client *client, uint32_t room)
+{
+    for (size_t i = 0; i < client->pending_count; i++) {
+        if (client->pending[i].kind == COMMAND_JOIN && client->pending[i].room == room) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void join(struct world *world, struct sim_client *client, uint32_t room)
+{
+    const struct sim_room_view *view = &client->rooms[room];
+    bool since = view->has_past && !view->joined && !asks_already(client, room);
+    uint64_t id = ++client->next_id;
+    char past[80] = "";
+    char text[TEXT_MAX];
+    if (since) {
+        snprintf(past, sizeof(past),
+                 ",\"since\":{\"epoch\":\"%016" PRIx64 "\",\"offset\":%" PRIu64 "}",
+                 view->past_epoch, view->past_offset);
+    }
+    truth_asked(world, client->user, room);
+    snprintf(text, sizeof(text),
+             "{\"type\":\"join\",\"room\":\"r%u\",\"members\":true,\"id\":%" PRIu64 "%s}", room, id,
+             past);
+    say(world, client,
+        (struct sim_pending){.id = id, .kind = COMMAND_JOIN, .room = room, .since = since}, text);
+}
+
+static void leave(struct world *world, struct sim_client *client, uint32_t room)
+{
+    uint64_t id = ++client->next_id;
+    char text[TEXT_MAX];
+    snprintf(text, sizeof(text), "{\"type\":\"leave\",\"room\":\"r%u\",\"id\":%" PRIu64 "}", room,
+             id);
+    say(world, client, (struct sim_pending){.id = id, .kind = COMMAND_LEAVE, .room = room}, text);
+}
+
+static void publish(struct world *world, struct sim_client *client, uint32_t room, uint64_t payload,
+                    bool keyed)
+{
+    uint64_t id = ++client->next_id;
+    char key[40] = "";
+    char text[TEXT_MAX];
+    if (keyed) {
+        snprintf(key, sizeof(key), ",\"key\":\"k%" PRIu64 "\"", payload);
+    }
+    snprintf(text, sizeof(text),
+             "{\"type\":\"room_message\",\"room\":\"r%u\",\"payload\":%" PRIu64 ",\"id\":%" PRIu64
+             "%s}",
+             room, payload, id, key);
+    say(world, client,
+        (struct sim_pending){.id = id,
+                             .kind = COMMAND_ROOM_MESSAGE,
+                             .room = room,
+                             .payload = payload,
+                             .keyed = keyed},
+        text);
+}
+
+static void direct(struct world *world, struct sim_client *client, uint32_t user)
+{
+    uint64_t id = ++client->next_id;
+    uint64_t payload = ++world->next_payload;
+    char text[TEXT_MAX];
+    snprintf(text, sizeof(text),
+             "{\"type\":\"direct_message\",\"targetUserId\":\"user_u%u\",\"payload\":%" PRIu64
+             ",\"id\":%" PRIu64 "}",
+             user, payload, id);
+    say(world, client,
+        (struct sim_pending){
+            .id = id, .kind = COMMAND_DIRECT_MESSAGE, .room = user, .payload = payload},
+        text);
+}
+
+static void watch(struct world *world, struct sim_client *client, uint32_t user, bool on)
+{
+    uint64_t id = ++client->next_id;
+    char text[TEXT_MAX];
+    snprintf(text, sizeof(text), "{\"type\":\"%s\",\"users\":[\"user_u%u\"],\"id\":%" PRIu64 "}",
+             on ? "watch" : "unwatch", user, id);
+    say(world, client,
+        (struct sim_pending){.id = id, .kind = on ? COMMAND_WATCH : COMMAND_UNWATCH, .room = user},
+        text);
+}
+
 static void talk(struct world *world, struct sim_client *client, uint32_t what)
 {
     uint32_t room = rng_below(&world->rng, ROOMS);
-    uint64_t id = ++client->next_id;
-    char text[200];
+    uint32_t user = rng_below(&world->rng, USERS);
     if (what < 25) {
-        snprintf(text, sizeof(text), "{\"type\":\"join\",\"room\":\"r%u\",\"id\":%" PRIu64 "}",
-                 room, id);
-        say(world, client, COMMAND_JOIN, room, text);
+        join(world, client, room);
     } else if (what < 32) {
-        snprintf(text, sizeof(text), "{\"type\":\"leave\",\"room\":\"r%u\",\"id\":%" PRIu64 "}",
-                 room, id);
-        say(world, client, COMMAND_LEAVE, room, text);
-    } else if (what < 85) {
-        snprintf(text, sizeof(text),
-                 "{\"type\":\"room_message\",\"room\":\"r%u\",\"payload\":%" PRIu64
-                 ",\"id\":%" PRIu64 "}",
-                 room, ++world->next_payload, id);
-        say(world, client, COMMAND_ROOM_MESSAGE, room, text);
+        leave(world, client, room);
+    } else if (what < 80) {
+        publish(world, client, room, ++world->next_payload, what < 50);
+    } else if (what < 88) {
+        direct(world, client, user);
     } else {
-        snprintf(text, sizeof(text),
-                 "{\"type\":\"direct_message\",\"targetUserId\":\"user_u%u\",\"payload\":1,"
-                 "\"id\":%" PRIu64 "}",
-                 rng_below(&world->rng, USERS), id);
-        say(world, client, COMMAND_DIRECT_MESSAGE, 0, text);
+        watch(world, client, user, what < 92);
     }
 }
 
-void client_end(struct world *world, struct sim_client *client, bool clean)
+/* In the room again, the client repeats what may or may not have arrived. */
+static void retry(struct world *world, struct sim_client *client)
 {
-    struct sim_edge *edge = &world->edges[client->edge];
-    edge->slots[client->slot] = NULL;
-    uplink_closed(edge->uplink, client->slot, clean ? 1000 : 0, clean,
-                  clean ? BYTES_LIT("client") : BYTES_LIT("network_error"));
-    client_lost(world, client);
+    struct sim_retry *last = &client->retries[client->retry_count - 1];
+    if (!client->rooms[last->room].joined) {
+        join(world, client, last->room);
+        return;
+    }
+    client->retry_count--;
+    publish(world, client, last->room, last->payload, true);
 }
 
 void client_act(struct world *world, struct sim_client *client)
@@ -284,13 +251,19 @@ void client_act(struct world *world, struct sim_client *client)
         open_somewhere(world, client);
         return;
     }
-    if (world->now_ms < world->edges[client->edge].paused_until || !client->welcomed) {
+    if (world->now_ms < world->edges[client->edge].paused_until || !client->welcomed ||
+        client->ending_at != 0) {
+        return;
+    }
+    if (client->retry_count != 0 && rng_below(&world->rng, 2) == 0) {
+        retry(world, client);
         return;
     }
     uint32_t what = rng_below(&world->rng, 100);
     if (what < 94) {
         talk(world, client, what);
     } else if (what < 96) {
-        client_end(world, client, rng_below(&world->rng, 2) == 0);
+        bool clean = rng_below(&world->rng, 2) == 0;
+        client_end(world, client, clean, clean ? BYTES_LIT("client") : BYTES_LIT("network_error"));
     }
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DELAY_MS_MAX = 8 };
+enum { DELAY_MS_MAX = 8, LATE_MS_MAX = 3000 };
 
 void net_init(struct net *net, struct rng *rng)
 {
@@ -26,6 +26,8 @@ void net_fini(struct net *net)
     for (size_t i = 0; i < NET_EDGES_MAX; i++) {
         pipe_clear(&net->edges[i].up);
         pipe_clear(&net->edges[i].down);
+        pipe_clear(&net->edges[i].late);
+        mem_free(net->edges[i].late.items);
         mem_free(net->edges[i].up.items);
         mem_free(net->edges[i].down.items);
     }
@@ -116,7 +118,8 @@ static bool pipe_take(struct net_pipe *pipe, uint64_t now_ms, struct net_message
 
 bool net_take_up(struct net *net, uint32_t edge, uint64_t now_ms, struct net_message *ret_message)
 {
-    return net->router_alive && pipe_take(&net->edges[edge].up, now_ms, ret_message);
+    return net->router_alive && (pipe_take(&net->edges[edge].late, now_ms, ret_message) ||
+                                 pipe_take(&net->edges[edge].up, now_ms, ret_message));
 }
 
 bool net_take_down(struct net *net, uint32_t edge, uint64_t now_ms, struct net_message *ret_message)
@@ -129,10 +132,19 @@ void net_reconnect(struct net *net, uint32_t edge)
     struct net_edge *at = &net->edges[edge];
     at->socket++;
     pipe_clear(&at->down);
-    /* What the old socket had handed to the network may still arrive at the router. */
     if (rng_below(net->rng, 2) == 0) {
         pipe_clear(&at->up);
     }
+    uint64_t late_ms = rng_below(net->rng, 2) == 0 ? 0 : rng_below(net->rng, LATE_MS_MAX);
+    struct net_message message;
+    while (pipe_take(&at->up, UINT64_MAX, &message)) {
+        message.due_ms += late_ms;
+        message.due_ms =
+            message.due_ms < at->late.last_due_ms ? at->late.last_due_ms : message.due_ms;
+        at->late.last_due_ms = message.due_ms;
+        pipe_push(&at->late, message);
+    }
+    at->up.last_due_ms = 0; /* another connection, not behind the former one */
 }
 
 void net_router_died(struct net *net)
@@ -140,6 +152,7 @@ void net_router_died(struct net *net)
     net->router_alive = false;
     for (size_t i = 0; i < NET_EDGES_MAX; i++) {
         pipe_clear(&net->edges[i].up);
+        pipe_clear(&net->edges[i].late);
         if (rng_below(net->rng, 2) == 0) {
             pipe_clear(&net->edges[i].down);
         }

@@ -1,6 +1,7 @@
 /* A virtual network between edges and one router: messages of a live connection arrive in order
- * after a delay, unless the network is told to lose them. A fresh socket forgets what its
- * predecessor had queued, as a real one does. */
+ * after a delay, unless the network is told to lose them. A fresh socket forgets what the router
+ * had queued for its predecessor; what that one had sent may still arrive, even after the
+ * successor's first words. */
 #ifndef TESTS_SIM_NET_H
 #define TESTS_SIM_NET_H
 
@@ -33,7 +34,8 @@ struct net_edge {
     uint32_t socket; /* grows with each fresh socket */
     struct net_pipe up;
     struct net_pipe down;
-    bool cut_up; /* swallowed silently */
+    struct net_pipe late; /* sent by former sockets, on the way to the router */
+    bool cut_up;          /* swallowed silently */
     bool cut_down;
 };
 

@@ -1,15 +1,15 @@
 /* One simulated cluster: real uplinks, one real plane with core, front-end and engine, a virtual
- * network, and clients that say and hear real JSON. One seed is one history.
+ * network, and clients that say and hear real JSON. One seed is one history. README.md lists what
+ * must hold and which broken product each rule catches.
  *
- * Invariants, checked while it runs:
- *  - a client sees the offsets of a room it is in one after the other, within an epoch;
- *  - an (epoch, offset) of a room means the same message everywhere;
- *  - a reply answers a command that is waiting, once;
- *  - with router faults alone no connection is ever closed.
- * Checked when all faults are healed and time has passed:
- *  - every command got its reply;
- *  - every member has every message up to the room's newest;
- *  - presence of rooms and users equals the live connections. */
+ *   world.c     steps, faults
+ *   sim_edge.c  edges: the uplink with its callbacks, draining, closing
+ *   sim_router.c  the router: the plane with its callbacks, death, kicks
+ *   client.c    what clients do
+ *   hear.c      what they hear, and whether it may be so
+ *   book.c      which message stood where, over all clients
+ *   truth.c     who is really there, and since when not: the measure for presence
+ *   final.c     what must be true when all is quiet */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
 
@@ -22,26 +22,58 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { EDGES = 3, CLIENTS = 14, USERS = 8, ROOMS = 4, LOG_MAX = 4096, PENDING_MAX = 64 };
+enum {
+    EDGES = 3,
+    CLIENTS = 14,
+    USERS = 8,
+    ROOMS = 4,
+    PENDING_MAX = 64,
+    RETRIES_MAX = 8,
+    GRACE_MS = 5000,
+    REBUILD_MS = 5000,
+    BEAT_MS = 500,
+    DEAD_MS = 3000
+};
 
 enum fault_set {
     FAULTS_NONE = 0,
     FAULTS_ROUTER = 1,  /* kill and stop */
     FAULTS_NETWORK = 2, /* single losses, cuts in both and in one direction */
-    FAULTS_EDGE = 4     /* kill */
+    FAULTS_EDGE = 4     /* kill, pause, drain */
 };
+
+enum sim_known { KNOWN_NOT, KNOWN_PRESENT, KNOWN_ABSENT };
 
 struct sim_room_view {
     bool joined;
-    bool synced; /* last_offset is known */
     uint64_t epoch;
     uint64_t last_offset;
+    enum sim_known users[USERS]; /* as told in this router life */
+    bool has_past;               /* was in it on a former connection, up to here: */
+    uint64_t past_epoch;
+    uint64_t past_offset;
 };
 
 struct sim_pending {
     uint64_t id;
     enum command_kind kind;
+    uint32_t room; /* WATCH, UNWATCH, DIRECT_MESSAGE: user */
+    uint64_t payload;
+    bool keyed;
+    bool since; /* JOIN: asked to recover */
+    uint64_t said_ms;
+};
+
+/* A message that was sent with a key and not answered before the connection was lost. */
+struct sim_retry {
     uint32_t room;
+    uint64_t payload;
+};
+
+struct sim_watch {
+    bool watching;
+    enum sim_known known;
+    uint64_t life; /* of the router that told it */
 };
 
 struct sim_client {
@@ -49,14 +81,21 @@ struct sim_client {
     uint32_t user;
     bool open;
     bool welcomed;
+    bool given_up;      /* the router gave its edge up */
+    uint64_t ending_at; /* closed by the router, its end comes then; 0 = not */
     uint32_t edge;
     uint32_t slot;
     uint32_t gen;
     uint64_t next_id;
     struct sim_pending pending[PENDING_MAX];
     size_t pending_count;
+    struct sim_retry retries[RETRIES_MAX];
+    size_t retry_count;
     struct sim_room_view rooms[ROOMS];
-    uint64_t received;
+    struct sim_watch watches[USERS];
+    uint64_t inbox_life;  /* router whose inbox numbers these are */
+    uint64_t inbox_epoch; /* 0: not told in this life */
+    uint64_t inbox_offset;
 };
 
 struct sim_edge {
@@ -65,9 +104,17 @@ struct sim_edge {
     struct uplink *uplink; /* NULL while dead */
     struct sim_client *slots[CLIENTS];
     uint32_t gens[CLIENTS];
+    bool known;  /* the present router has its link */
+    bool synced; /* and has been told everything */
+    bool draining;
+    bool gone; /* said goodbye */
+    uint64_t drained_at;
     uint64_t up_again_at;
     uint64_t paused_until; /* does nothing: SIGSTOP */
 };
+
+struct book;
+struct truth;
 
 struct world {
     uint64_t seed;
@@ -78,35 +125,103 @@ struct world {
     struct sim_edge edges[EDGES];
     struct router_plane *plane; /* NULL while dead */
     uint64_t router_incarnation;
+    uint64_t router_started_ms;
     uint64_t router_up_again_at;
+    uint64_t
+        settled_ms; /* since then every edge has told everything and the rebuild is over; or 0 */
     uint64_t cut_until[EDGES];
     struct sim_client clients[CLIENTS];
     uint64_t next_payload;
-    /* what (room, epoch, offset) carried: epochs are few, kept as a small list */
-    struct {
-        uint64_t epoch;
-        uint32_t room;
-        uint64_t payload[LOG_MAX];
-    } logs[64];
-    size_t log_count;
+    struct book *book;
+    struct truth *truth;
+    bool kicked[USERS]; /* by an operator, once or more */
+    uint64_t credit_bytes;
+    uint64_t hold_bytes;
+    uint32_t history_count;
     bool calm; /* no more actions or faults */
     bool trace;
-    uint64_t closes;
     uint64_t messages;
-    uint64_t router_deaths;
 };
 
 /* Runs one history; aborts with a message on stderr when an invariant breaks. */
 void world_run(uint64_t seed, unsigned faults, bool trace);
+_Noreturn void world_fail(const struct world *world, const char *what,
+                          const struct sim_client *client);
 
-/* For client.c. */
-void world_fail(const struct world *world, const char *what, const struct sim_client *client);
+/* The number behind the letter of "r3", "user_u3", "edge-3". */
+uint32_t last_digit(struct bytes name);
+
+/* ---- sim_edge.c ---- */
+
+void edge_start(struct sim_edge *edge);
+void edge_die(struct sim_edge *edge);
+void edge_drain(struct sim_edge *edge);
+void edge_step(struct sim_edge *edge);
+/* Takes new connections, as far as a load balancer can see. */
+bool edge_is_ready(const struct sim_edge *edge);
+uint64_t edge_router_life(const struct sim_edge *edge);
+
+/* ---- sim_router.c ---- */
+
+void router_start(struct world *world);
+void router_die(struct world *world);
+void router_step(struct world *world);
+void router_kick(struct world *world, uint32_t user);
+
+/* ---- client.c ---- */
 
 void client_init(struct sim_client *client, uint32_t number);
 /* One random action, or none. */
 void client_act(struct world *world, struct sim_client *client);
-void client_hear(struct world *world, struct sim_client *client, struct bytes text);
+/* The connection is gone with its edge. */
 void client_lost(struct world *world, struct sim_client *client);
-void client_end(struct world *world, struct sim_client *client, bool clean);
+/* The connection ends at its edge. */
+void client_end(struct world *world, struct sim_client *client, bool clean, struct bytes reason);
+/* The router wants it closed. */
+void client_closing(struct world *world, struct sim_client *client);
+void client_step(struct world *world, struct sim_client *client);
+
+/* ---- hear.c ---- */
+
+void client_hear(struct world *world, struct sim_client *client, struct bytes text);
+
+/* ---- book.c ---- */
+
+struct book *book_new(void);
+void book_free(struct book **book);
+struct book_place {
+    uint32_t log;  /* a room, or ROOMS + a user for the inbox */
+    uint64_t life; /* of the router */
+    uint64_t epoch;
+    uint64_t offset;
+};
+/* `payload` was seen there. */
+void book_seen(struct world *world, const struct sim_client *client, const struct book_place *place,
+               uint64_t payload);
+/* The sender was told ok, and will not send it again. */
+void book_accepted(struct world *world, const struct sim_client *client, uint64_t life,
+                   uint64_t payload);
+
+/* ---- truth.c ---- */
+
+struct truth *truth_new(void);
+void truth_free(struct truth **truth);
+void truth_step(struct world *world);
+/* The connection was lost without a word: its user is still there for the grace. */
+void truth_lost(struct world *world, const struct sim_client *client);
+/* An operator threw the user out. */
+void truth_kicked(struct world *world, uint32_t user);
+/* A new router knows nobody but those whom edges announce: what was in grace is forgotten. */
+void truth_restarted(struct world *world);
+/* A connection of the user asked to come in (`room` ROOMS: online at all). */
+void truth_asked(struct world *world, uint32_t user, uint32_t room);
+/* Whether the user may be told gone, or come back, just now. */
+bool truth_may_leave(const struct world *world, uint32_t user, uint32_t room);
+bool truth_may_come(const struct world *world, uint32_t user, uint32_t room);
+
+/* ---- final.c ---- */
+
+void check_bounds(const struct world *world);
+void check_end(const struct world *world);
 
 #endif

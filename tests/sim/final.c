@@ -1,0 +1,193 @@
+/* What must hold at every step for queues, and at the end for everything. Looks into uplink and
+ * plane: what clients cannot see (a queue above its credit, a session that is never forgotten) is
+ * wrong all the same. See world.h. */
+#include "edge/uplink_down.h"
+#include "router/plane_internal.h"
+#include "router/registry.h"
+#include "tests/sim/world.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { HOLD_SLACK_BYTES = 16384 /* openings and closings are never refused */ };
+
+/* A frame above the whole credit travels alone. */
+static void check_link(const struct world *world, const struct link *link)
+{
+    if (link->sent_bytes > link->window && link->sent_count > 1) {
+        world_fail(world, "more is on the way than the credit allows", NULL);
+    }
+}
+
+void check_bounds(const struct world *world)
+{
+    for (uint32_t i = 0; i < EDGES; i++) {
+        const struct uplink *uplink = world->edges[i].uplink;
+        if (uplink == NULL) {
+            continue;
+        }
+        struct uplink_stats stats;
+        uplink_stats(uplink, &stats);
+        check_link(world, &uplink->link);
+        if (stats.held_bytes > world->hold_bytes + HOLD_SLACK_BYTES) {
+            world_fail(world, "an edge holds more than it may", NULL);
+        }
+        if (stats.bad_frames != 0 || stats.unknown_groups != 0 || stats.offset_holes != 0) {
+            fprintf(stderr, "edge %u: %" PRIu64 " bad, %" PRIu64 " unknown, %" PRIu64 " holes\n", i,
+                    stats.bad_frames, stats.unknown_groups, stats.offset_holes);
+            world_fail(world, "an edge doubts its router", NULL);
+        }
+    }
+    for (uint32_t i = 0; world->plane != NULL && i < world->plane->edge_capacity; i++) {
+        if (world->plane->edges[i] != NULL) {
+            check_link(world, &world->plane->edges[i]->link);
+        }
+    }
+}
+
+static uint32_t live_connections(const struct world *world, uint32_t user, uint32_t room)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        const struct sim_client *client = &world->clients[i];
+        if (client->open && client->user == user && (room == ROOMS || client->rooms[room].joined)) {
+            count++;
+        }
+    }
+    return count;
+}
+
+static uint32_t shown_connections(const struct world *world, uint32_t user, uint32_t room)
+{
+    char name[16];
+    char room_name[16];
+    snprintf(name, sizeof(name), "user_u%u", user);
+    snprintf(room_name, sizeof(room_name), "r%u", room);
+    const struct router_core *core = router_plane_core(world->plane);
+    if (room == ROOMS) {
+        struct registry_user found;
+        bool known = registry_user_find(core, bytes_of_str(name), &found);
+        return known && found.online ? found.connections : 0;
+    }
+    uint64_t cursor = 0;
+    struct push_member member;
+    while (registry_member_next(core, bytes_of_str(room_name), &cursor, &member)) {
+        if (bytes_equal(member.user, bytes_of_str(name))) {
+            return member.connections;
+        }
+    }
+    return 0;
+}
+
+static void check_presence(const struct world *world)
+{
+    for (uint32_t user = 0; user < USERS; user++) {
+        for (uint32_t room = 0; room <= ROOMS; room++) {
+            uint32_t live = live_connections(world, user, room);
+            uint32_t shown = shown_connections(world, user, room);
+            if (live != shown) {
+                fprintf(stderr, "user %u room %u: %u live, %u shown\n", user, room, live, shown);
+                world_fail(world, "presence differs from the live connections", NULL);
+            }
+        }
+    }
+}
+
+static bool agrees(enum sim_known known, uint32_t connections)
+{
+    return known == KNOWN_NOT || (known == KNOWN_PRESENT) == (connections != 0);
+}
+
+/* What the client was told last about others. */
+static void check_told(const struct world *world, const struct sim_client *client)
+{
+    for (uint32_t user = 0; user < USERS; user++) {
+        const struct sim_watch *watch = &client->watches[user];
+        bool valid = watch->watching && watch->life == world->router_incarnation;
+        if (valid && !agrees(watch->known, live_connections(world, user, ROOMS))) {
+            fprintf(stderr, "watched user %u\n", user);
+            world_fail(world, "a watcher was told wrong", client);
+        }
+        for (uint32_t room = 0; room < ROOMS; room++) {
+            const struct sim_room_view *view = &client->rooms[room];
+            if (view->joined && !agrees(view->users[user], live_connections(world, user, room))) {
+                fprintf(stderr, "room %u user %u\n", room, user);
+                world_fail(world, "a member was told wrong of another", client);
+            }
+        }
+    }
+}
+
+static void check_rooms(const struct world *world, const struct sim_client *client)
+{
+    for (uint32_t room = 0; room < ROOMS; room++) {
+        const struct sim_room_view *view = &client->rooms[room];
+        struct registry_room found;
+        char name[16];
+        snprintf(name, sizeof(name), "r%u", room);
+        if (!view->joined) {
+            continue;
+        }
+        if (!registry_room_find(router_plane_core(world->plane), bytes_of_str(name), &found)) {
+            world_fail(world, "a member's room is gone", client);
+        }
+        if (found.epoch != view->epoch || found.offset != view->last_offset) {
+            fprintf(stderr, "room %u has %" PRIu64 ", client %" PRIu64 "\n", room, found.offset,
+                    view->last_offset);
+            world_fail(world, "a member lacks messages", client);
+        }
+    }
+}
+
+static void check_inbox(const struct world *world, const struct sim_client *client)
+{
+    char name[16];
+    struct registry_user user;
+    snprintf(name, sizeof(name), "user_u%u", client->user);
+    if (!registry_user_find(router_plane_core(world->plane), bytes_of_str(name), &user)) {
+        world_fail(world, "a connected user is not known", client);
+    }
+    uint64_t has = client->inbox_life == world->router_incarnation ? client->inbox_offset : 0;
+    if (user.inbox_offset != has) {
+        fprintf(stderr, "inbox has %" PRIu64 ", client %" PRIu64 "\n", user.inbox_offset, has);
+        world_fail(world, "a client lacks direct messages", client);
+    }
+}
+
+static void check_edge(const struct world *world, const struct sim_edge *edge)
+{
+    if (edge->uplink == NULL) {
+        world_fail(world, "an edge did not come back", NULL);
+    }
+    if (uplink_state(edge->uplink) != UPLINK_UP || !uplink_idle(edge->uplink)) {
+        fprintf(stderr, "edge %u: state %d, %" PRIu64 " bytes\n", edge->number,
+                (int)uplink_state(edge->uplink), link_unfinished_bytes(&edge->uplink->link));
+        world_fail(world, "an edge has something left to say", NULL);
+    }
+    if (edge->uplink->closed_first != NULL) {
+        world_fail(world, "an edge does not forget", NULL);
+    }
+}
+
+void check_end(const struct world *world)
+{
+    for (uint32_t i = 0; i < EDGES; i++) {
+        check_edge(world, &world->edges[i]);
+    }
+    check_presence(world);
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        const struct sim_client *client = &world->clients[i];
+        if (!client->open) {
+            continue;
+        }
+        if (client->pending_count != 0 || !client->welcomed) {
+            world_fail(world, "a command without a reply", client);
+        }
+        check_rooms(world, client);
+        check_inbox(world, client);
+        check_told(world, client);
+    }
+    if (world->messages == 0) {
+        world_fail(world, "nothing was delivered at all", NULL);
+    }
+}

@@ -1,0 +1,366 @@
+/* What clients hear, and whether it may be so. See world.h. */
+#include "router/json_scan.h"
+#include "tests/sim/world.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* ---- reading ---- */
+
+static bool field(struct json_value object, const char *name, struct json_value *ret_value)
+{
+    size_t cursor = 0;
+    struct bytes key;
+    while (json_next(object, &cursor, &key, ret_value)) {
+        if (json_string_equals(key, bytes_of_str(name))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint64_t number_of(struct json_value object, const char *name)
+{
+    struct json_value value;
+    uint64_t number = 0;
+    if (field(object, name, &value)) {
+        (void)json_read_integer(value, UINT64_MAX, &number);
+    }
+    return number;
+}
+
+static bool text_is(struct json_value object, const char *name, const char *text)
+{
+    struct json_value value;
+    return field(object, name, &value) && value.kind == JSON_KIND_STRING &&
+           json_string_equals(value.raw, bytes_of_str(text));
+}
+
+static bool is_true(struct json_value object, const char *name)
+{
+    struct json_value value;
+    return field(object, name, &value) && bytes_equal(value.raw, BYTES_LIT("true"));
+}
+
+static uint64_t epoch_of(struct json_value object)
+{
+    struct json_value value;
+    uint64_t epoch = 0;
+    if (field(object, "epoch", &value)) {
+        for (size_t i = 1; i + 1 < value.raw.len; i++) {
+            uint8_t c = value.raw.data[i];
+            epoch = epoch * 16 + (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+        }
+    }
+    return epoch;
+}
+
+/* "r3" and "user_u3" are known by their digit. */
+static uint32_t digit_of(struct json_value object, const char *name)
+{
+    struct json_value value;
+    return field(object, name, &value) ? last_digit(bytes_slice(value.raw, 1, value.raw.len - 2))
+                                       : 0;
+}
+
+static uint64_t life_of(const struct world *world, const struct sim_client *client)
+{
+    return edge_router_life(&world->edges[client->edge]);
+}
+
+/* ---- messages ---- */
+
+static void hear_message(struct world *world, struct sim_client *client, struct json_value push)
+{
+    uint32_t room = digit_of(push, "roomId");
+    struct sim_room_view *view = &client->rooms[room];
+    uint64_t offset = number_of(push, "offset");
+    if (!view->joined) {
+        world_fail(world, "a message of a room that it is not in", client);
+    }
+    if (offset != view->last_offset + 1) {
+        fprintf(stderr, "room %u: has %" PRIu64 ", gets %" PRIu64 "\n", room, view->last_offset,
+                offset);
+        world_fail(world, "an offset that does not follow", client);
+    }
+    view->last_offset = offset;
+    world->messages++;
+    book_seen(
+        world, client,
+        &(struct book_place){
+            .log = room, .life = life_of(world, client), .epoch = view->epoch, .offset = offset},
+        number_of(push, "payload"));
+}
+
+static void hear_gap(struct world *world, struct sim_client *client, struct json_value push)
+{
+    struct sim_room_view *view = &client->rooms[digit_of(push, "roomId")];
+    if (number_of(push, "from") != view->last_offset + 1) {
+        world_fail(world, "a gap that does not follow", client);
+    }
+    view->last_offset = number_of(push, "to");
+}
+
+static void forget_users(struct sim_room_view *view)
+{
+    for (uint32_t user = 0; user < USERS; user++) {
+        view->users[user] = KNOWN_NOT;
+    }
+}
+
+static void hear_epoch(struct world *world, struct sim_client *client, struct json_value push)
+{
+    struct sim_room_view *view = &client->rooms[digit_of(push, "roomId")];
+    if (!view->joined || view->epoch == epoch_of(push)) {
+        world_fail(world, "a new epoch that is none", client);
+    }
+    view->epoch = epoch_of(push);
+    view->last_offset = number_of(push, "offset");
+    forget_users(view);
+}
+
+/* The inbox starts anew with each router, without a word: its numbers tell. */
+static void hear_direct(struct world *world, struct sim_client *client, struct json_value push)
+{
+    uint64_t life = life_of(world, client);
+    uint64_t offset = number_of(push, "offset");
+    bool fresh = client->inbox_life != life;
+    uint64_t due = fresh ? 1 : client->inbox_offset + 1;
+    if (offset != due && !(fresh && world->history_count < 1000)) {
+        fprintf(stderr, "inbox: due %" PRIu64 ", gets %" PRIu64 "\n", due, offset);
+        world_fail(world, "an inbox offset that does not follow", client);
+    }
+    client->inbox_life = life;
+    client->inbox_offset = offset;
+    world->messages++;
+    book_seen(world, client,
+              &(struct book_place){
+                  .log = ROOMS + client->user, .life = life, .epoch = life, .offset = offset},
+              number_of(push, "payload"));
+}
+
+static void hear_welcome(struct world *world, struct sim_client *client, struct json_value push)
+{
+    struct json_value inbox;
+    if (client->welcomed || !field(push, "inbox", &inbox)) {
+        world_fail(world, "a second welcome", client);
+    }
+    client->welcomed = true;
+    client->inbox_life = life_of(world, client);
+    client->inbox_offset = number_of(inbox, "offset");
+}
+
+/* ---- presence ---- */
+
+static void hear_member(struct world *world, struct sim_client *client, struct json_value push,
+                        bool joined)
+{
+    uint32_t room = digit_of(push, "roomId");
+    uint32_t user = digit_of(push, "userId");
+    struct sim_room_view *view = &client->rooms[room];
+    enum sim_known known = joined ? KNOWN_PRESENT : KNOWN_ABSENT;
+    if (!view->joined) {
+        world_fail(world, "presence of a room that it is not in", client);
+    }
+    if (view->users[user] == known) {
+        fprintf(stderr, "room %u user %u\n", room, user);
+        world_fail(world, joined ? "joined twice" : "left twice", client);
+    }
+    if (!(joined ? truth_may_come : truth_may_leave)(world, user, room)) {
+        fprintf(stderr, "room %u user %u\n", room, user);
+        world_fail(world, joined ? "joined, but was there" : "left, but was there", client);
+    }
+    view->users[user] = known;
+}
+
+static void hear_presence(struct world *world, struct sim_client *client, struct json_value push)
+{
+    uint32_t user = digit_of(push, "userId");
+    struct sim_watch *watch = &client->watches[user];
+    uint64_t life = life_of(world, client);
+    enum sim_known known = is_true(push, "online") ? KNOWN_PRESENT : KNOWN_ABSENT;
+    if (watch->life == life && watch->known == known) {
+        fprintf(stderr, "user %u\n", user);
+        world_fail(world, "a presence that changes nothing", client);
+    }
+    if (!(known == KNOWN_PRESENT ? truth_may_come : truth_may_leave)(world, user, ROOMS)) {
+        fprintf(stderr, "user %u\n", user);
+        world_fail(world, "a presence that flaps", client);
+    }
+    watch->known = known;
+    watch->life = life;
+}
+
+/* From the question to the answer. */
+static bool knows_everybody(const struct world *world, const struct sim_pending *pending)
+{
+    return world->settled_ms != 0 && pending->said_ms >= world->settled_ms;
+}
+
+/* The list of members in the answer to a join. That somebody is not in it is worth nothing while
+ * the router does not know everybody. */
+static void hear_members(const struct world *world, const struct sim_client *client,
+                         struct sim_room_view *view, const struct sim_pending *pending,
+                         struct json_value reply)
+{
+    struct json_value members;
+    struct json_value member;
+    struct bytes key;
+    size_t cursor = 0;
+    bool settled = knows_everybody(world, pending);
+    for (uint32_t user = 0; user < USERS; user++) {
+        view->users[user] = settled ? KNOWN_ABSENT : KNOWN_NOT;
+    }
+    if (field(reply, "members", &members)) {
+        while (json_next(members, &cursor, &key, &member)) {
+            view->users[digit_of(member, "userId")] = KNOWN_PRESENT;
+        }
+    }
+    view->users[client->user] = KNOWN_PRESENT;
+}
+
+/* ---- replies ---- */
+
+static void check_recovery(const struct world *world, const struct sim_client *client,
+                           const struct sim_room_view *view, struct json_value reply)
+{
+    bool same = epoch_of(reply) == view->past_epoch;
+    uint64_t offset = number_of(reply, "offset");
+    if (is_true(reply, "recovered")) {
+        if (!same || offset < view->past_offset) {
+            world_fail(world, "recovered what cannot be", client);
+        }
+    } else if (same && offset - view->past_offset <= world->history_count) {
+        world_fail(world, "not recovered, though everything is kept", client);
+    }
+}
+
+static void hear_join(struct world *world, struct sim_client *client,
+                      const struct sim_pending *pending, struct json_value reply)
+{
+    struct sim_room_view *view = &client->rooms[pending->room];
+    if (view->joined && view->epoch != epoch_of(reply)) {
+        world_fail(world, "an epoch that changed without a word", client);
+    }
+    if (!view->joined) {
+        view->epoch = epoch_of(reply);
+        view->last_offset = number_of(reply, "offset");
+        if (pending->since) {
+            check_recovery(world, client, view, reply);
+            uint64_t first = number_of(reply, "firstOffset");
+            uint64_t past = view->epoch == view->past_epoch ? view->past_offset : view->last_offset;
+            view->last_offset = past + 1 < first ? first - 1 : past;
+        }
+    }
+    view->joined = true;
+    view->has_past = false;
+    hear_members(world, client, view, pending, reply);
+}
+
+static void hear_watch(struct world *world, struct sim_client *client,
+                       const struct sim_pending *pending, struct json_value reply)
+{
+    struct sim_watch *watch = &client->watches[pending->room];
+    struct json_value users;
+    struct json_value user;
+    struct bytes key;
+    size_t cursor = 0;
+    watch->watching = pending->kind == COMMAND_WATCH;
+    watch->known = KNOWN_NOT;
+    if (!watch->watching || !is_true(reply, "synced") || !knows_everybody(world, pending)) {
+        return;
+    }
+    if (field(reply, "users", &users) && json_next(users, &cursor, &key, &user)) {
+        watch->known = is_true(user, "online") ? KNOWN_PRESENT : KNOWN_ABSENT;
+        watch->life = life_of(world, client);
+    }
+}
+
+static void hear_published(struct world *world, const struct sim_client *client,
+                           const struct sim_pending *pending, struct json_value reply)
+{
+    const struct sim_room_view *view = &client->rooms[pending->room];
+    uint64_t life = life_of(world, client);
+    if (view->joined) {
+        book_seen(world, client,
+                  &(struct book_place){.log = pending->room,
+                                       .life = life,
+                                       .epoch = view->epoch,
+                                       .offset = number_of(reply, "offset")},
+                  pending->payload);
+    }
+    if (!pending->keyed) {
+        book_accepted(world, client, life, pending->payload);
+    }
+}
+
+static void hear_ok(struct world *world, struct sim_client *client,
+                    const struct sim_pending *pending, struct json_value reply)
+{
+    if (pending->kind == COMMAND_JOIN) {
+        hear_join(world, client, pending, reply);
+    } else if (pending->kind == COMMAND_LEAVE) {
+        client->rooms[pending->room] = (struct sim_room_view){0};
+    } else if (pending->kind == COMMAND_ROOM_MESSAGE) {
+        hear_published(world, client, pending, reply);
+    } else if (pending->kind == COMMAND_WATCH || pending->kind == COMMAND_UNWATCH) {
+        hear_watch(world, client, pending, reply);
+    } else if (number_of(reply, "delivered") > CLIENTS) {
+        world_fail(world, "delivered to more connections than there are", client);
+    } else {
+        book_accepted(world, client, life_of(world, client), pending->payload);
+    }
+}
+
+static void hear_reply(struct world *world, struct sim_client *client, struct json_value reply,
+                       bool ok)
+{
+    uint64_t id = number_of(reply, "id");
+    for (size_t i = 0; i < client->pending_count; i++) {
+        if (client->pending[i].id == id) {
+            struct sim_pending pending = client->pending[i];
+            client->pending[i] = client->pending[--client->pending_count];
+            if (ok) {
+                hear_ok(world, client, &pending, reply);
+            }
+            return;
+        }
+    }
+    world_fail(world, "a reply that nobody waits for", client);
+}
+
+void client_hear(struct world *world, struct sim_client *client, struct bytes text)
+{
+    struct json_value push;
+    if (world->trace) {
+        fprintf(stderr, "%8" PRIu64 " client %u < %.*s\n", world->now_ms, client->number,
+                (int)text.len, (const char *)text.data);
+    }
+    if (!json_scan(text, &push) || push.kind != JSON_KIND_OBJECT) {
+        world_fail(world, "not JSON", client);
+    }
+    if (text_is(push, "type", "welcome")) {
+        hear_welcome(world, client, push);
+    } else if (text_is(push, "type", "room_message")) {
+        hear_message(world, client, push);
+    } else if (text_is(push, "type", "direct_message")) {
+        hear_direct(world, client, push);
+    } else if (text_is(push, "type", "user_joined")) {
+        hear_member(world, client, push, true);
+    } else if (text_is(push, "type", "user_left")) {
+        hear_member(world, client, push, false);
+    } else if (text_is(push, "type", "presence")) {
+        hear_presence(world, client, push);
+    } else if (text_is(push, "type", "epoch")) {
+        hear_epoch(world, client, push);
+    } else if (text_is(push, "type", "gap")) {
+        hear_gap(world, client, push);
+    } else if (text_is(push, "type", "ok")) {
+        hear_reply(world, client, push, true);
+    } else if (text_is(push, "type", "error")) {
+        if (!text_is(push, "code", "not_member")) {
+            world_fail(world, "an error that nobody provoked", client);
+        }
+        hear_reply(world, client, push, false);
+    }
+}

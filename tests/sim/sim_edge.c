@@ -1,0 +1,211 @@
+/* See world.h. */
+#include "common/mem.h"
+#include "tests/sim/world.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { CLOSE_KICKED = 4003, DRAIN_MS_MAX = 4000, GOODBYE_WAIT_MS = 2000 };
+
+static enum status edge_transmit(void *owner, struct bytes header, struct bytes body)
+{
+    struct sim_edge *edge = owner;
+    return net_send_up(&edge->world->net, edge->number, header, body, edge->world->now_ms);
+}
+
+static void edge_reconnect(void *owner)
+{
+    struct sim_edge *edge = owner;
+    net_reconnect(&edge->world->net, edge->number);
+}
+
+static void put(const struct sim_edge *edge, uint32_t slot, struct bytes payload)
+{
+    struct sim_client *client = edge->slots[slot];
+    if (client != NULL && client->ending_at == 0) { /* else it ended inside this turn */
+        client_hear(edge->world, client, payload);
+    }
+}
+
+static void edge_send(void *owner, uint32_t slot, struct bytes payload, bool binary)
+{
+    struct sim_edge *edge = owner;
+    if (binary || edge->slots[slot] == NULL) {
+        world_fail(edge->world, "a push for a slot that is not open", NULL);
+    }
+    put(edge, slot, payload);
+}
+
+static void edge_deliver(void *owner, const struct uplink_delivery *delivery)
+{
+    const struct sim_edge *edge = owner;
+    for (size_t i = 0; i < delivery->slot_count; i++) {
+        for (size_t j = 0; delivery->slots[i] != delivery->except && j < delivery->payload_count;
+             j++) {
+            put(edge, delivery->slots[i], delivery->payloads[j]);
+        }
+    }
+}
+
+static void edge_close(void *owner, uint32_t slot, uint16_t code, struct bytes text)
+{
+    struct sim_edge *edge = owner;
+    struct sim_client *client = edge->slots[slot];
+    (void)text;
+    if (client != NULL && (code != CLOSE_KICKED || !edge->world->kicked[client->user])) {
+        fprintf(stderr, "close code %u\n", code);
+        world_fail(edge->world, "the router closed a connection", client);
+    }
+    if (client != NULL && client->ending_at == 0) {
+        client_closing(edge->world, client);
+    }
+}
+
+static void end_all(struct sim_edge *edge, struct bytes reason)
+{
+    for (uint32_t slot = 0; slot < CLIENTS; slot++) {
+        if (edge->slots[slot] != NULL) {
+            client_end(edge->world, edge->slots[slot], false, reason);
+        }
+    }
+}
+
+static void edge_fenced(void *owner)
+{
+    struct sim_edge *edge = owner;
+    if ((edge->world->faults & (FAULTS_NETWORK | FAULTS_EDGE)) == 0) {
+        world_fail(edge->world, "an edge was fenced without a fault of its own", NULL);
+    }
+    end_all(edge, BYTES_LIT("fenced"));
+}
+
+static void edge_state(void *owner, enum uplink_state state)
+{
+    (void)owner;
+    (void)state;
+}
+
+static void edge_refused(void *owner, struct bytes text)
+{
+    struct sim_edge *edge = owner;
+    bool successor = memmem(text.data, text.len, "in use", strlen("in use")) != NULL;
+    if (!successor || (edge->world->faults & FAULTS_EDGE) == 0) {
+        world_fail(edge->world, "an edge was refused", NULL);
+    }
+}
+
+static uint64_t edge_random(void *owner)
+{
+    struct sim_edge *edge = owner;
+    return rng_u64(&edge->world->rng);
+}
+
+void edge_start(struct sim_edge *edge)
+{
+    static const struct uplink_callbacks callbacks = {.transmit = edge_transmit,
+                                                      .reconnect = edge_reconnect,
+                                                      .send = edge_send,
+                                                      .deliver = edge_deliver,
+                                                      .close = edge_close,
+                                                      .on_state = edge_state,
+                                                      .fenced = edge_fenced,
+                                                      .refused = edge_refused,
+                                                      .random = edge_random};
+    char id[16];
+    snprintf(id, sizeof(id), "edge-%u", edge->number);
+    struct uplink_config config = {.edge_id = bytes_of_str(id),
+                                   .hold_bytes_max = edge->world->hold_bytes,
+                                   .credit_bytes = edge->world->credit_bytes,
+                                   .slots_max = CLIENTS,
+                                   .reconnect_delay_ms = 5000};
+    net_reconnect(&edge->world->net, edge->number);
+    edge->draining = false;
+    edge->gone = false;
+    edge->uplink = uplink_new(&config, &callbacks, edge, edge->world->now_ms);
+}
+
+static void stop(struct sim_edge *edge)
+{
+    uplink_free(&edge->uplink);
+    edge->up_again_at = edge->world->now_ms + rng_below(&edge->world->rng, 8000);
+}
+
+void edge_die(struct sim_edge *edge)
+{
+    for (uint32_t slot = 0; slot < CLIENTS; slot++) {
+        if (edge->slots[slot] != NULL) {
+            client_lost(edge->world, edge->slots[slot]);
+            edge->slots[slot] = NULL;
+        }
+    }
+    stop(edge);
+}
+
+void edge_drain(struct sim_edge *edge)
+{
+    uplink_drain(edge->uplink);
+    edge->draining = true;
+    edge->drained_at = edge->world->now_ms + rng_below(&edge->world->rng, DRAIN_MS_MAX);
+}
+
+static void drain_step(struct sim_edge *edge)
+{
+    const struct world *world = edge->world;
+    if (!edge->gone && world->now_ms >= edge->drained_at) {
+        end_all(edge, BYTES_LIT("drain"));
+        uplink_goodbye(edge->uplink);
+        edge->gone = true;
+    } else if (!edge->gone) {
+        struct sim_client *client = edge->slots[rng_below(&edge->world->rng, CLIENTS)];
+        if (client != NULL && rng_below(&edge->world->rng, 50) == 0) {
+            client_end(edge->world, client, false, BYTES_LIT("drain"));
+        }
+    } else if (uplink_idle(edge->uplink) || world->now_ms >= edge->drained_at + GOODBYE_WAIT_MS) {
+        stop(edge);
+    }
+}
+
+void edge_step(struct sim_edge *edge)
+{
+    struct world *world = edge->world;
+    if (edge->uplink == NULL) {
+        if (world->now_ms >= edge->up_again_at) {
+            edge_start(edge);
+        }
+        return;
+    }
+    if (world->now_ms < edge->paused_until) {
+        return;
+    }
+    struct net_message message;
+    while (net_take_down(&world->net, edge->number, world->now_ms, &message)) {
+        if (message.socket == world->net.edges[edge->number].socket) {
+            uplink_receive(edge->uplink, bytes_of(message.data, message.len), world->now_ms);
+        }
+        mem_free(message.data);
+    }
+    if (world->now_ms >= uplink_deadline(edge->uplink)) {
+        uplink_tick(edge->uplink, world->now_ms);
+    }
+    uplink_flush(edge->uplink, world->now_ms);
+    if (edge->draining) {
+        drain_step(edge);
+    }
+}
+
+bool edge_is_ready(const struct sim_edge *edge)
+{
+    enum { AWAY_MS_MAX = 3000 }; /* then 503 */
+    const struct world *world = edge->world;
+    return edge->uplink != NULL && !edge->draining && world->now_ms >= edge->paused_until &&
+           (uplink_state(edge->uplink) == UPLINK_UP ||
+            world->now_ms - uplink_state_since(edge->uplink) <= AWAY_MS_MAX);
+}
+
+uint64_t edge_router_life(const struct sim_edge *edge)
+{
+    struct uplink_stats stats;
+    uplink_stats(edge->uplink, &stats);
+    return stats.router_incarnation;
+}

@@ -1,0 +1,213 @@
+/* See world.h. */
+#include "common/mem.h"
+#include "router/registry.h"
+#include "tests/sim/world.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { DEATH_MS_MAX = 6000, QUEUE_BYTES_MAX = 1 << 26 };
+
+static enum status router_transmit(void *owner, struct bytes peer, struct bytes header,
+                                   struct bytes body)
+{
+    struct world *world = owner;
+    return net_send_down(&world->net, peer, header, body, world->now_ms);
+}
+
+/* The users of a lost edge are there for the grace. */
+static void lose_edge(struct world *world, struct sim_edge *edge)
+{
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        struct sim_client *client = &world->clients[i];
+        if (client->open && client->edge == edge->number) {
+            truth_lost(world, client);
+            client->given_up = true;
+        }
+    }
+    edge->known = false;
+    edge->synced = false;
+}
+
+static void gain_edge(struct world *world, struct sim_edge *edge)
+{
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        struct sim_client *client = &world->clients[i];
+        client->given_up = client->given_up && client->edge != edge->number;
+    }
+    edge->known = true;
+}
+
+static void router_on_edge(void *owner, enum plane_edge_event event, struct bytes edge_id,
+                           const char *text)
+{
+    struct world *world = owner;
+    if (world->trace) {
+        fprintf(stderr, "%8" PRIu64 " router: edge %.*s event %d %s\n", world->now_ms,
+                (int)edge_id.len, (const char *)edge_id.data, (int)event, text);
+    }
+    switch (event) {
+    case PLANE_EDGE_BAD_FRAME:
+    case PLANE_EDGE_OVERFLOW:
+        world_fail(world, "the router gave an honest edge up", NULL);
+    case PLANE_EDGE_UP:
+        gain_edge(world, &world->edges[last_digit(edge_id)]);
+        break;
+    case PLANE_EDGE_DEAD:
+        if ((world->faults & (FAULTS_NETWORK | FAULTS_EDGE)) == 0) {
+            world_fail(world, "the router gave a living edge up", NULL);
+        }
+        lose_edge(world, &world->edges[last_digit(edge_id)]);
+        break;
+    case PLANE_EDGE_REPLACED:
+    case PLANE_EDGE_GONE:
+        lose_edge(world, &world->edges[last_digit(edge_id)]);
+        break;
+    case PLANE_EDGE_RESUMED:
+    case PLANE_EDGE_SUSPECT:
+    case PLANE_EDGE_DRAINING:
+    case PLANE_EDGE_REFUSED:
+        break;
+    }
+}
+
+static void router_on_auth_failed(void *owner, struct bytes edge_id, struct bytes address,
+                                  const char *why)
+{
+    (void)edge_id;
+    (void)address;
+    (void)why;
+    world_fail(owner, "a good token was refused", NULL);
+}
+
+static void router_on_admin_done(void *owner, const struct core_effect *done)
+{
+    (void)owner;
+    (void)done;
+}
+
+static struct plane_config router_config(struct world *world)
+{
+    return (struct plane_config){
+        .router_id = BYTES_LIT("router"),
+        .core = {.seed = rng_u64(&world->rng),
+                 .start_wall_ms = world->now_ms,
+                 .rebuild_ms = REBUILD_MS,
+                 .grace_ms = GRACE_MS,
+                 .message_bytes = 65536,
+                 .rooms_per_connection_max = 100,
+                 .watches_per_connection_max = 100,
+                 .default_class = world->seed % 3 == 0 ? ROOM_DURABLE : ROOM_MEMORY,
+                 .rooms_max = 1000,
+                 .users_max = 1000,
+                 .members_max = 1000,
+                 .history_count = world->history_count,
+                 .history_bytes = 1 << 20,
+                 .history_total_bytes = 1 << 24,
+                 .idle_channel_ms = 3600000,
+                 .key_window = 100,
+                 .key_window_ms = 600000},
+        .auth = {.mode = AUTH_INSECURE},
+        .token_in_query = true,
+        .credit_bytes = world->credit_bytes,
+        .queue_bytes_max = QUEUE_BYTES_MAX,
+        .heartbeat_ms = BEAT_MS,
+        .suspect_ms = DEAD_MS / 2,
+        .dead_ms = DEAD_MS,
+        .edges_max = 16};
+}
+
+void router_start(struct world *world)
+{
+    static const struct plane_callbacks callbacks = {.transmit = router_transmit,
+                                                     .on_edge = router_on_edge,
+                                                     .on_auth_failed = router_on_auth_failed,
+                                                     .on_admin_done = router_on_admin_done};
+    struct plane_config config = router_config(world);
+    struct engine *engine = engine_memory_new(++world->router_incarnation);
+    world->plane = router_plane_new(&config, &engine, &callbacks, world, world->now_ms);
+    world->router_started_ms = world->now_ms;
+    world->net.router_alive = true;
+    truth_restarted(world);
+}
+
+void router_die(struct world *world)
+{
+    if (rng_below(&world->rng, 3) == 0) {
+        router_plane_hold(world->plane, world->now_ms);
+    }
+    router_plane_free(&world->plane);
+    net_router_died(&world->net);
+    world->settled_ms = 0;
+    world->router_up_again_at = world->now_ms + rng_below(&world->rng, DEATH_MS_MAX);
+    for (uint32_t i = 0; i < EDGES; i++) {
+        world->edges[i].known = false;
+        world->edges[i].synced = false;
+    }
+}
+
+void router_kick(struct world *world, uint32_t user)
+{
+    char name[16];
+    snprintf(name, sizeof(name), "user_u%u", user);
+    world->kicked[user] = true;
+    truth_kicked(world, user);
+    router_plane_admin(world->plane,
+                       &(struct core_event){.kind = CORE_KICK,
+                                            .target = bytes_of_str(name),
+                                            .text = BYTES_LIT("kicked")},
+                       1, world->now_ms, world->now_ms);
+}
+
+static bool is_settled(const struct world *world)
+{
+    if (world->now_ms < world->router_started_ms + REBUILD_MS) {
+        return false;
+    }
+    for (uint32_t i = 0; i < EDGES; i++) {
+        if (world->edges[i].uplink != NULL && !world->edges[i].known) {
+            return false;
+        }
+    }
+    struct registry_totals totals;
+    registry_totals(router_plane_core(world->plane), &totals);
+    return totals.synced;
+}
+
+static void note_synced(struct world *world)
+{
+    uint64_t cursor = 0;
+    struct registry_edge edge;
+    while (registry_edge_next(router_plane_core(world->plane), &cursor, &edge)) {
+        world->edges[last_digit(edge.id)].synced = edge.synced;
+    }
+}
+
+void router_step(struct world *world)
+{
+    if (world->plane == NULL) {
+        if (world->now_ms >= world->router_up_again_at) {
+            router_start(world);
+        }
+        return;
+    }
+    struct net_message message;
+    for (uint32_t i = 0; i < EDGES; i++) {
+        while (net_take_up(&world->net, i, world->now_ms, &message)) {
+            char peer[16];
+            router_plane_receive(world->plane, net_peer(i, message.socket, peer),
+                                 bytes_of(message.data, message.len), world->now_ms, world->now_ms);
+            mem_free(message.data);
+        }
+    }
+    if (world->now_ms >= router_plane_deadline(world->plane)) {
+        router_plane_tick(world->plane, world->now_ms, world->now_ms);
+    }
+    router_plane_flush(world->plane, world->now_ms);
+    note_synced(world);
+    if (!is_settled(world)) {
+        world->settled_ms = 0;
+    } else if (world->settled_ms == 0) {
+        world->settled_ms = world->now_ms;
+    }
+}

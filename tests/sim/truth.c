@@ -1,0 +1,129 @@
+/* See world.h. Lenient where only the router can know the moment: a user counts as there from the
+ * answer to the join on, and as away from when leaving was said or the grace can have run out. What
+ * clients are told may be as old as the network is slow. */
+#include "common/mem.h"
+#include "tests/sim/world.h"
+
+#include <string.h>
+
+enum {
+    SLOW_MS = 10000, /* age of what is told where links are cut or edges stand still */
+    QUICK_MS = 1500
+};
+
+struct truth {
+    /* [ROOMS]: online at all */
+    uint64_t held_until[USERS][ROOMS + 1]; /* the grace of the last loss */
+    uint64_t away_at[USERS][ROOMS + 1];    /* last moment of being away */
+    uint64_t asked_at[USERS][ROOMS + 1];   /* when a connection last asked to come in */
+};
+
+struct truth *truth_new(void)
+{
+    return mem_new(1, sizeof(struct truth));
+}
+
+void truth_free(struct truth **truth)
+{
+    mem_free(*truth);
+    *truth = NULL;
+}
+
+static bool is_leaving(const struct sim_client *client, uint32_t room)
+{
+    for (size_t i = 0; i < client->pending_count; i++) {
+        if (client->pending[i].kind == COMMAND_LEAVE && client->pending[i].room == room) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An edge that the present router does not know yet speaks for its users until the rebuild ends. */
+static bool stands(const struct world *world, const struct sim_client *client)
+{
+    return client->open && client->welcomed && client->ending_at == 0 && !client->given_up &&
+           (world->edges[client->edge].known ||
+            world->now_ms < world->router_started_ms + REBUILD_MS);
+}
+
+static bool is_there(const struct world *world, uint32_t user, uint32_t room)
+{
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        const struct sim_client *client = &world->clients[i];
+        if (client->user == user && stands(world, client) &&
+            (room == ROOMS || (client->rooms[room].joined && !is_leaving(client, room)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void truth_step(struct world *world)
+{
+    for (uint32_t user = 0; user < USERS; user++) {
+        for (uint32_t room = 0; room <= ROOMS; room++) {
+            if (world->now_ms >= world->truth->held_until[user][room] &&
+                !is_there(world, user, room)) {
+                world->truth->away_at[user][room] = world->now_ms;
+            }
+        }
+    }
+}
+
+void truth_lost(struct world *world, const struct sim_client *client)
+{
+    if (!world->edges[client->edge].synced) {
+        return; /* the router may never have heard of it */
+    }
+    for (uint32_t room = 0; room <= ROOMS; room++) {
+        if (stands(world, client) &&
+            (room == ROOMS || (client->rooms[room].joined && !is_leaving(client, room)))) {
+            world->truth->held_until[client->user][room] = world->now_ms + GRACE_MS;
+        }
+    }
+}
+
+void truth_kicked(struct world *world, uint32_t user)
+{
+    for (uint32_t room = 0; room <= ROOMS; room++) {
+        world->truth->held_until[user][room] = 0;
+        world->truth->away_at[user][room] = world->now_ms;
+    }
+}
+
+void truth_restarted(struct world *world)
+{
+    memset(world->truth->held_until, 0, sizeof(world->truth->held_until));
+}
+
+void truth_asked(struct world *world, uint32_t user, uint32_t room)
+{
+    world->truth->asked_at[user][room] = world->now_ms;
+}
+
+/* What is told now may be so old. */
+static uint64_t age_max_ms(const struct world *world)
+{
+    return (world->faults & (FAULTS_NETWORK | FAULTS_EDGE)) != 0 ? SLOW_MS : QUICK_MS;
+}
+
+static bool is_fresh(const struct world *world, uint64_t at_ms)
+{
+    return at_ms != 0 && world->now_ms <= at_ms + age_max_ms(world);
+}
+
+bool truth_may_leave(const struct world *world, uint32_t user, uint32_t room)
+{
+    return is_fresh(world, world->truth->away_at[user][room]);
+}
+
+/* While the router does not know everybody yet, one who comes in may be taken for the first of his
+ * user. */
+bool truth_may_come(const struct world *world, uint32_t user, uint32_t room)
+{
+    uint64_t asked_ms = world->truth->asked_at[user][room];
+    bool rebuilt = world->now_ms > world->router_started_ms + REBUILD_MS + age_max_ms(world);
+    return is_fresh(world, world->truth->away_at[user][room]) ||
+           (!rebuilt && asked_ms != 0 && world->now_ms <= asked_ms + SLOW_MS);
+}
