@@ -6,7 +6,7 @@
 
 #include <assert.h>
 
-enum { MEMBERS_MIN = 4, SESSION_GROUPS_MIN = 2, SESSIONS_MIN = 64 };
+enum { MEMBERS_MIN = 1, SESSION_GROUPS_MIN = 2, SESSIONS_MIN = 64 };
 #define NOT_MEMBER UINT32_MAX
 #define POS_CLOSED UINT32_MAX
 
@@ -31,7 +31,6 @@ static void free_group(struct groups *groups, struct edge_group *group)
     groups->memory_bytes -= sizeof(*group) + group->record_len + (uint64_t)group->capacity * 8;
     mem_free(group->record);
     mem_free(group->slots);
-    mem_free(group->backs);
     mem_free(group);
 }
 
@@ -152,18 +151,28 @@ static uint32_t membership_of(const struct edge_session *session, const struct e
     return NOT_MEMBER;
 }
 
+static uint32_t *backs_of(const struct edge_group *group)
+{
+    return group->slots + group->capacity;
+}
+
 static void add_member(struct groups *groups, struct edge_group *group, uint32_t slot,
                        uint32_t back)
 {
     if (group->count == group->capacity) {
         uint32_t capacity = group->capacity == 0 ? (uint32_t)MEMBERS_MIN : group->capacity * 2;
-        group->slots = mem_resize(group->slots, capacity, sizeof(*group->slots));
-        group->backs = mem_resize(group->backs, capacity, sizeof(*group->backs));
+        uint32_t *slots = mem_new(capacity, 2 * sizeof(*slots));
+        if (group->count != 0) {
+            memcpy(slots, group->slots, group->count * sizeof(*slots));
+            memcpy(slots + capacity, backs_of(group), group->count * sizeof(*slots));
+        }
+        mem_free(group->slots);
+        group->slots = slots;
         groups->memory_bytes += (uint64_t)(capacity - group->capacity) * 8;
         group->capacity = capacity;
     }
     group->slots[group->count] = slot;
-    group->backs[group->count] = back;
+    backs_of(group)[group->count] = back;
     group->count++;
 }
 
@@ -173,10 +182,10 @@ static void remove_member(struct groups *groups, struct edge_group *group, uint3
     uint32_t last = --group->count;
     if (pos != last) {
         group->slots[pos] = group->slots[last];
-        group->backs[pos] = group->backs[last];
+        backs_of(group)[pos] = backs_of(group)[last];
         struct edge_session *moved = groups_current(groups, group->slots[pos]);
         assert(moved != NULL && "members are open sessions");
-        moved->groups[group->backs[pos]].pos = pos;
+        moved->groups[backs_of(group)[pos]].pos = pos;
     }
 }
 
@@ -219,7 +228,7 @@ static void unlink_membership(struct groups *groups, struct edge_session *sessio
         session->groups[index] = session->groups[last];
         struct edge_membership *moved = &session->groups[index];
         if (moved->pos != POS_CLOSED) {
-            groups_at(groups, moved->local)->backs[moved->pos] = index;
+            backs_of(groups_at(groups, moved->local))[moved->pos] = index;
         }
     }
     if (gone.pos == POS_CLOSED) {
@@ -322,7 +331,7 @@ static void empty(struct groups *groups, struct edge_group *group, struct edge_g
     while (group->count != 0) {
         struct edge_session *session = groups_current(groups, group->slots[group->count - 1]);
         assert(session != NULL && "members are open sessions");
-        move_membership(groups, session, group->backs[group->count - 1], into);
+        move_membership(groups, session, backs_of(group)[group->count - 1], into);
     }
     empty_holds(groups, group, into);
     group->holds--;

@@ -21,8 +21,8 @@ struct edge_group {
     uint8_t *record; /* opaque, owned */
     uint32_t record_len;
     uint32_t local;  /* our own number */
-    uint32_t *slots; /* members, packed */
-    uint32_t *backs; /* for each: index in its session's list */
+    uint32_t *slots; /* members, packed; in the same allocation follow, for each, the index in its
+                        session's list (most groups have one member: one allocation, not two) */
     uint32_t count;
     uint32_t capacity;
     uint32_t holds;   /* closed sessions that still count */
