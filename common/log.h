@@ -1,7 +1,8 @@
 /* Log lines of the shells: one event, some fields, one line. Text (`event key=value`, values quoted
- * when needed) or JSON (one object a line with ts, level, event). Events are rows of log_events.def;
- * rows marked LIMITED, which a peer can trigger, print at most 20 lines per 10 seconds and then say
- * how many were left out. The sink is stderr: the one piece of global state (house style 11). */
+ * when needed) or JSON (one object a line with ts, level, event). Events are rows of
+ * log_events.def; rows marked LIMITED, which a peer can trigger, print at most 20 lines per 10
+ * seconds and then say how many were left out. The sink is stderr: the one piece of global state
+ * (house style 11). */
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H
 
@@ -34,12 +35,13 @@ struct log_field {
 #define LOG_B(key, value) ((struct log_field){(key), LOG_FIELD_BYTES, 0, (value)})
 #define LOG_S(key, value) LOG_B(key, bytes_of_str(value))
 
-/* Writes one line if the event's level is enabled: log_event(LOG_CONN_CLOSE, LOG_S("reason", r)). */
+/* Writes one line if the event's level is enabled: log_event(LOG_CONN_CLOSE, LOG_S("reason", r)).
+ */
 #define log_event(id, ...)                                                                         \
-    log_emit((id), (const struct log_field[]){{NULL, LOG_FIELD_INT, 0, BYTES_EMPTY}, ##__VA_ARGS__}, \
-             sizeof((const struct log_field[]){{NULL, LOG_FIELD_INT, 0, BYTES_EMPTY},              \
-                                               ##__VA_ARGS__}) /                                   \
-                 sizeof(struct log_field))
+    log_emit(                                                                                      \
+        (id), (const struct log_field[]){{NULL, LOG_FIELD_INT, 0, BYTES_EMPTY}, ##__VA_ARGS__},    \
+        sizeof((const struct log_field[]){{NULL, LOG_FIELD_INT, 0, BYTES_EMPTY}, ##__VA_ARGS__}) / \
+            sizeof(struct log_field))
 
 /* Use log_event(). fields[0] is a placeholder and ignored. */
 void log_emit(enum log_event_id id, const struct log_field *fields, size_t count);

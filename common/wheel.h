@@ -15,7 +15,8 @@ struct wheel;
 struct wheel *wheel_new(uint32_t tick_ms, uint32_t slot_count, uint64_t now_ms);
 void wheel_free(struct wheel **wheel);
 
-/* Sets or moves the deadline of `id`. Ids are dense small numbers: memory grows with the largest. */
+/* Sets or moves the deadline of `id`. Ids are dense small numbers: memory grows with the largest.
+ */
 void wheel_set(struct wheel *wheel, uint32_t id, uint64_t due_ms);
 
 /* Forgets `id`; harmless when it is not set. */

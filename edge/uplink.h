@@ -55,11 +55,12 @@ struct uplink_callbacks {
 };
 
 struct uplink_config {
-    struct bytes edge_id;       /* copied */
-    uint64_t hold_bytes_max;    /* --hold-buffer */
-    uint64_t credit_bytes;      /* what the router may have on the way to us */
-    uint32_t slots_max;         /* number of connection slots */
-    uint32_t reconnect_delay_ms; /* told to the router at a drain: lengthens the grace of those moved */
+    struct bytes edge_id;    /* copied */
+    uint64_t hold_bytes_max; /* --hold-buffer */
+    uint64_t credit_bytes;   /* what the router may have on the way to us */
+    uint32_t slots_max;      /* number of connection slots */
+    uint32_t
+        reconnect_delay_ms; /* told to the router at a drain: lengthens the grace of those moved */
 };
 
 struct uplink_open {
@@ -115,18 +116,18 @@ void uplink_goodbye(struct uplink *uplink);
 bool uplink_idle(const struct uplink *uplink);
 
 struct uplink_stats {
-    uint64_t held_bytes;      /* not acknowledged by the router */
+    uint64_t held_bytes; /* not acknowledged by the router */
     uint64_t held_frames;
-    uint64_t resumes;         /* link sessions taken up again without loss */
-    uint64_t fresh_sessions;  /* with announce */
-    uint64_t holes;           /* sequence holes seen */
-    uint64_t bad_frames;      /* undecodable or impossible frames from the router */
-    uint64_t unknown_groups;  /* deliveries for groups we do not have */
-    uint64_t offset_holes;    /* deliveries whose offset does not follow the last one */
+    uint64_t resumes;        /* link sessions taken up again without loss */
+    uint64_t fresh_sessions; /* with announce */
+    uint64_t holes;          /* sequence holes seen */
+    uint64_t bad_frames;     /* undecodable or impossible frames from the router */
+    uint64_t unknown_groups; /* deliveries for groups we do not have */
+    uint64_t offset_holes;   /* deliveries whose offset does not follow the last one */
     uint64_t up_messages;
     uint64_t down_ops;
     uint32_t groups;
-    uint64_t memory_bytes;    /* records, groups and membership, estimated from sizes */
+    uint64_t memory_bytes; /* records, groups and membership, estimated from sizes */
     uint64_t router_incarnation;
 };
 void uplink_stats(const struct uplink *uplink, struct uplink_stats *ret_stats);

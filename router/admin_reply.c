@@ -107,8 +107,7 @@ void admin_add_rooms(struct admin_ask *ask, const struct registry_conn *conn,
     }
     uint64_t cursor = 0;
     struct bytes room;
-    while (out->n_rooms < conn->rooms &&
-           registry_conn_room_next(ask->core, conn->ref, &cursor, &room)) {
+    while (out->n_rooms < conn->rooms && registry_conn_room_next(ask->core, conn, &cursor, &room)) {
         out->rooms[out->n_rooms++] = admin_text(ask, room);
     }
     qsort(out->rooms, out->n_rooms, sizeof(*out->rooms), compare_text);

@@ -334,7 +334,8 @@ static void receive_hello(struct router_plane *plane, struct bytes peer,
         return;
     }
     if (edge != NULL && is_alive(plane, edge)) {
-        refuse(plane, peer, hello->id, PLANE_REFUSE_LIMIT, "the edge id is in use: give each edge its own --id");
+        refuse(plane, peer, hello->id, PLANE_REFUSE_LIMIT,
+               "the edge id is in use: give each edge its own --id");
         return;
     }
     if (edge != NULL) {

@@ -22,7 +22,7 @@ struct plane_edge {
     uint64_t up_since_ms;
     struct plane_builder out;
     uint64_t attempt; /* of its newest hello */
-    bool goodbye; /* said that it ends: no grace for the link itself */
+    bool goodbye;     /* said that it ends: no grace for the link itself */
 };
 
 struct router_plane {
@@ -40,8 +40,8 @@ struct router_plane {
     uint64_t fenced[PLANE_FENCED_MAX]; /* incarnations given up, ring */
     size_t fenced_next;
     uint64_t appends_pending;
-    bool batch_full; /* some edge's batch is to be sealed before the turn ends */
-    bool holding;    /* said HOLD: deaf and mute from then on */
+    bool batch_full;    /* some edge's batch is to be sealed before the turn ends */
+    bool holding;       /* said HOLD: deaf and mute from then on */
     struct arena arena; /* of the frame being read */
     struct buf scratch; /* names of the command being read */
     struct buf token_scratch;

@@ -100,6 +100,7 @@ static void describe_conn(const struct router_core *core, const struct conn *con
     const struct router_edge *edge = edges_get(&core->edges, conn->ref.edge);
     bool edge_lives = edge != NULL && edge->serial == conn->edge_serial;
     *ret_conn = (struct registry_conn){
+        .handle = conn->id,
         .ref = conn->ref,
         .edge_id = edge_lives ? router_edge_id(edge) : BYTES_EMPTY,
         .user = user_name(conn->user),
@@ -200,10 +201,10 @@ bool registry_conn_find(const struct router_core *core, struct bytes connection_
     return false;
 }
 
-bool registry_conn_room_next(const struct router_core *core, struct conn_ref conn_ref,
+bool registry_conn_room_next(const struct router_core *core, const struct registry_conn *of,
                              uint64_t *cursor, struct bytes *ret_room)
 {
-    const struct conn *conn = conn_find(core, conn_ref);
+    const struct conn *conn = slotmap_get(&core->conns, of->handle);
     if (conn == NULL || *cursor >= conn->room_count) {
         return false;
     }

@@ -42,6 +42,7 @@ struct registry_user {
 };
 
 struct registry_conn {
+    uint64_t handle; /* for registry_conn_room_next */
     struct conn_ref ref;
     struct bytes edge_id;
     struct bytes user;
@@ -87,9 +88,9 @@ bool registry_conn_next(const struct router_core *core, struct bytes user, uint6
 /* By its public name EDGE.SLOT.GEN (slot and generation in hex). */
 bool registry_conn_find(const struct router_core *core, struct bytes connection_id,
                         struct registry_conn *ret_conn);
-/* Names of the rooms of a connection. */
-bool registry_conn_room_next(const struct router_core *core, struct conn_ref conn, uint64_t *cursor,
-                             struct bytes *ret_room);
+/* Names of the rooms of a connection, attached or in grace. */
+bool registry_conn_room_next(const struct router_core *core, const struct registry_conn *conn,
+                             uint64_t *cursor, struct bytes *ret_room);
 
 bool registry_room_find(const struct router_core *core, struct bytes name,
                         struct registry_room *ret_room);

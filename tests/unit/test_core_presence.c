@@ -242,6 +242,10 @@ START_TEST(the_registry_agrees_with_what_happened)
     uint64_t cursor = 0;
     ck_assert(registry_conn_next(d.core, BYTES_LIT("bob"), &cursor, &conn));
     ck_assert(!conn.attached);
+    uint64_t room_cursor = 0;
+    struct bytes room;
+    ck_assert(registry_conn_room_next(d.core, &conn, &room_cursor, &room));
+    ck_assert(!registry_conn_room_next(d.core, &conn, &room_cursor, &room));
     ck_assert(!registry_conn_next(d.core, BYTES_LIT("bob"), &cursor, &conn));
     struct registry_edge edge;
     cursor = 1;
