@@ -305,13 +305,27 @@ static bool is_alive(const struct router_plane *plane, const struct plane_edge *
     return plane->now_ms < edge->link.heard_ms + 2 * plane->config.heartbeat_ms;
 }
 
+static void refuse_version(struct router_plane *plane, struct bytes peer,
+                           const struct plane_greeting *hello)
+{
+    struct buf text;
+    buf_init(&text, 256);
+    buf_append_str(&text, "plane version ");
+    buf_append_u64(&text, hello->version);
+    buf_append_str(&text, " of the edge, version ");
+    buf_append_u64(&text, PLANE_VERSION);
+    buf_append_str(&text, " of the router: use one release for both");
+    buf_append_byte(&text, '\0');
+    refuse(plane, peer, edge_id_valid(hello->id) ? hello->id : BYTES_EMPTY, PLANE_REFUSE_VERSION,
+           (const char *)text.data);
+    buf_fini(&text);
+}
+
 static void receive_hello(struct router_plane *plane, struct bytes peer,
                           const struct plane_greeting *hello)
 {
     if (hello->version != PLANE_VERSION) {
-        refuse(plane, peer, edge_id_valid(hello->id) ? hello->id : BYTES_EMPTY,
-               PLANE_REFUSE_VERSION,
-               "the edge speaks another plane version: upgrade edge and router to one release");
+        refuse_version(plane, peer, hello);
         return;
     }
     if (!edge_id_valid(hello->id) || hello->edge_incarnation == 0 || hello->credit == 0) {
