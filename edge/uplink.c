@@ -597,10 +597,12 @@ void uplink_tick(struct uplink *uplink, uint64_t now_ms)
     if (tick == LINK_TICK_SUSPECT) {
         tick = link_tick(&uplink->link, now_ms);
     }
-    if (tick == LINK_TICK_DEAD) {
+    bool gone = tick == LINK_TICK_DEAD;
+    if (tick == LINK_TICK_SPEAK) {
+        gone = !transmit_control(uplink, now_ms); /* the transport has no router any more */
+    }
+    if (gone) {
         lose_link(uplink, now_ms);
-    } else if (tick == LINK_TICK_SPEAK && !transmit_control(uplink, now_ms)) {
-        lose_link(uplink, now_ms); /* the transport has no router any more */
     }
 }
 
