@@ -8,6 +8,7 @@ import asyncio
 import http.client
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -24,10 +25,25 @@ PATIENCE_S = 30
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:|SUMMARY: \w+Sanitizer|Assertion .* failed")
 
 
+_given_ports = set()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that nobody listens on, below those that the kernel gives to outgoing connections: one of
+    these could take it before our program does."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
+        ephemeral = int(f.read().split()[0])
+    while True:
+        port = random.randrange(10000, max(ephemeral, 20000))
+        if port in _given_ports:
+            continue
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        _given_ports.add(port)
+        return port
 
 
 def http_get(port, path, method="GET"):
