@@ -191,3 +191,22 @@ void check_end(const struct world *world)
         world_fail(world, "nothing was delivered at all", NULL);
     }
 }
+
+void check_farewell(const struct world *world, const struct sim_farewell *farewell)
+{
+    enum sim_known away = world->forgetful ? KNOWN_NOT : KNOWN_ABSENT;
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        const struct sim_client *client = &world->clients[i];
+        const struct sim_watch *watch = &client->watches[farewell->user];
+        if (client->open && watch->watching && farewell->online &&
+            (watch->known != away || watch->life != world->router_incarnation)) {
+            world_fail(world, "a watcher was not told", client);
+        }
+        for (uint32_t room = 0; room < ROOMS; room++) {
+            if (client->rooms[room].joined && farewell->rooms[room] &&
+                client->rooms[room].users[farewell->user] != away) {
+                world_fail(world, "a member was not told", client);
+            }
+        }
+    }
+}

@@ -131,11 +131,16 @@ static void hear_direct(struct world *world, struct sim_client *client, struct j
         world_fail(world, "an inbox offset that does not follow", client);
     }
     client->inbox_life = life;
+    if (fresh) { /* not told: a book of its own */
+        client->inbox_epoch = life << 8 | client->number;
+    }
     client->inbox_offset = offset;
     world->messages++;
     book_seen(world, client,
-              &(struct book_place){
-                  .log = ROOMS + client->user, .life = life, .epoch = life, .offset = offset},
+              &(struct book_place){.log = ROOMS + client->user,
+                                   .life = life,
+                                   .epoch = client->inbox_epoch,
+                                   .offset = offset},
               number_of(push, "payload"));
 }
 
@@ -147,6 +152,7 @@ static void hear_welcome(struct world *world, struct sim_client *client, struct 
     }
     client->welcomed = true;
     client->inbox_life = life_of(world, client);
+    client->inbox_epoch = epoch_of(inbox);
     client->inbox_offset = number_of(inbox, "offset");
 }
 
@@ -159,6 +165,7 @@ static void hear_member(struct world *world, struct sim_client *client, struct j
     uint32_t user = digit_of(push, "userId");
     struct sim_room_view *view = &client->rooms[room];
     enum sim_known known = joined ? KNOWN_PRESENT : KNOWN_ABSENT;
+    enum sim_known away = world->forgetful ? KNOWN_NOT : KNOWN_ABSENT;
     if (!view->joined) {
         world_fail(world, "presence of a room that it is not in", client);
     }
@@ -170,7 +177,7 @@ static void hear_member(struct world *world, struct sim_client *client, struct j
         fprintf(stderr, "room %u user %u\n", room, user);
         world_fail(world, joined ? "joined, but was there" : "left, but was there", client);
     }
-    view->users[user] = known;
+    view->users[user] = joined ? KNOWN_PRESENT : away;
 }
 
 static void hear_presence(struct world *world, struct sim_client *client, struct json_value push)
@@ -187,7 +194,8 @@ static void hear_presence(struct world *world, struct sim_client *client, struct
         fprintf(stderr, "user %u\n", user);
         world_fail(world, "a presence that flaps", client);
     }
-    watch->known = known;
+    bool forgets = world->forgetful && known == KNOWN_ABSENT;
+    watch->known = forgets ? KNOWN_NOT : known;
     watch->life = life;
 }
 
@@ -195,6 +203,23 @@ static void hear_presence(struct world *world, struct sim_client *client, struct
 static bool knows_everybody(const struct world *world, const struct sim_pending *pending)
 {
     return world->settled_ms != 0 && pending->said_ms >= world->settled_ms;
+}
+
+/* Who has been there all the time is in the list, and who has been away for long is not. */
+static void check_members(const struct world *world, const struct sim_client *client,
+                          const struct sim_room_view *view, const struct sim_pending *pending)
+{
+    for (uint32_t user = 0; user < USERS; user++) {
+        bool listed = view->users[user] == KNOWN_PRESENT;
+        if (listed && user != client->user && truth_is_long_gone(world, user, pending->room)) {
+            fprintf(stderr, "room %u user %u\n", pending->room, user);
+            world_fail(world, "listed long after leaving", client);
+        }
+        if (!listed && truth_is_shown_since(world, user, pending->room, pending->said_ms)) {
+            fprintf(stderr, "room %u user %u\n", pending->room, user);
+            world_fail(world, "there, and not listed", client);
+        }
+    }
 }
 
 /* The list of members in the answer to a join. That somebody is not in it is worth nothing while
@@ -209,13 +234,14 @@ static void hear_members(const struct world *world, const struct sim_client *cli
     size_t cursor = 0;
     bool settled = knows_everybody(world, pending);
     for (uint32_t user = 0; user < USERS; user++) {
-        view->users[user] = settled ? KNOWN_ABSENT : KNOWN_NOT;
+        view->users[user] = settled && !world->forgetful ? KNOWN_ABSENT : KNOWN_NOT;
     }
     if (field(reply, "members", &members)) {
         while (json_next(members, &cursor, &key, &member)) {
             view->users[digit_of(member, "userId")] = KNOWN_PRESENT;
         }
     }
+    check_members(world, client, view, pending);
     view->users[client->user] = KNOWN_PRESENT;
 }
 
@@ -227,7 +253,8 @@ static void check_recovery(const struct world *world, const struct sim_client *c
     bool same = epoch_of(reply) == view->past_epoch;
     uint64_t offset = number_of(reply, "offset");
     if (is_true(reply, "recovered")) {
-        if (!same || offset < view->past_offset) {
+        if (!same || offset < view->past_offset ||
+            view->past_offset + 1 < number_of(reply, "firstOffset")) {
             world_fail(world, "recovered what cannot be", client);
         }
     } else if (same && offset - view->past_offset <= world->history_count) {
@@ -271,7 +298,8 @@ static void hear_watch(struct world *world, struct sim_client *client,
         return;
     }
     if (field(reply, "users", &users) && json_next(users, &cursor, &key, &user)) {
-        watch->known = is_true(user, "online") ? KNOWN_PRESENT : KNOWN_ABSENT;
+        enum sim_known away = world->forgetful ? KNOWN_NOT : KNOWN_ABSENT;
+        watch->known = is_true(user, "online") ? KNOWN_PRESENT : away;
         watch->life = life_of(world, client);
     }
 }

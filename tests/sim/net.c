@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DELAY_MS_MAX = 8, LATE_MS_MAX = 3000 };
+enum { DELAY_MS_MAX = 8, LATE_MS_MAX = 3000, SLOW_MS_MAX = 2000 };
 
 void net_init(struct net *net, struct rng *rng)
 {
@@ -49,13 +49,9 @@ static void pipe_push(struct net_pipe *pipe, struct net_message message)
     pipe->items[(pipe->first + pipe->count++) % pipe->capacity] = message;
 }
 
-static void carry(struct net *net, struct net_pipe *pipe, uint32_t socket, struct bytes header,
-                  struct bytes body, uint64_t now_ms)
+static void carry_once(struct net *net, struct net_pipe *pipe, uint32_t socket, struct bytes header,
+                       struct bytes body, uint64_t now_ms)
 {
-    if (rng_below(net->rng, 10000) < net->loss_per_10k) {
-        net->lost++;
-        return;
-    }
     struct net_message message = {.len = header.len + body.len, .socket = socket};
     message.data = mem_new(message.len, 1);
     memcpy(message.data, header.data, header.len);
@@ -69,6 +65,19 @@ static void carry(struct net *net, struct net_pipe *pipe, uint32_t socket, struc
     pipe_push(pipe, message);
 }
 
+static void carry(struct net *net, struct net_pipe *pipe, uint32_t socket, struct bytes header,
+                  struct bytes body, uint64_t now_ms)
+{
+    if (rng_below(net->rng, 10000) < net->loss_per_10k) {
+        net->lost++;
+        return;
+    }
+    carry_once(net, pipe, socket, header, body, now_ms);
+    if (rng_below(net->rng, 10000) < net->double_per_10k) {
+        carry_once(net, pipe, socket, header, body, now_ms);
+    }
+}
+
 enum status net_send_up(struct net *net, uint32_t edge, struct bytes header, struct bytes body,
                         uint64_t now_ms)
 {
@@ -77,7 +86,7 @@ enum status net_send_up(struct net *net, uint32_t edge, struct bytes header, str
         return STATUS_AGAIN;
     }
     if (!at->cut_up) {
-        carry(net, &at->up, at->socket, header, body, now_ms);
+        carry(net, &at->up, at->socket, header, body, now_ms + at->slow_ms);
     }
     return STATUS_OK;
 }
@@ -144,7 +153,17 @@ void net_reconnect(struct net *net, uint32_t edge)
         at->late.last_due_ms = message.due_ms;
         pipe_push(&at->late, message);
     }
+    bool slow = net->slow_sockets && rng_below(net->rng, 6) == 0;
+    at->slow_ms = slow ? rng_below(net->rng, SLOW_MS_MAX) : 0;
     at->up.last_due_ms = 0; /* another connection, not behind the former one */
+}
+
+void net_calm(struct net *net)
+{
+    net->slow_sockets = false;
+    for (size_t i = 0; i < NET_EDGES_MAX; i++) {
+        net->edges[i].slow_ms = 0;
+    }
 }
 
 void net_router_died(struct net *net)

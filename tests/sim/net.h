@@ -1,7 +1,7 @@
 /* A virtual network between edges and one router: messages of a live connection arrive in order
- * after a delay, unless the network is told to lose them. A fresh socket forgets what the router
- * had queued for its predecessor; what that one had sent may still arrive, even after the
- * successor's first words. */
+ * after a delay, unless the network is told to lose or to double them. A fresh socket forgets what
+ * the router had queued for its predecessor; what that one had sent may still arrive, even after
+ * the successor's first words. */
 #ifndef TESTS_SIM_NET_H
 #define TESTS_SIM_NET_H
 
@@ -31,7 +31,8 @@ struct net_pipe {
 };
 
 struct net_edge {
-    uint32_t socket; /* grows with each fresh socket */
+    uint32_t socket;  /* grows with each fresh socket */
+    uint32_t slow_ms; /* what this socket sends takes so much longer */
     struct net_pipe up;
     struct net_pipe down;
     struct net_pipe late; /* sent by former sockets, on the way to the router */
@@ -44,6 +45,8 @@ struct net {
     struct net_edge edges[NET_EDGES_MAX];
     bool router_alive;
     uint32_t loss_per_10k; /* single messages */
+    uint32_t double_per_10k;
+    bool slow_sockets; /* some fresh ones are */
     uint64_t lost;
     uint64_t carried;
 };
@@ -63,6 +66,8 @@ bool net_take_down(struct net *net, uint32_t edge, uint64_t now_ms,
 
 /* The edge opens a fresh socket. */
 void net_reconnect(struct net *net, uint32_t edge);
+/* Nothing is slow any more. */
+void net_calm(struct net *net);
 /* All connections of the router break: what is on the way is lost. */
 void net_router_died(struct net *net);
 

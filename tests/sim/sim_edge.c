@@ -6,7 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CLOSE_KICKED = 4003, DRAIN_MS_MAX = 4000, GOODBYE_WAIT_MS = 2000 };
+enum {
+    CLOSE_KICKED = 4003,
+    DRAIN_MS_MAX = 4000,
+    GOODBYE_WAIT_MS = 2000,
+    SHORT_MS_MAX = 8000,
+    LONG_MS_MAX = 40000
+};
 
 static enum status edge_transmit(void *owner, struct bytes header, struct bytes body)
 {
@@ -78,6 +84,7 @@ static void edge_fenced(void *owner)
         world_fail(edge->world, "an edge was fenced without a fault of its own", NULL);
     }
     end_all(edge, BYTES_LIT("fenced"));
+    truth_edge_lost(edge->world, edge->number);
 }
 
 static void edge_state(void *owner, enum uplink_state state)
@@ -127,8 +134,11 @@ void edge_start(struct sim_edge *edge)
 
 static void stop(struct sim_edge *edge)
 {
+    struct rng *rng = &edge->world->rng;
     uplink_free(&edge->uplink);
-    edge->up_again_at = edge->world->now_ms + rng_below(&edge->world->rng, 8000);
+    truth_edge_lost(edge->world, edge->number);
+    uint32_t max = rng_below(rng, 4) == 0 && !edge->world->calm ? LONG_MS_MAX : SHORT_MS_MAX;
+    edge->up_again_at = edge->world->now_ms + rng_below(rng, max);
 }
 
 void edge_die(struct sim_edge *edge)

@@ -18,10 +18,19 @@ static enum status router_transmit(void *owner, struct bytes peer, struct bytes 
 /* The users of a lost edge are there for the grace. */
 static void lose_edge(struct world *world, struct sim_edge *edge)
 {
+    uint64_t cursor = 0;
+    struct registry_edge known;
+    while (registry_edge_next(router_plane_core(world->plane), &cursor, &known)) {
+        if (last_digit(known.id) == edge->number) {
+            world_fail(world, "the core keeps a dead edge", NULL);
+        }
+    }
     for (uint32_t i = 0; i < CLIENTS; i++) {
         struct sim_client *client = &world->clients[i];
         if (client->open && client->edge == edge->number) {
-            truth_lost(world, client);
+            if (edge->synced) {
+                truth_lost(world, client);
+            }
             client->given_up = true;
         }
     }
@@ -104,7 +113,7 @@ static struct plane_config router_config(struct world *world)
                  .history_count = world->history_count,
                  .history_bytes = 1 << 20,
                  .history_total_bytes = 1 << 24,
-                 .idle_channel_ms = 3600000,
+                 .idle_channel_ms = world->forgetful ? 300 : 3600000,
                  .key_window = 100,
                  .key_window_ms = 600000},
         .auth = {.mode = AUTH_INSECURE},
@@ -157,6 +166,12 @@ void router_kick(struct world *world, uint32_t user)
                                             .target = bytes_of_str(name),
                                             .text = BYTES_LIT("kicked")},
                        1, world->now_ms, world->now_ms);
+    struct registry_user found;
+    if (world->settled_ms != 0 &&
+        registry_user_find(router_plane_core(world->plane), bytes_of_str(name), &found) &&
+        found.online) {
+        world_fail(world, "a kicked user is still there", NULL);
+    }
 }
 
 static bool is_settled(const struct world *world)
@@ -179,7 +194,11 @@ static void note_synced(struct world *world)
     uint64_t cursor = 0;
     struct registry_edge edge;
     while (registry_edge_next(router_plane_core(world->plane), &cursor, &edge)) {
-        world->edges[last_digit(edge.id)].synced = edge.synced;
+        struct sim_edge *at = &world->edges[last_digit(edge.id)];
+        if (edge.synced && !at->synced && at->known) {
+            truth_synced(world, at->number);
+        }
+        at->synced = edge.synced && at->known;
     }
 }
 

@@ -7,7 +7,8 @@
 #include <string.h>
 
 enum {
-    SLOW_MS = 10000, /* age of what is told where links are cut or edges stand still */
+    NOTICED_MS = 18000, /* dead + grace + what a drain adds, and some */
+    SLOW_MS = 10000,    /* age of what is told where links are cut or edges stand still */
     QUICK_MS = 1500
 };
 
@@ -16,6 +17,9 @@ struct truth {
     uint64_t held_until[USERS][ROOMS + 1]; /* the grace of the last loss */
     uint64_t away_at[USERS][ROOMS + 1];    /* last moment of being away */
     uint64_t asked_at[USERS][ROOMS + 1];   /* when a connection last asked to come in */
+    uint64_t shown_since[USERS][ROOMS + 1];
+    uint64_t there_at[USERS][ROOMS + 1]; /* last moment of being there, as leniently as can be */
+    bool lost[EDGES][USERS][ROOMS + 1];  /* while the router did not know the edge */
 };
 
 struct truth *truth_new(void)
@@ -43,16 +47,47 @@ static bool is_leaving(const struct sim_client *client, uint32_t room)
 static bool stands(const struct world *world, const struct sim_client *client)
 {
     return client->open && client->welcomed && client->ending_at == 0 && !client->given_up &&
+           !client->kicked &&
            (world->edges[client->edge].known ||
             world->now_ms < world->router_started_ms + REBUILD_MS);
+}
+
+static bool is_in(const struct sim_client *client, uint32_t room)
+{
+    return room == ROOMS || (client->rooms[room].joined && !is_leaving(client, room));
 }
 
 static bool is_there(const struct world *world, uint32_t user, uint32_t room)
 {
     for (uint32_t i = 0; i < CLIENTS; i++) {
         const struct sim_client *client = &world->clients[i];
-        if (client->user == user && stands(world, client) &&
-            (room == ROOMS || (client->rooms[room].joined && !is_leaving(client, room)))) {
+        if (client->user == user && stands(world, client) && is_in(client, room)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* There, and the router must know. */
+static bool is_shown(const struct world *world, uint32_t user, uint32_t room)
+{
+    if (world->plane != NULL && world->now_ms < world->truth->held_until[user][room]) {
+        return true;
+    }
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        const struct sim_client *client = &world->clients[i];
+        if (client->user == user && stands(world, client) && is_in(client, room) &&
+            world->edges[client->edge].synced) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_connection(const struct world *world, uint32_t user)
+{
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        if (world->clients[i].user == user && world->clients[i].open) {
             return true;
         }
     }
@@ -67,21 +102,48 @@ void truth_step(struct world *world)
                 !is_there(world, user, room)) {
                 world->truth->away_at[user][room] = world->now_ms;
             }
+            uint64_t *shown = &world->truth->shown_since[user][room];
+            if (!is_shown(world, user, room)) {
+                *shown = 0;
+            } else if (*shown == 0) {
+                *shown = world->now_ms;
+            }
+            if (has_connection(world, user)) {
+                world->truth->there_at[user][room] = world->now_ms;
+            }
         }
     }
 }
 
 void truth_lost(struct world *world, const struct sim_client *client)
 {
-    if (!world->edges[client->edge].synced) {
-        return; /* the router may never have heard of it */
-    }
     for (uint32_t room = 0; room <= ROOMS; room++) {
-        if (stands(world, client) &&
-            (room == ROOMS || (client->rooms[room].joined && !is_leaving(client, room)))) {
+        if (!stands(world, client) || !is_in(client, room)) {
+            continue;
+        }
+        if (world->edges[client->edge].synced) {
             world->truth->held_until[client->user][room] = world->now_ms + GRACE_MS;
+        } else {
+            world->truth->lost[client->edge][client->user][room] = true;
         }
     }
+}
+
+void truth_synced(struct world *world, uint32_t edge)
+{
+    for (uint32_t user = 0; user < USERS; user++) {
+        for (uint32_t room = 0; room <= ROOMS; room++) {
+            if (world->truth->lost[edge][user][room]) {
+                world->truth->held_until[user][room] = world->now_ms + GRACE_MS;
+            }
+        }
+    }
+    truth_edge_lost(world, edge);
+}
+
+void truth_edge_lost(struct world *world, uint32_t edge)
+{
+    memset(world->truth->lost[edge], 0, sizeof(world->truth->lost[edge]));
 }
 
 void truth_kicked(struct world *world, uint32_t user)
@@ -89,12 +151,18 @@ void truth_kicked(struct world *world, uint32_t user)
     for (uint32_t room = 0; room <= ROOMS; room++) {
         world->truth->held_until[user][room] = 0;
         world->truth->away_at[user][room] = world->now_ms;
+        world->truth->shown_since[user][room] = 0;
+    }
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        struct sim_client *client = &world->clients[i];
+        client->kicked = client->kicked || (client->open && client->user == user);
     }
 }
 
 void truth_restarted(struct world *world)
 {
     memset(world->truth->held_until, 0, sizeof(world->truth->held_until));
+    memset(world->truth->shown_since, 0, sizeof(world->truth->shown_since));
 }
 
 void truth_asked(struct world *world, uint32_t user, uint32_t room)
@@ -126,4 +194,16 @@ bool truth_may_come(const struct world *world, uint32_t user, uint32_t room)
     bool rebuilt = world->now_ms > world->router_started_ms + REBUILD_MS + age_max_ms(world);
     return is_fresh(world, world->truth->away_at[user][room]) ||
            (!rebuilt && asked_ms != 0 && world->now_ms <= asked_ms + SLOW_MS);
+}
+
+bool truth_is_shown_since(const struct world *world, uint32_t user, uint32_t room, uint64_t ms)
+{
+    uint64_t since = world->truth->shown_since[user][room];
+    return since != 0 && since < ms;
+}
+
+bool truth_is_long_gone(const struct world *world, uint32_t user, uint32_t room)
+{
+    return world->settled_ms != 0 && world->now_ms > world->settled_ms + NOTICED_MS / 2 &&
+           world->now_ms > world->truth->there_at[user][room] + NOTICED_MS;
 }

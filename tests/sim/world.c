@@ -10,7 +10,8 @@
 enum {
     STEP_MS = 5,
     BUSY_MS = 40000, /* actions and faults */
-    CALM_MS = 25000  /* more than dead + grace + rebuild */
+    CALM_MS = 25000, /* more than dead + grace + rebuild */
+    PROBE_MS = 2000  /* the last word: does everybody hear it? */
 };
 
 _Noreturn void world_fail(const struct world *world, const char *what,
@@ -43,6 +44,8 @@ static void network_faults(struct world *world)
         world->cut_until[edge] = world->now_ms + 200 + rng_below(&world->rng, 8000);
     }
     world->net.loss_per_10k = 20;
+    world->net.double_per_10k = 20;
+    world->net.slow_sockets = world->credit_bytes >= 1 << 20; /* else it takes for ever */
 }
 
 static void heal_cuts(struct world *world)
@@ -89,7 +92,7 @@ static void make_faults(struct world *world)
     if ((world->faults & FAULTS_EDGE) != 0 && rng_below(&world->rng, 2000) == 0) {
         edge_faults(world);
     }
-    if (world->plane != NULL && rng_below(&world->rng, 2000) == 0) {
+    if (world->plane != NULL && rng_below(&world->rng, world->forgetful ? 600 : 2000) == 0) {
         router_kick(world, rng_below(&world->rng, USERS));
     }
 }
@@ -102,6 +105,8 @@ static void step(struct world *world)
     heal_cuts(world);
     if (world->calm) {
         world->net.loss_per_10k = 0;
+        world->net.double_per_10k = 0;
+        net_calm(&world->net);
     } else {
         make_faults(world);
         struct sim_client *client = &world->clients[rng_below(&world->rng, CLIENTS)];
@@ -133,6 +138,7 @@ static struct world *world_new(uint64_t seed, unsigned faults, bool trace)
     /* Some histories live with little: frames above the credit, a hold buffer that is full. */
     world->credit_bytes = seed % 5 == 0 ? 2000 : 1 << 20;
     world->hold_bytes = seed % 7 == 0 ? 4000 : 1 << 26;
+    world->forgetful = seed % 4 == 1;
     world->book = book_new();
     world->truth = truth_new();
     net_init(&world->net, &world->rng);
@@ -160,16 +166,52 @@ static void world_free(struct world *world)
     mem_free(world);
 }
 
+static void calm_down(struct world *world)
+{
+    enum { BACK_MS = 2000 };
+    world->calm = true;
+    for (uint32_t i = 0; i < EDGES; i++) {
+        struct sim_edge *edge = &world->edges[i];
+        if (edge->uplink == NULL && edge->up_again_at > world->now_ms + BACK_MS) {
+            edge->up_again_at = world->now_ms + BACK_MS;
+        }
+    }
+}
+
+static struct sim_farewell end_user(struct world *world, uint32_t user)
+{
+    struct sim_farewell farewell = {.user = user};
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        struct sim_client *client = &world->clients[i];
+        if (!client->open || client->user != user) {
+            continue;
+        }
+        farewell.online = true;
+        for (uint32_t room = 0; room < ROOMS; room++) {
+            farewell.rooms[room] = farewell.rooms[room] || client->rooms[room].joined;
+        }
+        client_end(world, client, true, BYTES_LIT("client"));
+    }
+    return farewell;
+}
+
 void world_run(uint64_t seed, unsigned faults, bool trace)
 {
     struct world *world = world_new(seed, faults, trace);
     while (world->now_ms < BUSY_MS) {
         step(world);
     }
-    world->calm = true;
+    calm_down(world);
     while (world->now_ms < BUSY_MS + CALM_MS) {
         step(world);
     }
+    check_end(world);
+    struct sim_farewell farewell = end_user(world, (uint32_t)seed % USERS);
+    while (world->now_ms < BUSY_MS + CALM_MS + PROBE_MS) {
+        step(world);
+    }
+    check_end(world);
+    check_farewell(world, &farewell);
     check_end(world);
     world_free(world);
 }

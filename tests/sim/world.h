@@ -42,6 +42,8 @@ enum fault_set {
     FAULTS_EDGE = 4     /* kill, pause, drain */
 };
 
+/* That a user is away is not held against a router that forgets users at once: one whom a late edge
+ * still has comes back without a word. */
 enum sim_known { KNOWN_NOT, KNOWN_PRESENT, KNOWN_ABSENT };
 
 struct sim_room_view {
@@ -82,6 +84,7 @@ struct sim_client {
     bool open;
     bool welcomed;
     bool given_up;      /* the router gave its edge up */
+    bool kicked;        /* by the router, but does not know yet */
     uint64_t ending_at; /* closed by the router, its end comes then; 0 = not */
     uint32_t edge;
     uint32_t slot;
@@ -94,7 +97,7 @@ struct sim_client {
     struct sim_room_view rooms[ROOMS];
     struct sim_watch watches[USERS];
     uint64_t inbox_life;  /* router whose inbox numbers these are */
-    uint64_t inbox_epoch; /* 0: not told in this life */
+    uint64_t inbox_epoch; /* as welcome told, else made up */
     uint64_t inbox_offset;
 };
 
@@ -138,7 +141,8 @@ struct world {
     uint64_t credit_bytes;
     uint64_t hold_bytes;
     uint32_t history_count;
-    bool calm; /* no more actions or faults */
+    bool forgetful; /* empty rooms and offline users are forgotten soon, and kicks are many */
+    bool calm;      /* no more actions or faults */
     bool trace;
     uint64_t messages;
 };
@@ -218,10 +222,25 @@ void truth_asked(struct world *world, uint32_t user, uint32_t room);
 /* Whether the user may be told gone, or come back, just now. */
 bool truth_may_leave(const struct world *world, uint32_t user, uint32_t room);
 bool truth_may_come(const struct world *world, uint32_t user, uint32_t room);
+/* The present router knows, and has known since then, that the user is there or in grace. */
+bool truth_is_shown_since(const struct world *world, uint32_t user, uint32_t room, uint64_t ms);
+/* Every deadline after which the router must have noticed has passed. */
+bool truth_is_long_gone(const struct world *world, uint32_t user, uint32_t room);
+/* The edge has told the present router everything: also whom it lost before. */
+void truth_synced(struct world *world, uint32_t edge);
+/* The edge, or its incarnation, is no more: what it had not told is lost. */
+void truth_edge_lost(struct world *world, uint32_t edge);
 
 /* ---- final.c ---- */
 
 void check_bounds(const struct world *world);
 void check_end(const struct world *world);
+/* All connections of a user ended a while ago: everybody concerned was told. */
+struct sim_farewell {
+    uint32_t user;
+    bool online;
+    bool rooms[ROOMS];
+};
+void check_farewell(const struct world *world, const struct sim_farewell *farewell);
 
 #endif

@@ -1,0 +1,89 @@
+#!/bin/sh
+# Breaks the product on purpose, one way at a time, in a copy of the tree, and expects the simulator
+# to notice each. By hand: it takes some minutes. README.md tells which rule catches which mutant.
+#
+#   tests/sim/mutants.sh [SEEDS [NAME…]]
+set -eu
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+seeds=${1:-300}
+[ $# -gt 0 ] && shift
+only=" $* "
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+survived=0
+
+for part in CMakeLists.txt cmake common proto edge router tests; do
+    cp -R "$root/$part" "$copy/"
+done
+cmake -S "$copy" -B "$copy/build" -G Ninja -DCMAKE_BUILD_TYPE=Release >/dev/null
+ninja -C "$copy/build" sim >/dev/null
+"$copy/build/bin/sim" 1 "$seeds" || { echo "the product itself fails" >&2; exit 1; }
+
+# mutant NAME FILE PERL: PERL edits the whole text of FILE.
+mutant() {
+    if [ "$only" != "  " ] && [ "${only#* "$1" }" = "$only" ]; then
+        return
+    fi
+    perl -0pi -e "$3" "$copy/$2"
+    if cmp -s "$root/$2" "$copy/$2"; then
+        echo "$1: the edit does not fit $2 any more" >&2
+        exit 1
+    fi
+    if ! ninja -C "$copy/build" sim >"$copy/log" 2>&1; then
+        tail -20 "$copy/log" >&2
+        exit 1
+    fi
+    if timeout 300 "$copy/build/bin/sim" 1 "$seeds" >"$copy/log" 2>&1; then
+        echo "$1: SURVIVED"
+        survived=1
+    else
+        echo "$1: $(grep -E '^seed|Assertion' "$copy/log" | tail -1)"
+    fi
+    cp "$root/$2" "$copy/$2"
+}
+
+# The link
+mutant ack_before_answers router/plane.c 's/link\.answers = true/link.answers = false/'
+mutant both_ends_wait edge/uplink.c 's/(    plane_builder_init\(&uplink->up\);)/    uplink->link.answers = true;\n$1/'
+mutant ack_of_a_hole common/link.c 's/(if \(sent > link->received\) \{)/take_ack(link, ack);\n        $1/; s/(    if \(seq != link->received \+ 1\) \{)/    take_ack(link, ack);\n$1/'
+mutant holes_ignored common/link.c 's/seq != link->received \+ 1/false/; s/sent > link->received/false/'
+mutant repeated_is_new common/link.c 's/return LINK_FRAME_REPEATED;/return LINK_FRAME_NEW;/'
+mutant credit_ignored common/link.c 's/link->sent_bytes \+ entry->len > link->window/false/'
+mutant resume_skips_one common/link.c 's/\(peer_received \+ 1 - link->first_seq\);/(peer_received + 1 - link->first_seq);\n    keep += keep < link->sent_count;/'
+
+# The edge
+mutant nothing_sent_again edge/uplink.c 's/entry\.tag == 0/true/'
+mutant new_before_old edge/uplink.c 's/(    struct link_entry entry;\n    while \(link_queue_pop\(&old)/    if (uplink->up.count != 0) {\n        seal_batch(uplink);\n    }\n$1/'
+mutant announce_after_old edge/uplink.c 's/    announce_all\(uplink\);\n(    struct link_entry entry;.*?    link_queue_fini\(&old\);\n)/$1    announce_all(uplink);\n/s'
+mutant closed_not_announced edge/uplink.c 's/if \(session->ending\) \{/if (session->ending || session->closed) {/'
+mutant closed_forgotten_at_once edge/uplink.c 's/uplink->closed_first->closed_tag <= uplink->link\.acked_tag/true/'
+mutant closed_never_forgotten edge/uplink.c 's/uplink->closed_first->closed_tag <= uplink->link\.acked_tag/false/'
+mutant hold_without_limit edge/uplink.c 's/return STATUS_LIMIT;/;/'
+mutant groups_not_joined edge/uplink_down.c 's/groups_merge\(&uplink->groups, group, groups_find\(&uplink->groups, op->a\)\);/uplink->stats.bad_frames++;/'
+mutant unheard_groups_first edge/uplink.c 's/announce_groups\(uplink, true, &builder\);\n    announce_groups\(uplink, false, &builder\);/announce_groups(uplink, false, &builder);\n    announce_groups(uplink, true, &builder);/'
+mutant first_offset_ignored edge/uplink_down.c 's/if \(op->bytes\.len != 0\) \{/if (group->count == 0 && group->holds == 0) {/'
+
+# The plane
+mutant no_fence router/plane.c 's/if \(is_fenced\(plane, hello->edge_incarnation\) \|\|\n\s*hello->router_incarnation == plane->incarnation\)/if (false)/'
+mutant late_hello_counts router/plane.c 's/hello->attempt < edge->attempt/false/'
+mutant one_delivery_dropped router/plane_down.c 's/(        bool except = )/        static unsigned count;\n        if (++count % 200 == 0) {\n            continue;\n        }\n$1/'
+mutant dead_edge_keeps_users router/plane.c 's/    plane_step\(plane, &\(struct core_event\)\{\.kind = CORE_EDGE_DOWN, \.edge = edge->index\}\);\n//'
+mutant finished_too_early router/plane.c 's/(    switch \(link_receive\(&edge->link)/    if (frame->seq != 0 && frame->seq == edge->link.received + 1) {\n        edge->link.received++;\n        return;\n    }\n$1/'
+
+# The core
+mutant no_epoch_push router/announce.c 's/if \(!same && room\)/if (false)/'
+mutant twice_up_to_date router/announce.c 's/    if \(first\) \{/    (void)first;\n    if (true) {/'
+mutant watches_not_announced router/announce.c 's/            attach_watch\(core, conn, channel\);/            ;/'
+mutant announced_aloud router/announce.c 's/return core->rebuilding \|\|[^;]*;/return false;/'
+mutant always_silent router/announce.c 's/return core->rebuilding \|\|[^;]*;/return true;/'
+mutant leaves_in_rebuild router/room.c 's/last && !core_synced\(core\)/false/'
+mutant no_grace router/session.c 's/uint64_t grace_ms = core->config\.grace_ms;/uint64_t grace_ms = 0;/'
+mutant no_grace_for_edges router/announce.c 's/core->now_ms \+ core->config\.grace_ms \+/core->now_ms +/'
+mutant grace_without_end router/session.c 's/(void session_expire\(struct router_core \*core\)\n\{)/$1\n    if (core != NULL) {\n        return;\n    }/'
+mutant keys_forgotten router/room_publish.c 's/if \(channel_key_find\(core, &room->channel, message->user_name, message->key, &offset\)\)/if (offset != 0)/'
+mutant recovered_lies router/room.c 's/answer->ok->recovered = complete;/answer->ok->recovered = true;/'
+mutant recovery_lacks_one router/room.c 's/complete \? since->offset \+ 1 : first/complete ? since->offset + 2 : first/'
+mutant kick_keeps_presence router/session_admin.c 's/    session_end\(core, conn\);\n//'
+
+exit $survived
