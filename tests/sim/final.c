@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { HOLD_SLACK_BYTES = 16384 /* openings and closings are never refused */ };
+enum { HOLD_SLACK_BYTES = 6000 /* openings and closings are never refused */ };
 
 /* A frame above the whole credit travels alone. */
 static void check_link(const struct world *world, const struct link *link)

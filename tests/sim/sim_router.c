@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { DEATH_MS_MAX = 6000, QUEUE_BYTES_MAX = 1 << 26 };
 
@@ -65,6 +66,9 @@ static void router_on_edge(void *owner, enum plane_edge_event event, struct byte
     case PLANE_EDGE_DEAD:
         if ((world->faults & (FAULTS_NETWORK | FAULTS_EDGE)) == 0) {
             world_fail(world, "the router gave a living edge up", NULL);
+        }
+        if (strstr(text, "silent") == NULL) {
+            world_fail(world, "a link could not be taken up again", NULL);
         }
         lose_edge(world, &world->edges[last_digit(edge_id)]);
         break;

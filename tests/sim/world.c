@@ -92,7 +92,7 @@ static void make_faults(struct world *world)
     if ((world->faults & FAULTS_EDGE) != 0 && rng_below(&world->rng, 2000) == 0) {
         edge_faults(world);
     }
-    if (world->plane != NULL && rng_below(&world->rng, world->forgetful ? 600 : 2000) == 0) {
+    if (world->plane != NULL && rng_below(&world->rng, world->forgetful ? 250 : 2000) == 0) {
         router_kick(world, rng_below(&world->rng, USERS));
     }
 }
@@ -134,11 +134,12 @@ static struct world *world_new(uint64_t seed, unsigned faults, bool trace)
     world->trace = trace;
     world->now_ms = 1000;
     world->router_incarnation = 100;
-    world->history_count = seed % 2 == 0 ? 1000 : 20;
+    uint64_t kind = seed / 8; /* the fault set goes by the rest */
+    world->history_count = kind % 2 == 0 ? 1000 : 20;
     /* Some histories live with little: frames above the credit, a hold buffer that is full. */
-    world->credit_bytes = seed % 5 == 0 ? 2000 : 1 << 20;
-    world->hold_bytes = seed % 7 == 0 ? 4000 : 1 << 26;
-    world->forgetful = seed % 4 == 1;
+    world->credit_bytes = kind % 5 == 0 ? 2000 : 1 << 20;
+    world->hold_bytes = kind % 7 == 0 ? 2000 : 1 << 26;
+    world->forgetful = kind % 4 == 1;
     world->book = book_new();
     world->truth = truth_new();
     net_init(&world->net, &world->rng);

@@ -281,6 +281,24 @@ START_TEST(the_first_member_as_the_router_counts_says_where_the_group_stands)
 }
 END_TEST
 
+START_TEST(groups_in_which_somebody_listens_are_announced_first)
+{
+    struct rig rig;
+    start_with_one(&rig);
+    router_says(&rig, &(struct plane_op){.kind = OP_CLOSE, .gen = 1, .a = 4003}, 1);
+    uplink_opened(rig.uplink, 1, 1, &(struct uplink_open){.token = BYTES_LIT("t")});
+    const struct plane_op add = {
+        .kind = OP_GROUP_ADD, .slot = 1, .gen = 1, .a = 51, .b = 1, .bytes = BYTES_LIT("room")};
+    router_says(&rig, &add, 1);
+    move_to_next_router(&rig, 8);
+    ck_assert_uint_eq(count_of(&rig, OP_ANNOUNCE_GROUP), 2);
+    ck_assert_uint_eq(rig.ops[0].b, 1); /* the second, which is younger */
+    ck_assert_uint_eq(rig.ops[1].b, 3);
+    uplink_closed(rig.uplink, 0, 4003, false, BYTES_LIT("kicked"));
+    stop(&rig);
+}
+END_TEST
+
 START_TEST(two_groups_that_turn_out_to_be_one_are_joined)
 {
     struct rig rig;
@@ -350,6 +368,7 @@ int main(void)
     tcase_add_test(tcase, a_new_router_is_told_of_every_accepted_connection);
     tcase_add_test(tcase, a_connection_that_the_router_closed_is_not_told_to_the_next);
     tcase_add_test(tcase, the_first_member_as_the_router_counts_says_where_the_group_stands);
+    tcase_add_test(tcase, groups_in_which_somebody_listens_are_announced_first);
     tcase_add_test(tcase, two_groups_that_turn_out_to_be_one_are_joined);
     tcase_add_test(tcase, a_refusal_that_answers_no_hello_means_nothing);
     tcase_add_test(tcase, a_hello_without_an_answer_is_repeated_soon_and_then_less_and_less);
