@@ -114,6 +114,7 @@ struct ws_inflater *ws_inflater_take(struct ws_inflaters *inflaters)
     inflaters->idle = inflater->next;
     inflaters->idle_count--;
     (void)inflateReset(&inflater->stream);
+    inflater->stream.avail_in = 0; /* what a broken message left */
     inflater->ended = false;
     inflater->fed = 0;
     return inflater;
@@ -163,9 +164,11 @@ void ws_inflater_feed(struct ws_inflater *inflater, struct bytes payload)
 
 void ws_inflater_feed_end(struct ws_inflater *inflater)
 {
-    /* A sender whose last block is marked as the last must add a byte 0 (RFC 7692 section 7.2.3.4)
-     * to which the tail then belongs. One that forgot it has still said everything. */
-    set_input(inflater, inflater->ended ? BYTES_EMPTY : bytes_of(TAIL, TAIL_BYTES));
+    /* The tail belongs to a byte 0 that every message ends with, also after a block marked as the
+     * last (RFC 7692 section 7.2.3.4), also when it is empty (7.2.3.6). A sender that forgot that
+     * byte in these two cases has still said everything. */
+    bool nothing_follows = inflater->ended || inflater->fed == 0;
+    set_input(inflater, nothing_follows ? BYTES_EMPTY : bytes_of(TAIL, TAIL_BYTES));
 }
 
 bool ws_inflater_read(struct ws_inflater *inflater, struct bytes *ret_chunk)
@@ -199,7 +202,7 @@ bool ws_inflater_read(struct ws_inflater *inflater, struct bytes *ret_chunk)
 bool ws_inflater_complete(const struct ws_inflater *inflater)
 {
     int type = inflater->stream.data_type;
-    return inflater->ended || ((type & BLOCK_END) != 0 && (type & UNUSED_BITS) == 0);
+    return inflater->ended || inflater->fed == 0 || ((type & BLOCK_END) != 0 && (type & UNUSED_BITS) == 0);
 }
 
 struct ws_deflaters *ws_deflaters_new(void)
