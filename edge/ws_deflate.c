@@ -189,11 +189,13 @@ bool ws_inflater_read(struct ws_inflater *inflater, struct bytes *ret_chunk)
         stream->next_out = chunk;
         stream->avail_out = CHUNK_BYTES;
         int result = inflate(stream, Z_SYNC_FLUSH);
-        if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR) {
+        len = CHUNK_BYTES - stream->avail_out;
+        /* What came out before the fault is given first: the verdict must not depend on how the
+         * input was cut. zlib finds the fault again at the next call. */
+        if (len == 0 && result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR) {
             return false;
         }
         inflater->ended = result == Z_STREAM_END;
-        len = CHUNK_BYTES - stream->avail_out;
     } while (len == 0 && inflater->ended);
     *ret_chunk = bytes_of(chunk, len);
     return true;

@@ -288,15 +288,17 @@ static bool inflate_fed(struct ws_session *session, const struct ws_limits *limi
         if (chunk.len == 0) {
             return true;
         }
-        if (have > limits->message_bytes_max || chunk.len > limits->message_bytes_max - have) {
-            *ret_reason = WS_REASON_TOO_BIG;
-            return false;
-        }
-        if (!text_goes_on(session, chunk)) {
+        uint64_t room = limits->message_bytes_max > have ? limits->message_bytes_max - have : 0;
+        struct bytes part = bytes_slice(chunk, 0, room < chunk.len ? (size_t)room : chunk.len);
+        if (!text_goes_on(session, part)) {
             *ret_reason = WS_REASON_BAD_UTF8; /* section 8.1, at once */
             return false;
         }
-        collect(session, chunk, limits->message_bytes_max - have - chunk.len);
+        if (part.len < chunk.len) {
+            *ret_reason = WS_REASON_TOO_BIG;
+            return false;
+        }
+        collect(session, part, room - part.len);
     }
 }
 
