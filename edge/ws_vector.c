@@ -97,17 +97,36 @@ __attribute__((target("ssse3"))) static __m128i faults_16(__m128i now, __m128i b
     return _mm_xor_si128(pair, place);
 }
 
+/* Bytes that lie in runs of 64 ASCII bytes. */
+static size_t ascii_sse2(const uint8_t *data, size_t len)
+{
+    size_t at = 0;
+    for (; len - at >= (size_t)SSE * STEPS; at += (size_t)SSE * STEPS) {
+        const __m128i *in = (const void *)(data + at);
+        __m128i a = _mm_or_si128(_mm_loadu_si128(in), _mm_loadu_si128(in + 1));
+        __m128i b = _mm_or_si128(_mm_loadu_si128(in + 2), _mm_loadu_si128(in + 3));
+        if (_mm_movemask_epi8(_mm_or_si128(a, b)) != 0) {
+            break;
+        }
+    }
+    return at;
+}
+
 __attribute__((target("ssse3"))) static size_t utf8_ssse3(const uint8_t *data, size_t len)
 {
     __m128i before = _mm_setzero_si128();
-    size_t at = 0;
-    for (; len - at >= SSE; at += SSE) {
+    size_t at = ascii_sse2(data, len);
+    while (len - at >= SSE) {
         __m128i now = _mm_loadu_si128((const void *)(data + at));
         __m128i faults = faults_16(now, before);
         if (_mm_movemask_epi8(_mm_cmpeq_epi8(faults, _mm_setzero_si128())) != 0xFFFF) {
             break;
         }
         before = now;
+        at += SSE;
+        if (_mm_movemask_epi8(now) == 0) {
+            at += ascii_sse2(data + at, len - at); /* `before` stays ASCII: nothing is open */
+        }
     }
     return at - open_bytes(data, at);
 }

@@ -207,7 +207,7 @@ static uint8_t *sample(size_t len, bool noise)
     struct rng rng = {len + 1};
     uint8_t *data = mem_new(len, 1);
     for (size_t i = 0; i < len; i++) {
-        data[i] = noise ? (uint8_t)rng_u64(&rng) : (uint8_t)"abcdefg, "[(i + i / 100) % 9];
+        data[i] = noise ? (uint8_t)rng_u64(&rng) : (uint8_t) "abcdefg, "[(i + i / 100) % 9];
     }
     return data;
 }
@@ -398,6 +398,27 @@ START_TEST(between_messages_nothing_is_held)
 }
 END_TEST
 
+START_TEST(a_broken_message_leaves_nothing_in_the_inflater)
+{
+    struct ws_inflaters *inflaters = ws_inflaters_new();
+    static const char *const payloads[] = {"\x07garbage behind it", "\x06more"};
+    for (int i = 0; i < 4; i++) {
+        struct bed bed;
+        bed_init(&bed);
+        bed.limits.inflaters = inflaters;
+        if (i % 2 == 0) {
+            give_frame(&bed, DEFLATED, bytes_of_str(payloads[i / 2]));
+            expect(&bed, "fail(1007)", "broken");
+        } else {
+            give_frame(&bed, DEFLATED, BYTES_LIT(HELLO));
+            expect(&bed, "text(Hello)", "after a broken one");
+        }
+        bed_fini(&bed);
+    }
+    ws_inflaters_free(&inflaters);
+}
+END_TEST
+
 START_TEST(our_close_gives_the_inflater_back_and_the_rest_passes_unseen)
 {
     struct bed bed;
@@ -457,6 +478,7 @@ static TCase *limit_cases(void)
     tcase_add_test(tcase, blocks_that_hold_nothing_do_not_go_on_for_ever);
     tcase_add_test(tcase, many_last_blocks_cost_no_more_than_their_bytes);
     tcase_add_test(tcase, between_messages_nothing_is_held);
+    tcase_add_test(tcase, a_broken_message_leaves_nothing_in_the_inflater);
     tcase_add_test(tcase, our_close_gives_the_inflater_back_and_the_rest_passes_unseen);
     tcase_add_test(tcase, sessions_share_the_pool_and_do_not_mix);
     return tcase;
