@@ -204,7 +204,8 @@ bool ws_inflater_read(struct ws_inflater *inflater, struct bytes *ret_chunk)
 bool ws_inflater_complete(const struct ws_inflater *inflater)
 {
     int type = inflater->stream.data_type;
-    return inflater->ended || inflater->fed == 0 || ((type & BLOCK_END) != 0 && (type & UNUSED_BITS) == 0);
+    return inflater->ended || inflater->fed == 0 ||
+           ((type & BLOCK_END) != 0 && (type & UNUSED_BITS) == 0);
 }
 
 struct ws_deflaters *ws_deflaters_new(void)
