@@ -19,7 +19,8 @@ enum {
     IDLE_MAX = 4,               /* inflaters kept for the next messages, about 40 KiB each */
     SCRATCH_KEPT_BYTES = 65536, /* a larger output buffer is not kept */
     /* All this happens inside a turn of the loop, so the longest time counts. Measured with JSON of
-     * 64 KiB: a quarter of level 6's time for a third more bytes; of 1 KiB: the same time, 9 % more. */
+     * 64 KiB: a quarter of level 6's time for a third more bytes; of 1 KiB: the same time, 9 %
+     * more. */
     LEVEL = 1,
     MEMORY_LEVEL = 8,
     TAIL_BYTES = 4,
