@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "edge/edge_state.h"
+#include "edge/frames.h"
 #include "edge/heartbeat.h"
 
 #include <assert.h>
@@ -107,6 +108,19 @@ static void put_copy(struct conn *conn, struct bytes bytes)
     blob_unref(&blob);
 }
 
+/* Queues our close frame. What the session held of an incomplete message goes with it. */
+static void put_close(struct conn *conn, uint16_t code, struct bytes text)
+{
+    struct edge *edge = conn->edge;
+    size_t held = ws_session_held(&conn->session);
+    buf_clear(&edge->reply);
+    ws_session_close(&conn->session, code, text, &edge->reply);
+    edge->message_bytes -= held - ws_session_held(&conn->session);
+    if (edge->reply.len != 0) {
+        put_copy(conn, buf_bytes(&edge->reply));
+    }
+}
+
 /* The last output is queued; from here the peer's input only matters for its end. */
 static void linger(struct conn *conn, enum conn_state state)
 {
@@ -163,7 +177,8 @@ static void read_input(struct conn *conn)
         stop_for_congestion(conn);
         return;
     }
-    ssize_t len = recv(conn->out.fd, edge->input, EDGE_SCRATCH_BYTES, MSG_DONTWAIT);
+    size_t max = conn->window_bits != 0 ? EDGE_DEFLATED_READ_BYTES : EDGE_SCRATCH_BYTES;
+    ssize_t len = recv(conn->out.fd, edge->input, max, MSG_DONTWAIT);
     if (len > 0) {
         conn->last_seen_ms = edge_now(edge);
         if (INPUT_OF_STATE[conn->state] != NULL) {
@@ -221,10 +236,16 @@ struct conn *conn_at(struct edge *edge, uint32_t slot)
     return conn != NULL && conn->state == CONN_OPEN ? conn : NULL;
 }
 
+/* An echo answers a whole message at once, whatever its size. */
+static size_t output_max(const struct edge_options *options)
+{
+    return (size_t)options->max_output + (options->echo ? 2 * (size_t)options->max_message : 0);
+}
+
 void conn_put(struct conn *conn, struct blob *frames, size_t message_count)
 {
     struct edge *edge = conn->edge;
-    size_t max = (size_t)edge->options->max_output;
+    size_t max = output_max(edge->options);
     if (conn->state != CONN_OPEN) {
         return;
     }
@@ -244,11 +265,12 @@ void conn_put(struct conn *conn, struct blob *frames, size_t message_count)
 
 void conn_send(struct conn *conn, struct bytes payload, bool binary)
 {
-    struct blob *frame = out_frame(&payload, 1, binary);
+    struct frames frames;
+    frames_init(&frames, conn->edge, &payload, 1, binary);
     metrics_observe(conn->edge->metrics, EDGE_METRIC_MESSAGE_SIZE, EDGE_DIRECTION_OUT,
                     (double)payload.len);
-    conn_put(conn, frame, 1);
-    blob_unref(&frame);
+    conn_put(conn, frames_for(&frames, conn->window_bits), 1);
+    frames_fini(&frames);
 }
 
 void conn_close(struct conn *conn, enum ws_reason reason, uint16_t code, struct bytes text)
@@ -262,24 +284,14 @@ void conn_close(struct conn *conn, enum ws_reason reason, uint16_t code, struct 
     if (reason == WS_REASON_SLOW) {
         out_batch_drop(edge->out, &conn->out);
     }
-    buf_clear(&edge->reply);
-    ws_session_close(&conn->session, code,
-                     text.len == 0 ? bytes_of_str(ws_reason_help(reason)) : text, &edge->reply);
-    if (edge->reply.len != 0) {
-        put_copy(conn, buf_bytes(&edge->reply));
-    }
+    put_close(conn, code, text.len == 0 ? bytes_of_str(ws_reason_help(reason)) : text);
     linger(conn, CONN_CLOSING);
 }
 
 void conn_close_echo(struct conn *conn, uint16_t code)
 {
-    struct edge *edge = conn->edge;
     note_end(conn, WS_REASON_CLIENT, code, true);
-    buf_clear(&edge->reply);
-    ws_session_close(&conn->session, code, BYTES_EMPTY, &edge->reply);
-    if (edge->reply.len != 0) {
-        put_copy(conn, buf_bytes(&edge->reply));
-    }
+    put_close(conn, code, BYTES_EMPTY);
     linger(conn, CONN_CLOSING);
 }
 
@@ -387,8 +399,10 @@ static void report(struct conn *conn)
     uint64_t life_ms = edge_now(edge) - conn->opened_ms;
     metrics_add(edge->metrics, EDGE_METRIC_DISCONNECTIONS, edge_metrics_reason_index(reason), 1);
     metrics_observe(edge->metrics, EDGE_METRIC_CONNECTION_DURATION, 0, (double)life_ms / 1000.0);
-    uplink_closed(edge->uplink, slot_id_index(conn->id), conn->close_code, conn->clean,
-                  bytes_of_str(label));
+    if (!edge->options->echo) {
+        uplink_closed(edge->uplink, slot_id_index(conn->id), conn->close_code, conn->clean,
+                      bytes_of_str(label));
+    }
     log_event(LOG_CONN_CLOSE, LOG_U("slot", slot_id_index(conn->id)),
               LOG_U("gen", slot_id_gen(conn->id)), LOG_S("reason", label),
               LOG_U("code", conn->close_code), LOG_U("ms", life_ms));

@@ -65,6 +65,7 @@ struct conn {
     uint8_t paused;         /* set of enum conn_pause */
     uint8_t reason;         /* enum ws_reason, once it has ended */
     uint8_t planned_reason;
+    uint8_t window_bits; /* permessage-deflate: of our messages; 0 = not agreed */
     bool ip_counted;
     bool want_write;   /* output waits for the socket */
     bool shut;         /* our sending side is shut down */

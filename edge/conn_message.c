@@ -22,6 +22,15 @@ static void say_unavailable(struct conn *conn)
     conn_send(conn, buf_bytes(&edge->reply), false);
 }
 
+static void count_inflated(struct edge *edge, const struct ws_event *event)
+{
+    metrics_add(edge->metrics, EDGE_METRIC_COMPRESSED_MESSAGES, EDGE_DIRECTION_IN, 1);
+    metrics_add(edge->metrics, EDGE_METRIC_COMPRESSED_BYTES_PLAIN, EDGE_DIRECTION_IN,
+                (int64_t)event->data.len);
+    metrics_add(edge->metrics, EDGE_METRIC_COMPRESSED_BYTES_WIRE, EDGE_DIRECTION_IN,
+                (int64_t)event->wire_bytes);
+}
+
 static void on_message(struct conn *conn, const struct ws_event *event)
 {
     struct edge *edge = conn->edge;
@@ -33,6 +42,13 @@ static void on_message(struct conn *conn, const struct ws_event *event)
                 event->binary ? EDGE_TYPE_BINARY : EDGE_TYPE_TEXT, 1);
     metrics_observe(edge->metrics, EDGE_METRIC_MESSAGE_SIZE, EDGE_DIRECTION_IN,
                     (double)event->data.len);
+    if (event->deflated) {
+        count_inflated(edge, event);
+    }
+    if (edge->options->echo) {
+        conn_send(conn, event->data, event->binary);
+        return;
+    }
     if (event->binary) { /* every sub-protocol of this version is JSON text */
         conn_close(conn, WS_REASON_BAD_KIND, 0, BYTES_EMPTY);
         return;
@@ -90,13 +106,13 @@ void conn_message_input(struct conn *conn, uint8_t *data, size_t len)
     const struct ws_limits limits = {
         .message_bytes_max = (uint64_t)edge->options->max_message,
         .fragments_max = (uint32_t)edge->options->max_frame_fragments,
+        .inflaters = edge->inflaters,
     };
-    size_t held = ws_session_held(&conn->session);
     struct ws_event event = {.kind = WS_EVENT_PONG};
     while (conn->state != CONN_DEAD && event.kind != WS_EVENT_NONE && event.kind != WS_EVENT_FAIL) {
+        size_t held = ws_session_held(&conn->session);
         event = ws_session_receive(&conn->session, &limits, &data, &len);
         edge->message_bytes += ws_session_held(&conn->session) - held;
-        held = ws_session_held(&conn->session);
         ON_EVENT[event.kind](conn, &event);
     }
 }

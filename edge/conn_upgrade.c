@@ -83,7 +83,9 @@ static void tell_uplink(struct conn *conn, const struct ws_request *request)
         .agent = request->agent,
         .connected_at_ms = clock_wall_ms(),
     };
-    uplink_opened(conn->edge->uplink, slot_id_index(conn->id), slot_id_gen(conn->id), &open);
+    if (!conn->edge->options->echo) {
+        uplink_opened(conn->edge->uplink, slot_id_index(conn->id), slot_id_gen(conn->id), &open);
+    }
     log_event(LOG_CONN_OPEN, LOG_U("slot", slot_id_index(conn->id)),
               LOG_U("gen", slot_id_gen(conn->id)), LOG_S("address", address));
 }
@@ -104,6 +106,10 @@ static void upgrade(struct conn *conn, const struct ws_request *request)
     buf_clear(&edge->reply);
     ws_handshake_accept(request, &edge->reply);
     conn_enter_open(conn, buf_bytes(&edge->reply));
+    if (request->deflate.agreed) {
+        conn->window_bits = request->deflate.window_bits;
+        ws_session_enable_deflate(&conn->session);
+    }
     tell_uplink(conn, request);
 }
 

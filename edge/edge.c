@@ -71,7 +71,12 @@ static void derive_settings(struct edge *edge)
         .fields_max = HEAD_FIELDS_MAX,
         .origins = edge->origins,
         .origin_count = origins->count,
+        .deflate = options->compression,
     };
+    if (options->compression) {
+        edge->inflaters = ws_inflaters_new();
+        edge->deflaters = ws_deflaters_new();
+    }
     edge->connections_max = connection_limit(options);
 }
 
@@ -244,6 +249,8 @@ void edge_free(struct edge **edge_at)
     metrics_free(&edge->metrics);
     buf_fini(&edge->request);
     buf_fini(&edge->reply);
+    ws_inflaters_free(&edge->inflaters);
+    ws_deflaters_free(&edge->deflaters);
     mem_free(edge->input);
     mem_free(edge->paused);
     mem_free(edge->origins);
@@ -285,6 +292,9 @@ const char *edge_unready(struct edge *edge, enum edge_refusal *ret_refusal)
     if (edge->drain.active) {
         *ret_refusal = EDGE_REFUSED_DRAINING;
         return "draining";
+    }
+    if (edge->options->echo) {
+        return NULL;
     }
     bool away = uplink_state(edge->uplink) == UPLINK_DOWN &&
                 edge_now(edge) > uplink_state_since(edge->uplink) + EDGE_ROUTER_AWAY_MS;

@@ -17,6 +17,7 @@
 #include "edge/ip_counts.h"
 #include "edge/output.h"
 #include "edge/uplink.h"
+#include "edge/ws_deflate.h"
 #include "edge/ws_handshake.h"
 
 #include <stdbool.h>
@@ -28,7 +29,8 @@ struct event_base;
 struct listener;
 
 enum {
-    EDGE_SCRATCH_BYTES = 65536, /* read at most per connection and turn */
+    EDGE_SCRATCH_BYTES = 65536,      /* read at most per connection and turn */
+    EDGE_DEFLATED_READ_BYTES = 8192, /* the same with compression: it may inflate a thousandfold */
     EDGE_DESCRIPTOR_RESERVE = 64,
     EDGE_ROUTER_AWAY_MS = 3000, /* without a router for longer: no new clients */
     EDGE_EXIT_VERSION = 3
@@ -75,6 +77,10 @@ struct edge {
     struct address_net *proxies;
     size_t proxy_count;
     uint32_t connections_max;
+
+    /* Compression streams of all connections; NULL with --compression off */
+    struct ws_inflaters *inflaters;
+    struct ws_deflaters *deflaters;
 
     struct ip_counts ip_counts;
     struct listener *listener;

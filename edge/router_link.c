@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "edge/conn.h"
 #include "edge/edge_state.h"
+#include "edge/frames.h"
 #include "edge/heartbeat.h"
 #include "proto/plane_wire.h"
 
@@ -82,7 +83,8 @@ static void deliver(void *owner, const struct uplink_delivery *delivery)
     if (delivery->payload_count == 0 || delivery->slot_count == 0) {
         return;
     }
-    struct blob *frames = out_frame(delivery->payloads, delivery->payload_count, delivery->binary);
+    struct frames frames;
+    frames_init(&frames, edge, delivery->payloads, delivery->payload_count, delivery->binary);
     for (size_t i = 0; i < delivery->payload_count; i++) {
         metrics_observe(edge->metrics, EDGE_METRIC_MESSAGE_SIZE, EDGE_DIRECTION_OUT,
                         (double)delivery->payloads[i].len);
@@ -92,10 +94,10 @@ static void deliver(void *owner, const struct uplink_delivery *delivery)
         struct conn *conn =
             slot == delivery->except && slot != NO_SLOT ? NULL : conn_at(edge, slot);
         if (conn != NULL) {
-            conn_put(conn, frames, delivery->payload_count);
+            conn_put(conn, frames_for(&frames, conn->window_bits), delivery->payload_count);
         }
     }
-    blob_unref(&frames);
+    frames_fini(&frames);
 }
 
 static void close_one(void *owner, uint32_t slot, uint16_t code, struct bytes text)
@@ -198,6 +200,11 @@ enum status router_link_open(struct edge *edge, struct buf *error)
         .slots_max = edge->connections_max,
         .reconnect_delay_ms = (uint32_t)options->reconnect_delay,
     };
+    /* With --echo the uplink stands alone: nobody greets, so it stays down and says nothing. */
+    if (options->echo) {
+        edge->uplink = uplink_new(&config, &CALLBACKS, edge, edge_now(edge));
+        return STATUS_OK;
+    }
     edge->zlink_context = zlink_context_new();
     if (open_socket(edge) != STATUS_OK) {
         buf_append_str(error, "cannot connect to --router ");
@@ -232,6 +239,9 @@ static uint64_t grace_end_ms(const struct edge *edge)
 void router_link_step(struct edge *edge)
 {
     uint64_t now_ms = edge_now(edge);
+    if (edge->options->echo) {
+        return;
+    }
     if (now_ms >= uplink_deadline(edge->uplink)) {
         uplink_tick(edge->uplink, now_ms);
     }
@@ -245,6 +255,9 @@ void router_link_step(struct edge *edge)
 
 uint64_t router_link_deadline(const struct edge *edge)
 {
+    if (edge->options->echo) {
+        return UINT64_MAX;
+    }
     uint64_t grace_ms = grace_end_ms(edge);
     uint64_t uplink_ms = uplink_deadline(edge->uplink);
     return grace_ms < uplink_ms ? grace_ms : uplink_ms;

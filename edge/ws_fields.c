@@ -145,6 +145,13 @@ static const char *on_protocol(struct ws_fields *fields, struct bytes value)
     return NULL;
 }
 
+/* RFC 6455 section 9.1: a value that does not follow the grammar fails the handshake, whether we
+ * use extensions or not. */
+static const char *on_extensions(struct ws_fields *fields, struct bytes value)
+{
+    return ws_extensions_read(value, &fields->deflate) ? NULL : "bad Sec-WebSocket-Extensions";
+}
+
 /* Several lines are one list (RFC 9110 section 5.3), so they are joined. */
 static const char *on_forwarded_for(struct ws_fields *fields, struct bytes value)
 {
@@ -170,6 +177,7 @@ static const struct field_row field_rows[] = {
     [WS_FIELD_UPGRADE] = {"upgrade", false, on_upgrade},
     [WS_FIELD_CONNECTION] = {"connection", false, on_connection},
     [WS_FIELD_PROTOCOL] = {"sec-websocket-protocol", false, on_protocol},
+    [WS_FIELD_EXTENSIONS] = {"sec-websocket-extensions", false, on_extensions},
     [WS_FIELD_AUTHORIZATION] = {"authorization", true, NULL},
     [WS_FIELD_ORIGIN] = {"origin", true, NULL},
     [WS_FIELD_USER_AGENT] = {"user-agent", false, NULL},

@@ -5,6 +5,7 @@
 
 #include "common/buf.h"
 #include "common/bytes.h"
+#include "edge/ws_extensions.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,6 +19,7 @@ enum ws_field {
     WS_FIELD_UPGRADE,
     WS_FIELD_CONNECTION,
     WS_FIELD_PROTOCOL,
+    WS_FIELD_EXTENSIONS,
     WS_FIELD_AUTHORIZATION,
     WS_FIELD_ORIGIN,
     WS_FIELD_USER_AGENT,
@@ -37,6 +39,7 @@ struct ws_fields {
     bool connection_upgrade;             /* Connection lists "upgrade" */
     struct bytes protocols[WS_PROTOCOLS_MAX];
     size_t protocol_count;
+    struct ws_deflate_terms deflate;
 };
 
 /* Takes one field line; unknown names are passed over. NULL, or a static text that says why the

@@ -1,5 +1,6 @@
-/* Unmasking takes eight bytes at a time: since 8 is a multiple of the mask's 4, one rotated copy of
- * the mask serves all words, whatever the alignment (loads and stores go through memcpy). */
+/* What the vector code leaves is unmasked eight bytes at a time: since 8 is a multiple of the
+ * mask's 4, one rotated copy of the mask serves all words, whatever the alignment (loads and stores
+ * go through memcpy). */
 #include "edge/ws_frame.h"
 
 #include <string.h>
@@ -31,7 +32,8 @@ size_t ws_frame_header(uint8_t out[WS_FRAME_HEADER_MAX], enum ws_opcode opcode, 
     return 10;
 }
 
-void ws_frame_unmask(uint8_t *data, size_t len, const uint8_t mask[4], unsigned phase)
+void ws_frame_unmask_with(enum ws_vector vector, uint8_t *data, size_t len, const uint8_t mask[4],
+                          unsigned phase)
 {
     uint8_t pattern[WORD];
     for (unsigned i = 0; i < WORD; i++) {
@@ -39,7 +41,7 @@ void ws_frame_unmask(uint8_t *data, size_t len, const uint8_t mask[4], unsigned 
     }
     uint64_t key;
     memcpy(&key, pattern, WORD);
-    size_t at = 0;
+    size_t at = ws_vector_unmask(vector, data, len, pattern);
     for (; len - at >= WORD; at += WORD) {
         uint64_t word;
         memcpy(&word, data + at, WORD);
@@ -49,4 +51,9 @@ void ws_frame_unmask(uint8_t *data, size_t len, const uint8_t mask[4], unsigned 
     for (size_t i = 0; at + i < len; i++) {
         data[at + i] ^= pattern[i];
     }
+}
+
+void ws_frame_unmask(uint8_t *data, size_t len, const uint8_t mask[4], unsigned phase)
+{
+    ws_frame_unmask_with(ws_vector_best(), data, len, mask, phase);
 }

@@ -3,6 +3,7 @@
 #define EDGE_WS_FRAME_H
 
 #include "common/bytes.h"
+#include "edge/ws_vector.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,5 +25,9 @@ size_t ws_frame_header(uint8_t out[WS_FRAME_HEADER_MAX], enum ws_opcode opcode, 
 
 /* Unmasks in place; `phase` is the payload offset of data[0] modulo 4 (RFC 6455 section 5.3). */
 void ws_frame_unmask(uint8_t *data, size_t len, const uint8_t mask[4], unsigned phase);
+
+/* The same with the given vector code (at most ws_vector_best()), for tests. */
+void ws_frame_unmask_with(enum ws_vector vector, uint8_t *data, size_t len, const uint8_t mask[4],
+                          unsigned phase);
 
 #endif

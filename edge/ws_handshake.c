@@ -1,9 +1,6 @@
 /* Reads the request head in the order of its bytes and refuses at the first line that cannot belong
  * to an acceptable request; what only the whole head can tell (a missing field) is judged at its
- * end, in a fixed order. So the verdict does not depend on how the head was cut into reads.
- *
- * Not done here: no extension is negotiated, so Sec-WebSocket-Extensions is not even read
- * (RFC 6455 section 9.1 lets a server decline by silence). */
+ * end, in a fixed order. So the verdict does not depend on how the head was cut into reads. */
 #include "edge/ws_handshake.h"
 
 #include "edge/ws_fields.h"
@@ -297,6 +294,9 @@ static enum outcome fill_request(struct reader *reader)
     request->routing = bytes_slice(decoded, token_end, decoded.len);
     request->key = reader->fields.values[WS_FIELD_KEY];
     request->subprotocol = select_protocol(reader);
+    if (reader->config->deflate) {
+        request->deflate = reader->fields.deflate;
+    }
     request->agent = bytes_slice(reader->fields.values[WS_FIELD_USER_AGENT], 0, AGENT_LEN_MAX);
     request->origin = reader->fields.values[WS_FIELD_ORIGIN];
     return OUTCOME_OK;

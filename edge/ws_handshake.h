@@ -5,6 +5,7 @@
 
 #include "common/buf.h"
 #include "common/bytes.h"
+#include "edge/ws_extensions.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@ struct ws_handshake_config {
     size_t fields_max;           /* number of header fields; more: 431 */
     const struct bytes *origins; /* allowed Origin values, "scheme://host[:port]"; count 0 = any */
     size_t origin_count;
+    bool deflate; /* permessage-deflate may be agreed */
 };
 
 enum ws_handshake_verdict {
@@ -35,6 +37,7 @@ struct ws_request {
     bool head_only;           /* HEALTH by HEAD */
     struct bytes key;         /* Sec-WebSocket-Key, valid (24 characters, 16 bytes) */
     struct bytes subprotocol; /* selected one, to be echoed; empty = none */
+    struct ws_deflate_terms deflate;
     enum ws_token_source token_source;
     struct bytes token;
     struct bytes routing; /* ?routing= */

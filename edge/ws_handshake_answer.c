@@ -72,6 +72,11 @@ void ws_handshake_accept(const struct ws_request *request, struct buf *out)
         buf_append(out, request->subprotocol);
         buf_append_str(out, "\r\n");
     }
+    if (request->deflate.agreed) {
+        buf_append_str(out, "Sec-WebSocket-Extensions: ");
+        ws_extensions_answer(&request->deflate, out);
+        buf_append_str(out, "\r\n");
+    }
     buf_append_str(out, "\r\n");
 }
 

@@ -4,7 +4,10 @@
  * MESSAGE event, until the next call; its maximum is what the headers seen so far have announced,
  * which the limit was checked against, but its capacity follows the bytes that came. Frame state
  * (opcode, mask, bytes left) and message state (opcode, fragments, UTF-8) are apart, because
- * control frames come between fragments (RFC 6455 section 5.4). */
+ * control frames come between fragments (RFC 6455 section 5.4).
+ *
+ * A compressed message (RFC 7692) is inflated as it comes: what is collected, checked and limited
+ * is its text, so neither a bomb nor bad UTF-8 has to be complete to be seen. */
 #include "edge/ws_session.h"
 
 #include "common/mem.h"
@@ -28,6 +31,7 @@ enum step { STEP_MORE, STEP_ON, STEP_EVENT };
 enum {
     FINAL_BIT = 0x80,
     RESERVED_BITS = 0x70,
+    DEFLATED_BIT = 0x40, /* RSV1: RFC 7692 section 6 */
     OPCODE_BITS = 0x0F,
     CONTROL_BIT = 0x08,
     MASKED_BIT = 0x80,
@@ -62,9 +66,15 @@ static void drop_message(struct ws_session *session)
     }
 }
 
-static enum step fail(struct ws_session *session, enum ws_reason reason, struct ws_event *ret_event)
+static void drop_incomplete(struct ws_session *session)
 {
     drop_message(session);
+    ws_inflater_give(&session->inflater);
+}
+
+static enum step fail(struct ws_session *session, enum ws_reason reason, struct ws_event *ret_event)
+{
+    drop_incomplete(session);
     session->state = STATE_DISCARD;
     *ret_event = (struct ws_event){.kind = WS_EVENT_FAIL, .reason = reason};
     return STEP_EVENT;
@@ -75,12 +85,23 @@ static bool is_control(uint8_t opcode)
     return (opcode & CONTROL_BIT) != 0;
 }
 
+/* RFC 6455 section 5.2: a reserved bit is 0 unless an extension that was negotiated gives it a
+ * meaning. RFC 7692 section 6.1: RSV1 is for the first frame of a message, so never on a
+ * continuation or a control frame. */
+static bool may_reserve(const struct ws_session *session, uint8_t first)
+{
+    uint8_t reserved = first & RESERVED_BITS;
+    uint8_t opcode = first & OPCODE_BITS;
+    bool starts_message = opcode == WS_OP_TEXT || opcode == WS_OP_BINARY;
+    return reserved == 0 || (reserved == DEFLATED_BIT && session->deflate && starts_message);
+}
+
 /* True when a frame that starts with this byte may come now. */
 static bool may_begin(const struct ws_session *session, uint8_t first)
 {
     bool in_message = session->message_opcode != 0;
-    if ((first & RESERVED_BITS) != 0) {
-        return false; /* section 5.2: no extension was negotiated that gives them a meaning */
+    if (!may_reserve(session, first)) {
+        return false;
     }
     switch (first & OPCODE_BITS) {
     case WS_OP_CONTINUATION:
@@ -169,21 +190,35 @@ static bool payload_len(const uint8_t *header, uint64_t *ret_len)
     return true;
 }
 
+/* True when `len` more payload bytes fit. How far a compressed message inflates is seen later; but
+ * even blocks that hold nothing may not go on for ever. */
+static bool fits(const struct ws_session *session, const struct ws_limits *limits, uint64_t len)
+{
+    enum { DEFLATED_SPARE = 1024 };
+    uint64_t max = limits->message_bytes_max;
+    uint64_t have = session->message == NULL ? 0 : session->message->len;
+    if (session->message_deflated) {
+        max = max > UINT64_MAX / 4 ? max : max * 2 + DEFLATED_SPARE;
+        have = session->inflater == NULL ? 0 : ws_inflater_fed(session->inflater);
+    }
+    return have <= max && len <= max - have;
+}
+
 /* Counts a data frame into its message. False when the limits forbid it: known from the header,
  * before any payload is held. */
 static bool admit(struct ws_session *session, const struct ws_limits *limits, uint64_t len)
 {
     if (session->frame_opcode != WS_OP_CONTINUATION) {
         session->message_opcode = session->frame_opcode;
+        session->message_deflated = (session->header[0] & DEFLATED_BIT) != 0;
         session->fragments = 0;
         session->utf8 = (struct ws_utf8){0};
     }
     if (session->close_sent) {
         return true; /* passes by without being held */
     }
-    uint64_t held = session->message == NULL ? 0 : session->message->len;
     session->fragments++;
-    return held <= limits->message_bytes_max && len <= limits->message_bytes_max - held &&
+    return fits(session, limits, len) &&
            (limits->fragments_max == 0 || session->fragments <= limits->fragments_max);
 }
 
@@ -219,7 +254,8 @@ static enum step on_rest(struct ws_session *session, const struct ws_limits *lim
     return STEP_ON;
 }
 
-static void collect(struct ws_session *session, struct bytes part)
+/* Adds to the collected bytes; `more` may follow. */
+static void collect(struct ws_session *session, struct bytes part, uint64_t more)
 {
     if (part.len == 0) {
         return;
@@ -228,52 +264,135 @@ static void collect(struct ws_session *session, struct bytes part)
         session->message = mem_new(1, sizeof(*session->message));
         buf_init(session->message, 0);
     }
-    session->message->max = session->message->len + part.len + (size_t)session->frame_left;
+    session->message->max = session->message->len + part.len + (size_t)more;
     buf_append(session->message, part);
     assert(buf_ok(session->message)); /* the maximum was just made to fit */
 }
 
-/* The current data frame is at its end; `part` is the whole message when nothing was collected. */
-static enum step end_data(struct ws_session *session, struct bytes part, struct ws_event *ret_event)
+static bool text_goes_on(struct ws_session *session, struct bytes part)
 {
+    return session->message_opcode != WS_OP_TEXT || ws_utf8_feed(&session->utf8, part);
+}
+
+/* Takes what the inflater has to give. False, with the reason, when that ends the connection. */
+static bool inflate_fed(struct ws_session *session, const struct ws_limits *limits,
+                        enum ws_reason *ret_reason)
+{
+    for (;;) {
+        uint64_t have = session->message == NULL ? 0 : session->message->len;
+        struct bytes chunk = BYTES_EMPTY;
+        if (!ws_inflater_read(session->inflater, &chunk)) {
+            *ret_reason = WS_REASON_BAD_DEFLATE;
+            return false;
+        }
+        if (chunk.len == 0) {
+            return true;
+        }
+        uint64_t room = limits->message_bytes_max > have ? limits->message_bytes_max - have : 0;
+        struct bytes part = bytes_slice(chunk, 0, room < chunk.len ? (size_t)room : chunk.len);
+        if (!text_goes_on(session, part)) {
+            *ret_reason = WS_REASON_BAD_UTF8; /* section 8.1, at once */
+            return false;
+        }
+        if (part.len < chunk.len) {
+            *ret_reason = WS_REASON_TOO_BIG;
+            return false;
+        }
+        collect(session, part, room - part.len);
+    }
+}
+
+static bool inflate_part(struct ws_session *session, const struct ws_limits *limits,
+                         struct bytes part, enum ws_reason *ret_reason)
+{
+    assert(limits->inflaters != NULL && "deflate was enabled without a pool");
+    if (session->inflater == NULL) {
+        session->inflater = ws_inflater_take(limits->inflaters);
+    }
+    ws_inflater_feed(session->inflater, part);
+    return inflate_fed(session, limits, ret_reason);
+}
+
+static bool inflate_end(struct ws_session *session, const struct ws_limits *limits,
+                        enum ws_reason *ret_reason)
+{
+    ws_inflater_feed_end(session->inflater);
+    if (!inflate_fed(session, limits, ret_reason)) {
+        return false;
+    }
+    *ret_reason = WS_REASON_BAD_DEFLATE;
+    return ws_inflater_complete(session->inflater);
+}
+
+/* The current data frame is at its end; `part` is the whole message when nothing was collected. */
+static enum step end_data(struct ws_session *session, const struct ws_limits *limits,
+                          struct bytes part, struct ws_event *ret_event)
+{
+    enum ws_reason reason = WS_REASON_PROTOCOL;
+    uint64_t wire_bytes = 0;
     session->state = STATE_OPCODE;
     if (!session->frame_final) {
         return STEP_ON;
     }
     bool binary = session->message_opcode == WS_OP_BINARY;
-    session->message_opcode = 0;
     if (session->close_sent) {
+        session->message_opcode = 0;
         return STEP_ON;
+    }
+    if (session->message_deflated) {
+        if (!inflate_end(session, limits, &reason)) {
+            return fail(session, reason, ret_event);
+        }
+        wire_bytes = ws_inflater_fed(session->inflater);
+        ws_inflater_give(&session->inflater);
+        part = BYTES_EMPTY;
     }
     if (!binary && !ws_utf8_complete(&session->utf8)) {
         return fail(session, WS_REASON_BAD_UTF8, ret_event); /* section 8.1 */
     }
     struct bytes data = session->message == NULL ? part : buf_bytes(session->message);
-    *ret_event = (struct ws_event){.kind = WS_EVENT_MESSAGE, .binary = binary, .data = data};
+    session->message_opcode = 0;
+    *ret_event = (struct ws_event){.kind = WS_EVENT_MESSAGE,
+                                   .binary = binary,
+                                   .deflated = session->message_deflated,
+                                   .wire_bytes = wire_bytes,
+                                   .data = data};
     return STEP_EVENT;
+}
+
+/* Takes payload of the current data frame into its message; `part` is masked. */
+static bool take_part(struct ws_session *session, const struct ws_limits *limits,
+                      struct input part_in, enum ws_reason *ret_reason)
+{
+    struct bytes part = bytes_of(part_in.data, part_in.len);
+    ws_frame_unmask(part_in.data, part.len, session->mask, session->phase);
+    session->phase = (uint8_t)((session->phase + part.len) % MASK_LEN);
+    if (session->message_deflated) {
+        return inflate_part(session, limits, part, ret_reason);
+    }
+    if (!text_goes_on(session, part)) {
+        *ret_reason = WS_REASON_BAD_UTF8; /* section 8.1, at once */
+        return false;
+    }
+    bool in_place = session->message == NULL && session->frame_final && session->frame_left == 0;
+    if (!in_place) {
+        collect(session, part, session->frame_left);
+    }
+    return true;
 }
 
 static enum step on_data(struct ws_session *session, const struct ws_limits *limits,
                          struct input *in, struct ws_event *ret_event)
 {
-    (void)limits;
+    enum ws_reason reason = WS_REASON_PROTOCOL;
     size_t len = session->frame_left < in->len ? (size_t)session->frame_left : in->len;
     uint8_t *start = take(in, len);
-    struct bytes part = bytes_of(start, len);
     session->frame_left -= len;
-    if (!session->close_sent) {
-        ws_frame_unmask(start, len, session->mask, session->phase);
-        session->phase = (uint8_t)((session->phase + len) % MASK_LEN);
-        if (session->message_opcode == WS_OP_TEXT && !ws_utf8_feed(&session->utf8, part)) {
-            return fail(session, WS_REASON_BAD_UTF8, ret_event); /* section 8.1, at once */
-        }
-        bool in_place =
-            session->message == NULL && session->frame_final && session->frame_left == 0;
-        if (!in_place) {
-            collect(session, part);
-        }
+    if (!session->close_sent && !take_part(session, limits, (struct input){start, len}, &reason)) {
+        return fail(session, reason, ret_event);
     }
-    return session->frame_left != 0 ? STEP_MORE : end_data(session, part, ret_event);
+    return session->frame_left != 0 ? STEP_MORE
+                                    : end_data(session, limits, bytes_of(start, len), ret_event);
 }
 
 /* Section 7.4: codes that may stand in a close frame. 1004 to 1006 and 1015 never do; 1016 to 2999
@@ -301,7 +420,7 @@ static enum step end_close(struct ws_session *session, struct bytes payload,
     if (!ws_utf8_valid(text)) {
         return fail(session, WS_REASON_BAD_UTF8, ret_event); /* sections 5.5.1, 8.1 */
     }
-    drop_message(session);
+    drop_incomplete(session);
     session->close_received = true;
     session->state = STATE_DISCARD; /* section 1.4: data after the close frame is discarded */
     *ret_event = (struct ws_event){.kind = WS_EVENT_CLOSE, .close_code = code, .data = text};
@@ -374,6 +493,11 @@ void ws_session_init(struct ws_session *session)
     memset(session, 0, sizeof(*session));
 }
 
+void ws_session_enable_deflate(struct ws_session *session)
+{
+    session->deflate = true;
+}
+
 static void drop_control(struct ws_session *session)
 {
     mem_free(session->control);
@@ -382,7 +506,7 @@ static void drop_control(struct ws_session *session)
 
 void ws_session_fini(struct ws_session *session)
 {
-    drop_message(session);
+    drop_incomplete(session);
     drop_control(session);
 }
 
@@ -426,7 +550,7 @@ void ws_session_close(struct ws_session *session, uint16_t code, struct bytes te
     }
     session->close_sent = true;
     if (session->message_opcode != 0) {
-        drop_message(session); /* what is incomplete will not be wanted any more */
+        drop_incomplete(session); /* it will not be wanted any more */
     }
     struct bytes body = is_close_code(code) ? close_text(text) : BYTES_EMPTY;
     size_t payload = is_close_code(code) ? 2 + body.len : 0;
@@ -451,5 +575,7 @@ bool ws_session_closed(const struct ws_session *session)
 
 size_t ws_session_held(const struct ws_session *session)
 {
-    return session->message == NULL ? 0 : sizeof(*session->message) + session->message->capacity;
+    size_t message =
+        session->message == NULL ? 0 : sizeof(*session->message) + session->message->capacity;
+    return message + (session->inflater == NULL ? 0 : ws_inflater_held(session->inflater));
 }

@@ -6,6 +6,7 @@
 
 #include "common/buf.h"
 #include "common/bytes.h"
+#include "edge/ws_deflate.h"
 #include "edge/ws_reason.h"
 #include "edge/ws_utf8.h"
 
@@ -14,8 +15,9 @@
 #include <stdint.h>
 
 struct ws_limits {
-    uint64_t message_bytes_max;
-    uint32_t fragments_max; /* frames of one message; 0 = off */
+    uint64_t message_bytes_max;     /* of a compressed message: what it inflates to */
+    uint32_t fragments_max;         /* frames of one message; 0 = off */
+    struct ws_inflaters *inflaters; /* shared by all sessions; NULL where none uses compression */
 };
 
 enum ws_event_kind {
@@ -32,16 +34,19 @@ enum ws_event_kind {
 struct ws_event {
     enum ws_event_kind kind;
     bool binary;
+    bool deflated; /* MESSAGE: it came compressed */
     uint16_t close_code;
     enum ws_reason reason; /* FAIL */
+    uint64_t wire_bytes;   /* MESSAGE, deflated: payload bytes before inflating */
     struct bytes data;     /* valid until the next call with this session or input */
 };
 
 /* Embedded in the connection: small and without pointers when idle. Fields are private. */
 struct ws_session {
-    struct buf *message; /* collected part of an incomplete message, or NULL */
-    uint8_t *control;    /* payload of a control frame that came in pieces, or NULL */
-    uint64_t frame_left; /* payload bytes of the current frame still to come */
+    struct buf *message;          /* collected part of an incomplete message, or NULL */
+    struct ws_inflater *inflater; /* of a compressed message that is incomplete, or NULL */
+    uint8_t *control;             /* payload of a control frame that came in pieces, or NULL */
+    uint64_t frame_left;          /* payload bytes of the current frame still to come */
     uint8_t mask[4];
     uint8_t header[14]; /* header bytes seen so far */
     uint8_t header_len;
@@ -49,7 +54,9 @@ struct ws_session {
     uint8_t frame_opcode;
     bool frame_final;
     uint8_t message_opcode; /* of the message in progress, 0 = none */
-    uint8_t phase;          /* mask phase of the next payload byte */
+    bool message_deflated;
+    bool deflate;  /* permessage-deflate was agreed */
+    uint8_t phase; /* mask phase of the next payload byte */
     bool close_sent;
     bool close_received;
     uint8_t control_len;
@@ -58,6 +65,9 @@ struct ws_session {
 };
 
 void ws_session_init(struct ws_session *session);
+/* permessage-deflate without context takeover was agreed in the handshake: from now on each call of
+ * ws_session_receive comes with limits->inflaters. */
+void ws_session_enable_deflate(struct ws_session *session);
 /* Frees what an incomplete message holds. */
 void ws_session_fini(struct ws_session *session);
 
@@ -82,8 +92,8 @@ bool ws_session_close_sent(const struct ws_session *session);
 bool ws_session_closed(const struct ws_session *session);
 
 /* Heap bytes held for an incomplete message: never more than its bytes so far doubled, nor than the
- * limit, apart from the few of the struct buf itself. A message just given out counts until the
- * next call. */
+ * limit, apart from the few of the struct buf itself, and the inflater of a compressed one. A
+ * message just given out counts until the next call. */
 size_t ws_session_held(const struct ws_session *session);
 
 #endif

@@ -1,6 +1,7 @@
 /* Two tables: what a first byte announces, and which bytes may come next in each state. Overlong
  * forms, surrogates and code points above U+10FFFF are all visible in the second byte, so they need
- * a state of their own only there (RFC 3629 section 4). */
+ * a state of their own only there (RFC 3629 section 4). The vector code only jumps over what is
+ * surely good. */
 #include "edge/ws_utf8.h"
 
 #include <string.h>
@@ -76,10 +77,23 @@ static size_t ascii_run(struct bytes bytes, size_t at)
     return at - start;
 }
 
-bool ws_utf8_feed(struct ws_utf8 *utf8, struct bytes bytes)
+/* Bytes at the start with which the character that is open ends, or the first that is bad. */
+static size_t close_character(struct bytes bytes, uint8_t *state)
+{
+    size_t at = 0;
+    while (at < bytes.len && *state != BETWEEN && *state != INVALID) {
+        *state = go_on(*state, bytes.data[at++]);
+    }
+    return at;
+}
+
+bool ws_utf8_feed_with(enum ws_vector vector, struct ws_utf8 *utf8, struct bytes bytes)
 {
     uint8_t state = utf8->state;
-    size_t at = 0;
+    size_t at = close_character(bytes, &state);
+    if (state == BETWEEN && at < bytes.len) {
+        at += ws_vector_utf8(vector, bytes.data + at, bytes.len - at);
+    }
     while (at < bytes.len && state != INVALID) {
         if (state == BETWEEN && bytes.data[at] < 0x80) {
             size_t run = ascii_run(bytes, at);
@@ -91,6 +105,11 @@ bool ws_utf8_feed(struct ws_utf8 *utf8, struct bytes bytes)
     }
     utf8->state = state;
     return state != INVALID;
+}
+
+bool ws_utf8_feed(struct ws_utf8 *utf8, struct bytes bytes)
+{
+    return ws_utf8_feed_with(ws_vector_best(), utf8, bytes);
 }
 
 bool ws_utf8_valid(struct bytes bytes)

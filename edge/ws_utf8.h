@@ -4,6 +4,7 @@
 #define EDGE_WS_UTF8_H
 
 #include "common/bytes.h"
+#include "edge/ws_vector.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,6 +15,9 @@ struct ws_utf8 {
 
 /* Feeds bytes; false as soon as they cannot be valid. */
 bool ws_utf8_feed(struct ws_utf8 *utf8, struct bytes bytes);
+
+/* The same with the given vector code (at most ws_vector_best()), for tests. */
+bool ws_utf8_feed_with(enum ws_vector vector, struct ws_utf8 *utf8, struct bytes bytes);
 
 /* True when the bytes so far end on a character boundary. */
 static inline bool ws_utf8_complete(const struct ws_utf8 *utf8)

@@ -1,4 +1,5 @@
-/* Unmasking and the UTF-8 check against versions that take one byte at a time.
+/* Unmasking and the UTF-8 check against versions that take one byte at a time, and each vector code
+ * that this machine has against the plain one.
  * Input: mask (4), phase (1), cut (1), payload. */
 #include "common/mem.h"
 #include "edge/ws_frame.h"
@@ -72,6 +73,26 @@ static void check_utf8(size_t cut, struct bytes text)
     assert(head || !tail); /* bad once, bad for good */
 }
 
+static void check_vectors(const uint8_t *mask, unsigned phase, size_t cut, struct bytes payload)
+{
+    uint8_t *plain = mem_copy(payload);
+    struct ws_utf8 plain_utf8 = {0};
+    ws_frame_unmask_with(WS_VECTOR_NONE, plain, payload.len, mask, phase);
+    bool plain_good = ws_utf8_feed_with(WS_VECTOR_NONE, &plain_utf8, payload);
+    for (int i = WS_VECTOR_NONE + 1; i <= (int)ws_vector_best(); i++) {
+        enum ws_vector vector = (enum ws_vector)i;
+        uint8_t *fast = mem_copy(payload);
+        struct ws_utf8 fast_utf8 = {0};
+        bool good = ws_utf8_feed_with(vector, &fast_utf8, bytes_slice(payload, 0, cut)) &&
+                    ws_utf8_feed_with(vector, &fast_utf8, bytes_slice(payload, cut, payload.len));
+        assert(good == plain_good && fast_utf8.state == plain_utf8.state);
+        ws_frame_unmask_with(vector, fast, payload.len, mask, phase);
+        assert(payload.len == 0 || memcmp(fast, plain, payload.len) == 0);
+        mem_free(fast);
+    }
+    mem_free(plain);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < PREFIX) {
@@ -81,5 +102,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t cut = data[5] % (payload.len + 1);
     check_unmask(data, data[4] % 4U, cut, payload);
     check_utf8(cut, payload);
+    check_vectors(data, data[4] % 4U, cut, payload);
     return 0;
 }

@@ -18,6 +18,7 @@ static const struct ws_handshake_config config = {
     .fields_max = FIELDS_MAX,
     .origins = origins,
     .origin_count = 1,
+    .deflate = true,
 };
 
 static bool is_inside(struct bytes part, struct bytes whole)
@@ -52,6 +53,14 @@ static void check_upgrade(const struct ws_request *request)
                           "Connection: Upgrade\r\nSec-WebSocket-Accept: \r\n\r\n") +
                    28;
     size_t echoed = strlen("Sec-WebSocket-Protocol: splitrail.v1.json\r\n");
+    struct buf extension;
+    buf_init(&extension, 0);
+    if (request->deflate.agreed) {
+        buf_append_str(&extension, "Sec-WebSocket-Extensions: \r\n");
+        ws_extensions_answer(&request->deflate, &extension);
+    }
+    fixed += extension.len;
+    buf_fini(&extension);
     assert(answer.len == (request->subprotocol.len == 0 ? fixed : fixed + echoed));
     buf_fini(&answer);
 }

@@ -60,6 +60,8 @@ event2/ router/ctl/
 openssl/evp.h edge/ws_
 openssl/ router/auth.c
 sodium common/strmap.c
+zlib.h edge/ws_deflate.c
+immintrin.h edge/ws_vector.c
 protobuf-c/ proto/
 protobuf-c/ router/admin
 protobuf-c/ router/ctl/

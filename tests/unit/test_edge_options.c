@@ -33,6 +33,8 @@ static const char *const good_lines[][ARGUMENTS_MAX] = {
     {"--allowed-origins", "https://example.org"},
     {"--trusted-proxies", "10.0.0.0/8"},
     {"--soft-output", "1MiB", "--max-output", "1MiB"},
+    {"--compression", "on", "--compression-min", "0B"},
+    {"--echo", "--max-message", "16MiB"},
 };
 
 START_TEST(a_good_command_line_passes)

@@ -27,6 +27,14 @@ START_TEST(the_accept_key_is_that_of_the_rfc)
                            "Connection: Upgrade\r\n"
                            "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
                            "Sec-WebSocket-Protocol: splitrail.v1.json\r\n\r\n");
+    request.subprotocol = BYTES_EMPTY;
+    request.deflate = (struct ws_deflate_terms){.agreed = true, .window_bits = 15};
+    ws_handshake_accept(&request, &answer);
+    expect_answer(&answer, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                           "Connection: Upgrade\r\n"
+                           "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+                           "Sec-WebSocket-Extensions: permessage-deflate; "
+                           "server_no_context_takeover; client_no_context_takeover\r\n\r\n");
     buf_fini(&answer);
 }
 END_TEST

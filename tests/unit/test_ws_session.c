@@ -216,7 +216,7 @@ static const struct row rows[] = {
      "binary(" T1000 ")binary(" T1000 ")"},
 };
 
-static const struct ws_limits limits = {LIMIT, FRAGMENTS};
+static const struct ws_limits limits = {LIMIT, FRAGMENTS, NULL};
 
 static void append_frame(struct buf *out, const struct frame *frame)
 {
@@ -457,7 +457,7 @@ END_TEST
 START_TEST(memory_follows_the_bytes_that_came_and_not_the_announced_length)
 {
     struct fixture fixture;
-    struct ws_limits wide = {1U << 30, 0};
+    struct ws_limits wide = {1U << 30, 0, NULL};
     setup(&fixture);
     uint8_t input[24] = "\x82\xFF\0\0\0\0\x30\0\0\0\0\0\0\0"
                         "abcdefgh";
@@ -523,7 +523,7 @@ END_TEST
 START_TEST(a_lower_limit_counts_from_the_next_frame_on)
 {
     struct fixture fixture;
-    struct ws_limits narrow = {3, 0};
+    struct ws_limits narrow = {3, 0, NULL};
     setup(&fixture);
     uint8_t input[] = "\x02\x84\0\0\0\0"
                       "abcd"
@@ -547,7 +547,7 @@ END_TEST
 START_TEST(fragments_have_no_limit_when_it_is_off)
 {
     struct fixture fixture;
-    struct ws_limits off = {LIMIT, 0};
+    struct ws_limits off = {LIMIT, 0, NULL};
     setup(&fixture);
     for (int i = 0; i < 5000; i++) {
         uint8_t input[] = "\x02\x80\0\0\0\0";

@@ -1,0 +1,106 @@
+/* One session under a fuzzer: input given in pieces, each in memory of just its size; what comes
+ * out is written down, so that two ways of cutting the same input can be compared. */
+#ifndef TESTS_FUZZ_SESSION_RUN_H
+#define TESTS_FUZZ_SESSION_RUN_H
+
+#include "common/buf.h"
+#include "common/mem.h"
+#include "edge/ws_deflate.h"
+#include "edge/ws_session.h"
+#include "tests/support/rng.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum { SESSION_RUN_PIECE_MAX = 40, SESSION_RUN_INFLATER_MAX = 64 * 1024 };
+
+struct session_run {
+    struct ws_session session;
+    struct ws_limits limits; /* inflaters: NULL = without deflate */
+    unsigned close_after;    /* events after which we send our own close frame; 0 = never */
+    unsigned event_count;
+    struct buf trace;
+    struct buf sent;
+};
+
+static inline void session_run_init(struct session_run *run, const struct ws_limits *limits,
+                                    unsigned close_after)
+{
+    *run = (struct session_run){.limits = *limits, .close_after = close_after};
+    ws_session_init(&run->session);
+    if (limits->inflaters != NULL) {
+        ws_session_enable_deflate(&run->session);
+    }
+    buf_init(&run->trace, 0);
+    buf_init(&run->sent, 0);
+}
+
+static inline void session_run_fini(struct session_run *run)
+{
+    ws_session_fini(&run->session);
+    buf_fini(&run->trace);
+    buf_fini(&run->sent);
+}
+
+static inline void session_run_event(struct session_run *run, const struct ws_event *event)
+{
+    if (event->kind == WS_EVENT_MESSAGE) {
+        assert(event->data.len <= run->limits.message_bytes_max);
+        assert(event->binary || ws_utf8_valid(event->data));
+        assert(!ws_session_close_sent(&run->session));
+        assert(!event->deflated || run->limits.inflaters != NULL);
+    }
+    buf_append_byte(&run->trace, (uint8_t)event->kind);
+    buf_append_byte(&run->trace, (uint8_t)event->binary);
+    buf_append_byte(&run->trace, (uint8_t)event->reason);
+    buf_append_u64(&run->trace, event->close_code);
+    buf_append_u64(&run->trace, event->wire_bytes);
+    buf_append_u64(&run->trace, event->data.len);
+    buf_append(&run->trace, event->data);
+    if (++run->event_count == run->close_after) {
+        ws_session_close(&run->session, 1012, BYTES_LIT("bye"), &run->sent);
+    }
+}
+
+static inline void session_run_give(struct session_run *run, struct bytes piece)
+{
+    size_t held_max = sizeof(struct buf) + (size_t)run->limits.message_bytes_max +
+                      (run->limits.inflaters != NULL ? SESSION_RUN_INFLATER_MAX : 0);
+    uint8_t *exact = mem_copy(piece);
+    uint8_t *data = exact;
+    size_t len = piece.len;
+    struct ws_event event;
+    do {
+        event = ws_session_receive(&run->session, &run->limits, &data, &len);
+        assert(data + len == exact + piece.len);
+        assert(ws_session_held(&run->session) <= held_max);
+        if (event.kind != WS_EVENT_NONE) {
+            session_run_event(run, &event);
+        }
+    } while (event.kind != WS_EVENT_NONE);
+    assert(len == 0);
+    mem_free(exact);
+}
+
+/* Gives `input` whole to one session and in pieces to another: the same must come out. */
+static inline void session_run_both(const struct ws_limits *limits, unsigned close_after,
+                                    uint64_t seed, struct bytes input)
+{
+    struct session_run whole;
+    struct session_run pieces;
+    struct rng rng = {seed};
+    session_run_init(&whole, limits, close_after);
+    session_run_init(&pieces, limits, close_after);
+    session_run_give(&whole, input);
+    for (size_t at = 0; at < input.len;) {
+        struct bytes piece = bytes_slice(input, at, rng_below(&rng, SESSION_RUN_PIECE_MAX));
+        session_run_give(&pieces, piece);
+        at += piece.len;
+    }
+    assert(bytes_equal(buf_bytes(&whole.trace), buf_bytes(&pieces.trace)));
+    assert(bytes_equal(buf_bytes(&whole.sent), buf_bytes(&pieces.sent)));
+    session_run_fini(&whole);
+    session_run_fini(&pieces);
+}
+
+#endif
