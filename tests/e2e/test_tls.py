@@ -109,13 +109,15 @@ class Tls(TlsCase):
         payloads = ["x" * 60000 + str(n) for n in range(40)] + list(range(2000))
         await asyncio.gather(*(
             sender.send("room_message", room=room, payload=p, echo=False) for p in payloads))
-        while len(listener.heard("room_message")) < len(payloads):
-            await asyncio.wait_for(self.more(listener), PATIENCE_S)
+        try:
+            await asyncio.wait_for(self.heard_all(listener, len(payloads)), PATIENCE_S)
+        except asyncio.TimeoutError:
+            self.fail("heard %d of %d" % (len(listener.heard("room_message")), len(payloads)))
         self.assertEqual([m["payload"] for m in listener.heard("room_message")], payloads)
 
-    async def more(self, client):
+    async def heard_all(self, client, count):
         async with client.changed:
-            await client.changed.wait()
+            await client.changed.wait_for(lambda: len(client.heard("room_message")) >= count)
 
     async def test_the_second_connection_is_resumed(self):
         edge = self.cluster.edges[0]
