@@ -193,7 +193,9 @@ static void log_tls_failure(const struct conn *conn)
 static void on_receive_failed(struct conn *conn)
 {
     switch (errno) {
-    case EAGAIN:
+    case EAGAIN: /* a part of a TLS record is a sign of life too */
+        conn->last_seen_ms = edge_now(conn->edge);
+        break;
     case EINTR:
         break;
     case EPROTOTYPE:

@@ -58,6 +58,7 @@ static void refresh_tls(struct edge *edge)
     for (size_t i = 0; i < TLS_FAILURE_COUNT; i++) { /* label values in the order of the enum */
         set(edge, EDGE_METRIC_TLS_FAILURES, i, stats->failures[i]);
     }
+    set(edge, EDGE_METRIC_MEMORY_BYTES, EDGE_MEMORY_TLS, stats->open * TLS_CONNECTION_BYTES);
 }
 
 /* Values that somebody else counts are fetched when they are asked for. */

@@ -27,7 +27,8 @@ enum edge_metric_memory {
     EDGE_MEMORY_OUTPUT,
     EDGE_MEMORY_MESSAGES,
     EDGE_MEMORY_UPLINK,
-    EDGE_MEMORY_HELD
+    EDGE_MEMORY_HELD,
+    EDGE_MEMORY_TLS
 };
 
 enum edge_refusal {

@@ -131,10 +131,11 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 /* A key with a passphrase is an error; the default would ask on the terminal. */
 static int no_passphrase(char *out, int size, int writing, void *owner)
 {
-    (void)out;
-    (void)size;
     (void)writing;
     (void)owner;
+    if (size > 0) {
+        out[0] = '\0';
+    }
     return -1;
 }
 
@@ -315,13 +316,21 @@ static bool may_go_on(struct session *session, int result, bool *ret_other_direc
     return false;
 }
 
+/* The transport is a plain one afterwards. */
+static void free_session(struct transport *transport)
+{
+    struct session *session = transport->session;
+    session->tls->stats.open--;
+    SSL_free(session->ssl);
+    ERR_clear_error();
+    mem_free(session);
+    *transport = transport_plain(transport->fd);
+}
+
 /* The peer speaks HTTP: what it is told, it is told plainly. */
 static void become_plain(struct transport *transport)
 {
-    struct session *session = transport->session;
-    SSL_free(session->ssl);
-    mem_free(session);
-    *transport = transport_plain(transport->fd);
+    free_session(transport);
     errno = EPROTOTYPE;
 }
 
@@ -517,10 +526,7 @@ static void tls_close(struct transport *transport)
     if (session->unsent == 0 && (SSL_get_shutdown(session->ssl) & SSL_SENT_SHUTDOWN) == 0) {
         (void)say_goodbye(session, transport);
     }
-    SSL_free(session->ssl);
-    ERR_clear_error();
-    mem_free(session);
-    *transport = transport_plain(transport->fd);
+    free_session(transport);
     transport->ops->close(transport);
 }
 
@@ -544,5 +550,6 @@ bool tls_start(struct tls *tls, struct transport *transport)
     *session = (struct session){.tls = tls, .ssl = ssl, .end = STILL_OPEN};
     transport->ops = &TLS_OPS;
     transport->session = session;
+    tls->stats.open++;
     return true;
 }

@@ -33,6 +33,8 @@ static const char *const good_lines[][ARGUMENTS_MAX] = {
     {"--allowed-origins", "https://example.org"},
     {"--trusted-proxies", "10.0.0.0/8"},
     {"--soft-output", "1MiB", "--max-output", "1MiB"},
+    {"--tls-cert-file", "c.pem", "--tls-key-file", "k.pem"},
+    {"--tls-min-version", "1.3", "--proxy-protocol", "v2"},
 };
 
 START_TEST(a_good_command_line_passes)
@@ -65,6 +67,10 @@ static const char *const bad_lines[][ARGUMENTS_MAX] = {
     {"--allowed-origins", "https://"},
     {"--trusted-proxies", "10.0.0.0/40"},
     {"--soft-output", "2MiB"},
+    {"--listen", ""},
+    {"--listen-tls", "8443"},
+    {"--listen-tls", "127.0.0.1:8443"},
+    {"--listen-tls", "127.0.0.1:8443", "--tls-cert-file", "c.pem"},
 };
 
 START_TEST(a_bad_option_is_named_in_one_line)

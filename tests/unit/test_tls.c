@@ -190,6 +190,7 @@ START_TEST(both_versions_carry_bytes_both_ways)
     SSL_set_max_proto_version(link.client, versions[_i]);
     ck_assert(shake(&link));
     ck_assert_int_eq(SSL_version(link.client), versions[_i]);
+    ck_assert_uint_eq(tls_stats(tls)->open, 1);
     ck_assert_uint_eq(tls_stats(tls)->full, 1);
     ck_assert_int_eq(SSL_write(link.client, "hello", 5), 5);
     (void)hear(&link);
@@ -197,6 +198,7 @@ START_TEST(both_versions_carry_bytes_both_ways)
     say(&link, BYTES_LIT("you too"));
     client_reads(&link, "you too");
     link_close(&link);
+    ck_assert_uint_eq(tls_stats(tls)->open, 0);
     tls_free(&tls);
     files_remove(&files);
 }
