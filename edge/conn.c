@@ -249,17 +249,17 @@ static void on_event(evutil_socket_t fd, short what, void *owner)
 }
 
 /* From here on `conn->tls` is what is spoken on the socket. */
-static bool start_transport(struct conn *conn)
+static void start_transport(struct conn *conn)
 {
-    return conn->tls == NULL || tls_start(conn->tls, &conn->out.transport);
+    if (conn->tls != NULL) {
+        tls_start(conn->tls, &conn->out.transport);
+    }
 }
 
 void conn_enter_handshake(struct conn *conn)
 {
     set_state(conn, CONN_HANDSHAKE);
-    if (!start_transport(conn)) {
-        conn_abort(conn, WS_REASON_NETWORK);
-    }
+    start_transport(conn);
 }
 
 struct conn *conn_new(struct edge *edge, int fd, const struct address *address, bool ip_counted,
@@ -278,10 +278,8 @@ struct conn *conn_new(struct edge *edge, int fd, const struct address *address, 
         mem_free(conn);
         return NULL;
     }
-    if (!proxied && !start_transport(conn)) {
-        slotmap_remove(&edge->conns, conn->id);
-        mem_free(conn);
-        return NULL;
+    if (!proxied) {
+        start_transport(conn);
     }
     uint64_t now_ms = edge_now(edge);
     conn->edge = edge;

@@ -45,7 +45,7 @@ struct tls {
 
 struct session {
     struct tls *tls;
-    SSL *ssl;
+    SSL *ssl;            /* NULL until something was received */
     int end;             /* STILL_OPEN, 0 = the peer has ended, else -1 (error_number) */
     int error_number;    /* what receive and send say from now on */
     uint16_t unsent;     /* sealed bytes that OpenSSL could not write yet */
@@ -351,10 +351,27 @@ static void note_established(struct session *session)
     session->established = true;
 }
 
+static bool begin(struct session *session, int fd)
+{
+    SSL *ssl = SSL_new(session->tls->context);
+    if (ssl == NULL || SSL_set_fd(ssl, fd) != 1) {
+        SSL_free(ssl);
+        ERR_clear_error();
+        finish(session, -1, ENOMEM);
+        return false;
+    }
+    SSL_set_accept_state(ssl);
+    session->ssl = ssl;
+    return true;
+}
+
 /* 1 when the handshake is done, else what receive gives. */
 static ssize_t shake_hands(struct transport *transport)
 {
     struct session *session = transport->session;
+    if (session->ssl == NULL && !begin(session, transport->fd)) {
+        return outcome(session);
+    }
     ERR_clear_error();
     errno = 0;
     int result = SSL_do_handshake(session->ssl);
@@ -523,7 +540,8 @@ static void tls_close(struct transport *transport)
     if (!session->established && session->end == STILL_OPEN) {
         session->tls->stats.failures[TLS_FAILURE_TIMEOUT]++;
     }
-    if (session->unsent == 0 && (SSL_get_shutdown(session->ssl) & SSL_SENT_SHUTDOWN) == 0) {
+    if (session->established && session->unsent == 0 &&
+        (SSL_get_shutdown(session->ssl) & SSL_SENT_SHUTDOWN) == 0) {
         (void)say_goodbye(session, transport);
     }
     free_session(transport);
@@ -537,19 +555,11 @@ static const struct transport_ops TLS_OPS = {
     .close = tls_close,
 };
 
-bool tls_start(struct tls *tls, struct transport *transport)
+void tls_start(struct tls *tls, struct transport *transport)
 {
-    SSL *ssl = SSL_new(tls->context);
-    if (ssl == NULL || SSL_set_fd(ssl, transport->fd) != 1) {
-        SSL_free(ssl);
-        ERR_clear_error();
-        return false;
-    }
     struct session *session = mem_new(1, sizeof(*session));
-    SSL_set_accept_state(ssl);
-    *session = (struct session){.tls = tls, .ssl = ssl, .end = STILL_OPEN};
+    *session = (struct session){.tls = tls, .end = STILL_OPEN};
     transport->ops = &TLS_OPS;
     transport->session = session;
     tls->stats.open++;
-    return true;
 }

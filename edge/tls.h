@@ -11,7 +11,6 @@
 #include "common/status.h"
 #include "edge/transport.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct tls;
@@ -54,9 +53,9 @@ enum status tls_load(struct tls *tls, const char *cert_file, const char *key_fil
 /* Changes the ticket keys when it is time. Once per turn. */
 void tls_step(struct tls *tls, uint64_t now_ms);
 
-/* Makes a plain transport one that expects a TLS handshake. False without memory; the transport is
- * as before then. */
-bool tls_start(struct tls *tls, struct transport *transport);
+/* Makes a plain transport one that expects a TLS handshake. OpenSSL's part is made when the first
+ * byte comes: who only connects costs little. */
+void tls_start(struct tls *tls, struct transport *transport);
 
 /* Counted since tls_new(). */
 const struct tls_stats *tls_stats(const struct tls *tls);

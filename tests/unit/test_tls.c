@@ -106,7 +106,7 @@ static void link_open(struct link *link, struct tls *tls)
     ck_assert_int_eq(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
     link->peer = fds[1];
     link->transport = transport_plain(fds[0]);
-    ck_assert(tls_start(tls, &link->transport));
+    tls_start(tls, &link->transport);
     link->context = SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_session_cache_mode(link->context,
                                    SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -465,6 +465,88 @@ START_TEST(our_end_is_said_with_a_close_notify)
 }
 END_TEST
 
+START_TEST(a_handshake_that_cannot_write_says_what_it_waits_for)
+{
+    struct files files;
+    struct link link;
+    static uint8_t filler[65536];
+    size_t filled = 0;
+    ssize_t len;
+    files_make(&files);
+    struct tls *tls = tls_ready(&files, TLS_1_2);
+    link_open(&link, tls);
+    while ((len = send(link.transport.fd, filler, 512, MSG_DONTWAIT)) > 0) {
+        filled += (size_t)len;
+    }
+    SSL_set0_rbio(link.client, BIO_new(BIO_s_mem())); /* the filler is not for the client */
+    (void)SSL_do_handshake(link.client);
+    ck_assert_int_eq(hear(&link), -1);
+    ck_assert_int_eq(errno, EAGAIN);
+    ck_assert(link.transport.receive_wants_write);
+    while (filled != 0 && (len = recv(link.peer, filler, filled, 0)) > 0) {
+        filled -= (size_t)len;
+    }
+    ck_assert_int_eq(SSL_set_rfd(link.client, link.peer), 1);
+    ck_assert(shake(&link));
+    ck_assert(!link.transport.receive_wants_write);
+    link_close(&link);
+    tls_free(&tls);
+    files_remove(&files);
+}
+END_TEST
+
+START_TEST(keys_can_be_changed_on_the_way)
+{
+    struct files files;
+    struct link link;
+    files_make(&files);
+    struct tls *tls = tls_ready(&files, TLS_1_3);
+    link_open(&link, tls);
+    ck_assert(shake(&link));
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(SSL_key_update(link.client, SSL_KEY_UPDATE_REQUESTED), 1);
+        ck_assert_int_eq(SSL_write(link.client, "x", 1), 1);
+        (void)hear(&link);
+        say(&link, BYTES_LIT("answer"));
+        client_reads(&link, "answer");
+    }
+    ck_assert_uint_eq(link.heard.len, 3);
+    link_close(&link);
+    tls_free(&tls);
+    files_remove(&files);
+}
+END_TEST
+
+START_TEST(keys_can_be_changed_while_output_waits)
+{
+    static uint8_t much[200000];
+    struct iovec iov = {much, sizeof(much)};
+    struct files files;
+    struct link link;
+    uint8_t chunk[4096];
+    size_t got = 0;
+    files_make(&files);
+    struct tls *tls = tls_ready(&files, TLS_1_3);
+    link_open(&link, tls);
+    ck_assert(shake(&link));
+    ssize_t sent = link.transport.ops->send(&link.transport, &iov, 1);
+    ck_assert(sent > 0 && link.transport.output_waits);
+    ck_assert_int_eq(SSL_key_update(link.client, SSL_KEY_UPDATE_REQUESTED), 1);
+    ck_assert_int_eq(SSL_write(link.client, "x", 1), 1);
+    for (int i = 0; i < 1000 && (got < (size_t)sent || link.heard.len == 0); i++) {
+        ck_assert(hear(&link) == -1 && errno == EAGAIN);
+        ck_assert(link.transport.ops->send(&link.transport, NULL, 0) == 0 || errno == EAGAIN);
+        int len = SSL_read(link.client, chunk, sizeof(chunk));
+        got += len > 0 ? (size_t)len : 0;
+    }
+    ck_assert_uint_eq(got, (size_t)sent);
+    ck_assert_uint_eq(link.heard.len, 1);
+    link_close(&link);
+    tls_free(&tls);
+    files_remove(&files);
+}
+END_TEST
+
 /* --- output over TLS --- */
 
 static void on_written(void *owner, struct out_queue *queue, enum out_result result)
@@ -598,6 +680,9 @@ int main(void)
     tcase_add_test(tcase, a_peer_that_ends_or_waits_before_the_handshake_is_counted);
     tcase_add_test(tcase, bytes_that_poll_cannot_see_are_announced);
     tcase_add_test(tcase, the_end_comes_after_the_last_bytes_also_when_they_came_together);
+    tcase_add_test(tcase, a_handshake_that_cannot_write_says_what_it_waits_for);
+    tcase_add_test(tcase, keys_can_be_changed_on_the_way);
+    tcase_add_test(tcase, keys_can_be_changed_while_output_waits);
     tcase_add_loop_test(tcase, our_end_is_said_with_a_close_notify, 0, 2);
     tcase_add_loop_test(tcase, any_order_of_puts_and_writes_keeps_frames_whole_and_in_order, 0, 12);
     suite_add_tcase(suite, tcase);
