@@ -210,16 +210,20 @@ static void on_receive_failed(struct conn *conn)
     }
 }
 
+static size_t read_max(const struct conn *conn)
+{
+    return conn->state == CONN_PROXY ? conn_proxy_wanted(conn) : EDGE_SCRATCH_BYTES;
+}
+
 static void read_input(struct conn *conn)
 {
     struct edge *edge = conn->edge;
     struct transport *transport = &conn->out.transport;
-    size_t max = conn->state == CONN_PROXY ? conn_proxy_wanted(conn) : EDGE_SCRATCH_BYTES;
     if (edge->congested && conn->state == CONN_OPEN) {
         stop_for_congestion(conn);
         return;
     }
-    ssize_t len = transport->ops->receive(transport, edge->input, max);
+    ssize_t len = transport->ops->receive(transport, edge->input, read_max(conn));
     if (len > 0) {
         conn->last_seen_ms = edge_now(edge);
         if (INPUT_OF_STATE[conn->state] != NULL) {
