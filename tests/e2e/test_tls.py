@@ -272,6 +272,7 @@ class Certificates(TlsCase):
 
 class Impatient(TlsCase):
     edges = 1
+    router_options = ("--max-messages-per-second", "0")
     edge_options = ("--handshake-timeout", "300ms", "--tls-min-version", "1.3")
 
     async def test_a_tls_handshake_that_never_ends_is_ended(self):
