@@ -6,31 +6,28 @@
 #include "edge/edge_state.h"
 #include "edge/frames.h"
 #include "edge/heartbeat.h"
+#include "edge/tls.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <stddef.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <string.h>
 
 _Static_assert(sizeof(struct conn) < 512, "the memory of an idle connection is a promise");
 
 /* NULL: what comes is thrown away. */
 static void (*const INPUT_OF_STATE[])(struct conn *conn, uint8_t *data, size_t len) = {
-    [CONN_HANDSHAKE] = conn_upgrade_input,
-    [CONN_OPEN] = conn_message_input,
-    [CONN_CLOSING] = conn_message_input,
-    [CONN_ANSWERED] = NULL,
-    [CONN_DEAD] = NULL,
+    [CONN_PROXY] = conn_proxy_input,  [CONN_HANDSHAKE] = conn_upgrade_input,
+    [CONN_OPEN] = conn_message_input, [CONN_CLOSING] = conn_message_input,
+    [CONN_ANSWERED] = NULL,           [CONN_DEAD] = NULL,
 };
 
 static void count_state(struct conn *conn, int change)
 {
     static const uint8_t METRIC_OF_STATE[] = {
-        [CONN_HANDSHAKE] = EDGE_STATE_HANDSHAKE,
-        [CONN_OPEN] = EDGE_STATE_OPEN,
-        [CONN_CLOSING] = EDGE_STATE_CLOSING,
+        [CONN_PROXY] = EDGE_STATE_HANDSHAKE,  [CONN_HANDSHAKE] = EDGE_STATE_HANDSHAKE,
+        [CONN_OPEN] = EDGE_STATE_OPEN,        [CONN_CLOSING] = EDGE_STATE_CLOSING,
         [CONN_ANSWERED] = EDGE_STATE_CLOSING,
     };
     if (conn->state != CONN_DEAD) {
@@ -45,20 +42,42 @@ static void set_state(struct conn *conn, enum conn_state state)
     count_state(conn, +1);
 }
 
-/* Makes what the loop watches the socket for equal to what the connection wants. */
-static void update_events(struct conn *conn)
+/* The directions are crossed when TLS must write before it can go on reading, or the reverse. */
+static short wanted_events(const struct conn *conn)
 {
-    short wanted = (short)((conn->paused == 0 ? EV_READ : 0) | (conn->want_write ? EV_WRITE : 0));
-    short watched = (short)event_pending(&conn->event, EV_READ | EV_WRITE, NULL);
-    if (conn->state == CONN_DEAD || wanted == watched) {
-        return;
-    }
+    const struct transport *transport = &conn->out.transport;
+    bool reading = conn->paused == 0;
+    bool read = transport->receive_wants_write ? false : reading;
+    bool write = transport->send_wants_read ? false : conn->want_write;
+    read |= transport->send_wants_read && conn->want_write;
+    write |= transport->receive_wants_write && reading;
+    return (short)((read ? EV_READ : 0) | (write ? EV_WRITE : 0));
+}
+
+static void watch_socket(struct conn *conn, short wanted)
+{
     struct event *event = &conn->event;
     event_del(event);
     if (wanted != 0) {
-        event_assign(event, conn->edge->base, conn->out.fd, (short)(wanted | EV_PERSIST),
+        event_assign(event, conn->edge->base, conn->out.transport.fd, (short)(wanted | EV_PERSIST),
                      event_get_callback(event), conn);
         event_add(event, NULL);
+    }
+}
+
+/* Makes what the loop watches the socket for equal to what the connection wants. Input that the
+ * transport has already taken from the socket would not wake the loop, so it is woken by hand. */
+static void update_events(struct conn *conn)
+{
+    short wanted = wanted_events(conn);
+    if (conn->state == CONN_DEAD) {
+        return;
+    }
+    if (wanted != (short)event_pending(&conn->event, EV_READ | EV_WRITE, NULL)) {
+        watch_socket(conn, wanted);
+    }
+    if (conn->out.transport.input_waits && conn->paused == 0) {
+        event_active(&conn->event, EV_READ, 0);
     }
 }
 
@@ -67,11 +86,11 @@ static void update_events(struct conn *conn)
 static void kill_conn(struct conn *conn)
 {
     struct edge *edge = conn->edge;
-    int fd = conn->out.fd;
+    struct transport transport = conn->out.transport;
     out_batch_forget(edge->out, &conn->out);
     event_del(&conn->event);
     wheel_clear(edge->wheel, slot_id_index(conn->id));
-    close(fd);
+    transport.ops->close(&transport);
     edge->message_bytes -= ws_session_held(&conn->session);
     ws_session_fini(&conn->session);
     if (conn->head != NULL) {
@@ -137,8 +156,15 @@ static void flushed(struct conn *conn)
 {
     bool peer_done = (conn->paused & CONN_PAUSE_END) != 0 ||
                      (conn->state == CONN_CLOSING && ws_session_closed(&conn->session));
-    if (peer_done || (!conn->shut && shutdown(conn->out.fd, SHUT_WR) != 0)) {
+    if (peer_done) {
         kill_conn(conn);
+        return;
+    }
+    if (!conn->shut && conn->out.transport.ops->shutdown(&conn->out.transport) != 0) {
+        conn->want_write = errno == EAGAIN;
+        if (!conn->want_write) {
+            kill_conn(conn);
+        }
         return;
     }
     if (!conn->shut) {
@@ -152,7 +178,7 @@ static void on_end_of_input(struct conn *conn)
 {
     if (conn->state == CONN_OPEN) {
         note_end(conn, WS_REASON_NETWORK, 0, false);
-    } else if (conn->state != CONN_HANDSHAKE && out_queue_bytes(&conn->out) != 0) {
+    } else if (conn->state > CONN_HANDSHAKE && out_queue_bytes(&conn->out) != 0) {
         conn_pause(conn, CONN_PAUSE_END);
         return;
     }
@@ -170,15 +196,51 @@ static void stop_for_congestion(struct conn *conn)
     conn_pause(conn, CONN_PAUSE_CONGESTION);
 }
 
+static void log_tls_failure(const struct conn *conn)
+{
+    char address[ADDRESS_TEXT_MAX];
+    address_text(&conn->address, address);
+    log_event(LOG_TLS_FAILED, LOG_S("address", address),
+              LOG_S("why", tls_last_error(conn->edge->tls)));
+}
+
+static void on_receive_failed(struct conn *conn)
+{
+    switch (errno) {
+    case EAGAIN: /* a part of a TLS record is a sign of life too */
+        conn->last_seen_ms = edge_now(conn->edge);
+        break;
+    case EINTR:
+        break;
+    case EPROTOTYPE:
+        conn_refuse(conn, 400, "this port speaks TLS", EDGE_REFUSED_BAD_REQUEST);
+        break;
+    case EPROTO:
+        log_tls_failure(conn);
+        conn_abort(conn, WS_REASON_NETWORK);
+        break;
+    default:
+        conn_abort(conn, WS_REASON_NETWORK);
+    }
+}
+
+static size_t read_max(const struct conn *conn)
+{
+    if (conn->state == CONN_PROXY) {
+        return conn_proxy_wanted(conn);
+    }
+    return conn->window_bits != 0 ? EDGE_DEFLATED_READ_BYTES : EDGE_SCRATCH_BYTES;
+}
+
 static void read_input(struct conn *conn)
 {
     struct edge *edge = conn->edge;
+    struct transport *transport = &conn->out.transport;
     if (edge->congested && conn->state == CONN_OPEN) {
         stop_for_congestion(conn);
         return;
     }
-    size_t max = conn->window_bits != 0 ? EDGE_DEFLATED_READ_BYTES : EDGE_SCRATCH_BYTES;
-    ssize_t len = recv(conn->out.fd, edge->input, max, MSG_DONTWAIT);
+    ssize_t len = transport->ops->receive(transport, edge->input, read_max(conn));
     if (len > 0) {
         conn->last_seen_ms = edge_now(edge);
         if (INPUT_OF_STATE[conn->state] != NULL) {
@@ -186,9 +248,10 @@ static void read_input(struct conn *conn)
         }
     } else if (len == 0) {
         on_end_of_input(conn);
-    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-        conn_abort(conn, WS_REASON_NETWORK);
+    } else {
+        on_receive_failed(conn);
     }
+    update_events(conn);
 }
 
 static void on_event(evutil_socket_t fd, short what, void *owner)
@@ -196,24 +259,48 @@ static void on_event(evutil_socket_t fd, short what, void *owner)
     struct conn *conn = owner;
     (void)fd;
     (void)edge_now(conn->edge);
-    if ((what & EV_WRITE) != 0) {
+    const struct transport *transport = &conn->out.transport;
+    if ((what & EV_WRITE) != 0 || transport->send_wants_read) {
         out_batch_mark(conn->edge->out, &conn->out);
     }
-    if ((what & EV_READ) != 0 && conn->state != CONN_DEAD) {
+    bool readable = (what & EV_READ) != 0 || transport->receive_wants_write;
+    if (readable && conn->paused == 0 && conn->state != CONN_DEAD) {
         read_input(conn);
     }
 }
 
-struct conn *conn_new(struct edge *edge, int fd, const struct address *address, bool ip_counted)
+/* From here on `conn->tls` is what is spoken on the socket. */
+static void start_transport(struct conn *conn)
+{
+    if (conn->tls != NULL) {
+        tls_start(conn->tls, &conn->out.transport);
+    }
+}
+
+void conn_enter_handshake(struct conn *conn)
+{
+    set_state(conn, CONN_HANDSHAKE);
+    start_transport(conn);
+}
+
+struct conn *conn_new(struct edge *edge, int fd, const struct address *address, bool ip_counted,
+                      struct tls *tls)
 {
     struct conn *conn = mem_try_new(1, sizeof(*conn));
     if (conn == NULL) {
         return NULL;
     }
+    bool proxied = edge->options->proxy_protocol != 0;
+    conn->tls = tls;
+    conn->state = proxied ? CONN_PROXY : CONN_HANDSHAKE;
+    out_queue_init(&conn->out, transport_plain(fd));
     conn->id = slotmap_add(&edge->conns, conn);
     if (conn->id == 0) {
         mem_free(conn);
         return NULL;
+    }
+    if (!proxied) {
+        start_transport(conn);
     }
     uint64_t now_ms = edge_now(edge);
     conn->edge = edge;
@@ -222,7 +309,6 @@ struct conn *conn_new(struct edge *edge, int fd, const struct address *address, 
     conn->last_seen_ms = now_ms;
     conn->due_ms = now_ms + (uint64_t)edge->options->handshake_timeout;
     ws_session_init(&conn->session);
-    out_queue_init(&conn->out, fd);
     count_state(conn, +1);
     event_assign(&conn->event, edge->base, fd, EV_READ | EV_PERSIST, on_event, conn);
     event_add(&conn->event, NULL);

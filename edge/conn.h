@@ -1,9 +1,10 @@
 /* One client connection: socket, WebSocket session, output, deadlines. While it is idle it owns
- * nothing but this struct. Split by subject: conn.c life and events, conn_upgrade.c the HTTP part,
- * conn_message.c the frames, heartbeat.c the deadlines.
+ * nothing but this struct, and what TLS needs. Split by subject: conn.c life and events,
+ * conn_proxy.c what a load balancer says first, conn_upgrade.c the HTTP part, conn_message.c the
+ * frames, conn_shed.c the limit over all output, heartbeat.c the deadlines.
  *
- *   HANDSHAKE ──upgrade──► OPEN ──close frame queued──► CLOSING ──► DEAD (freed at end of turn)
- *       └──HTTP answer queued──► ANSWERED ──────────────────────────────┘
+ *   (PROXY ──►) HANDSHAKE ──upgrade──► OPEN ──close frame queued──► CLOSING ──► DEAD (freed at end
+ * of turn) └──HTTP answer queued──► ANSWERED ──────────────────────────────┘
  *
  * An ending is counted and reported to the uplink exactly once, at the end of the turn in which
  * OPEN was left: never inside an uplink callback, which may be walking the members of a group. */
@@ -15,6 +16,7 @@
 #include "common/bytes.h"
 #include "common/slotmap.h"
 #include "edge/address.h"
+#include "edge/edge_metrics.h"
 #include "edge/output.h"
 #include "edge/ws_reason.h"
 #include "edge/ws_session.h"
@@ -24,9 +26,11 @@
 #include <stdint.h>
 
 struct edge;
+struct tls;
 
 enum conn_state {
-    CONN_HANDSHAKE, /* the request head is being collected */
+    CONN_PROXY,     /* the header of the PROXY protocol is being collected */
+    CONN_HANDSHAKE, /* TLS, if any; then the request head is being collected */
     CONN_OPEN,
     CONN_CLOSING,  /* our close frame is queued or sent; waiting for the peer's */
     CONN_ANSWERED, /* an HTTP answer is queued or sent; waiting for the peer's end */
@@ -48,16 +52,17 @@ struct conn {
     struct event event;
     struct ws_session session;
     struct out_queue out;
-    struct buf *head; /* incomplete request head, NULL else */
+    struct buf *head; /* incomplete request or PROXY head, NULL else */
+    struct tls *tls;  /* spoken from HANDSHAKE on; NULL = plain */
     struct conn *next_ended;
     struct conn *next_dead;
     slot_id id;
     uint64_t opened_ms;    /* when the upgrade was completed */
     uint64_t last_seen_ms; /* last byte received */
     uint64_t last_message_ms;
-    uint64_t due_ms;        /* HANDSHAKE: timeout; OPEN: next ping or pong due; else: linger */
-    uint64_t soft_due_ms;   /* too much output since; 0 = no */
-    uint64_t planned_ms;    /* close at this time with planned_reason; 0 = no */
+    uint64_t due_ms;      /* PROXY, HANDSHAKE: timeout; OPEN: next ping or pong due; else: linger */
+    uint64_t soft_due_ms; /* too much output since; 0 = no */
+    uint64_t planned_ms;  /* close at this time with planned_reason; 0 = no */
     uint64_t ping_stamp_us; /* payload of the last ping */
     struct address address; /* of the client; behind trusted proxies not the peer's */
     uint16_t close_code;    /* that passed, 0 = none */
@@ -73,9 +78,11 @@ struct conn {
     bool clean;        /* the client closed with a close frame */
 };
 
-/* Takes over the accepted socket `fd` (non-blocking). NULL, and fd still the caller's, when no slot
- * or no memory is left. `ip_counted` says that ip_counts holds one for `address`. */
-struct conn *conn_new(struct edge *edge, int fd, const struct address *address, bool ip_counted);
+/* Takes over the accepted socket `fd` (non-blocking), on which `tls` is spoken unless NULL. NULL,
+ * and fd still the caller's, when no slot or no memory is left. `ip_counted` says that ip_counts
+ * holds one for `address`. */
+struct conn *conn_new(struct edge *edge, int fd, const struct address *address, bool ip_counted,
+                      struct tls *tls);
 
 /* The connection in a slot if it is OPEN, else NULL. */
 struct conn *conn_at(struct edge *edge, uint32_t slot);
@@ -102,6 +109,12 @@ void conn_plan_close(struct conn *conn, enum ws_reason reason, uint64_t at_ms);
 /* An HTTP answer ends the handshake: sends `answer`, then waits for the peer's end. */
 void conn_answer(struct conn *conn, struct bytes answer);
 
+/* The same with a refusal, which is counted and logged. `text` is static. */
+void conn_refuse(struct conn *conn, int status, const char *text, enum edge_refusal refusal);
+
+/* PROXY becomes HANDSHAKE. */
+void conn_enter_handshake(struct conn *conn);
+
 /* HANDSHAKE becomes OPEN: sends the 101 answer. */
 void conn_enter_open(struct conn *conn, struct bytes answer);
 
@@ -119,11 +132,18 @@ bool conn_report_ended(struct edge *edge);
 /* Frees the dead. */
 void conn_reap(struct edge *edge);
 
+/* Closes the slowest readers while all output together is above --max-output-total; true when there
+ * were some, whose close frames are to be flushed. */
+bool conn_shed_output(struct edge *edge);
+
 /* The router keeps up again: all connections paused for congestion read on. */
 void conn_resume_congested(struct edge *edge);
 
 /* --- between the files of conn --- */
 
+/* conn_proxy.c: input while in PROXY, and how much of it may be read now. */
+void conn_proxy_input(struct conn *conn, uint8_t *data, size_t len);
+size_t conn_proxy_wanted(const struct conn *conn);
 /* conn_upgrade.c: input while in HANDSHAKE. `data` may be changed in place. */
 void conn_upgrade_input(struct conn *conn, uint8_t *data, size_t len);
 /* conn_message.c: input while OPEN or CLOSING. */

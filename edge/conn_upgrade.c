@@ -5,6 +5,7 @@
 #include "common/mem.h"
 #include "edge/conn.h"
 #include "edge/edge_state.h"
+#include "edge/forwarded.h"
 
 enum { RETRY_NO_ROUTER_S = 2 };
 
@@ -32,7 +33,7 @@ static unsigned retry_after_s(const struct edge *edge, enum edge_refusal refusal
     return refusal == EDGE_REFUSED_NO_ROUTER ? RETRY_NO_ROUTER_S : 0;
 }
 
-static void refuse(struct conn *conn, int status, const char *text, enum edge_refusal refusal)
+void conn_refuse(struct conn *conn, int status, const char *text, enum edge_refusal refusal)
 {
     struct edge *edge = conn->edge;
     char address[ADDRESS_TEXT_MAX];
@@ -63,8 +64,8 @@ static bool learn_address(struct conn *conn, const struct ws_request *request)
     if (!address_in(&conn->address, edge->proxies, edge->proxy_count)) {
         return true;
     }
-    conn->address =
-        address_client(&conn->address, request->forwarded_for, edge->proxies, edge->proxy_count);
+    conn->address = forwarded_or_x_client(&conn->address, request->forwarded,
+                                          request->forwarded_for, edge->proxies, edge->proxy_count);
     if (max != 0) {
         conn->ip_counted = ip_counts_take(&edge->ip_counts, &conn->address, max);
     }
@@ -96,11 +97,11 @@ static void upgrade(struct conn *conn, const struct ws_request *request)
     enum edge_refusal refusal;
     const char *why = edge_unready(edge, &refusal);
     if (why != NULL) {
-        refuse(conn, 503, why, refusal);
+        conn_refuse(conn, 503, why, refusal);
         return;
     }
     if (!learn_address(conn, request)) {
-        refuse(conn, 429, "too many connections from this address", EDGE_REFUSED_PER_IP);
+        conn_refuse(conn, 429, "too many connections from this address", EDGE_REFUSED_PER_IP);
         return;
     }
     buf_clear(&edge->reply);
@@ -118,7 +119,7 @@ static void act(struct conn *conn, enum ws_handshake_verdict verdict,
 {
     switch (verdict) {
     case WS_HANDSHAKE_INCOMPLETE:
-        refuse(conn, 431, "request head too large", EDGE_REFUSED_HEAD_TOO_LARGE);
+        conn_refuse(conn, 431, "request head too large", EDGE_REFUSED_HEAD_TOO_LARGE);
         break;
     case WS_HANDSHAKE_UPGRADE:
         upgrade(conn, request);
@@ -127,8 +128,8 @@ static void act(struct conn *conn, enum ws_handshake_verdict verdict,
         answer_health(conn, request->head_only);
         break;
     case WS_HANDSHAKE_REFUSED:
-        refuse(conn, request->status, request->refusal,
-               edge_metrics_refusal_of_status(request->status));
+        conn_refuse(conn, request->status, request->refusal,
+                    edge_metrics_refusal_of_status(request->status));
         break;
     }
 }

@@ -19,7 +19,7 @@ enum {
 static void tell(struct conn *conn, uint64_t now_ms)
 {
     struct edge *edge = conn->edge;
-    if (conn->state == CONN_HANDSHAKE) {
+    if (conn->state <= CONN_HANDSHAKE) {
         conn_plan_close(conn, WS_REASON_DRAIN, now_ms + SILENT_HANDSHAKE_MS);
     } else if (conn->state == CONN_OPEN) {
         uint64_t delay_ms = edge_random(DELAY_MIN_MS, (uint64_t)edge->options->reconnect_delay);

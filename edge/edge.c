@@ -9,9 +9,11 @@
 #include "edge/conn.h"
 #include "edge/edge_http.h"
 #include "edge/edge_state.h"
+#include "edge/edge_tls.h"
 #include "edge/heartbeat.h"
 #include "edge/listener.h"
 #include "edge/router_link.h"
+#include "edge/tls.h"
 
 #include <assert.h>
 #include <event2/event.h>
@@ -119,12 +121,18 @@ static void end_turn(struct edge *edge)
     (void)conn_report_ended(edge);
     uplink_flush(edge->uplink, now_ms);
     out_batch_flush(edge->out);
+    if (conn_shed_output(edge)) {
+        out_batch_flush(edge->out);
+    }
     if (conn_report_ended(edge)) {
         uplink_flush(edge->uplink, now_ms);
     }
     conn_reap(edge);
     router_link_watch_congestion(edge);
     listener_step(edge);
+    if (edge->tls != NULL) {
+        tls_step(edge->tls, now_ms);
+    }
     metrics_observe(edge->metrics, EDGE_METRIC_LOOP_TURN, 0,
                     (double)(clock_mono_us() - edge->now_us) / 1e6);
     arm_timer(edge, now_ms);
@@ -138,6 +146,7 @@ static void on_signal(evutil_socket_t signo, short what, void *owner)
     (void)edge_now(edge);
     if (signo == SIGHUP) {
         edge->on_hangup(edge->hangup_owner);
+        edge_tls_reload(edge);
     } else if (edge->drain.active) {
         edge_stop(edge, 1);
     } else {
@@ -147,7 +156,10 @@ static void on_signal(evutil_socket_t signo, short what, void *owner)
 
 static enum status open_all(struct edge *edge, struct buf *error)
 {
-    enum status status = router_link_open(edge, error);
+    enum status status = edge_tls_open(edge, error);
+    if (status == STATUS_OK) {
+        status = router_link_open(edge, error);
+    }
     if (status == STATUS_OK) {
         status = listener_open(edge, error);
     }
@@ -240,6 +252,7 @@ void edge_free(struct edge **edge_at)
     *edge_at = NULL;
     free_conns(edge);
     listener_close(edge);
+    tls_free(&edge->tls);
     httpd_free(&edge->httpd);
     router_link_close(edge);
     out_batch_free(&edge->out);

@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "edge/conn.h"
 #include "edge/edge_state.h"
+#include "edge/tls.h"
 
 #include <errno.h>
 #include <string.h>
@@ -49,6 +50,17 @@ static void set(struct edge *edge, enum edge_metric metric, size_t index, uint64
     metrics_set(edge->metrics, metric, index, (int64_t)value);
 }
 
+static void refresh_tls(struct edge *edge)
+{
+    const struct tls_stats *stats = tls_stats(edge->tls);
+    set(edge, EDGE_METRIC_TLS_HANDSHAKES, EDGE_TLS_FULL, stats->full);
+    set(edge, EDGE_METRIC_TLS_HANDSHAKES, EDGE_TLS_RESUMED, stats->resumed);
+    for (size_t i = 0; i < TLS_FAILURE_COUNT; i++) { /* label values in the order of the enum */
+        set(edge, EDGE_METRIC_TLS_FAILURES, i, stats->failures[i]);
+    }
+    set(edge, EDGE_METRIC_MEMORY_BYTES, EDGE_MEMORY_TLS, stats->open * TLS_CONNECTION_BYTES);
+}
+
 /* Values that somebody else counts are fetched when they are asked for. */
 static void refresh(struct edge *edge)
 {
@@ -60,6 +72,9 @@ static void refresh(struct edge *edge)
         sockets += edge->state_counts[state];
     }
     set(edge, EDGE_METRIC_ACTIVE_CONNECTIONS, 0, edge->state_counts[EDGE_STATE_OPEN]);
+    if (edge->tls != NULL) {
+        refresh_tls(edge);
+    }
     set(edge, EDGE_METRIC_OUTPUT_BYTES, 0, out_batch_bytes(edge->out));
     set(edge, EDGE_METRIC_HELD_BYTES, 0, stats.held_bytes);
     set(edge, EDGE_METRIC_HELD_FRAMES, 0, stats.held_frames);

@@ -17,7 +17,8 @@ enum edge_metric {
 enum edge_metric_direction { EDGE_DIRECTION_IN, EDGE_DIRECTION_OUT };
 enum edge_metric_type { EDGE_TYPE_TEXT, EDGE_TYPE_BINARY };
 enum edge_metric_state { EDGE_STATE_HANDSHAKE, EDGE_STATE_OPEN, EDGE_STATE_CLOSING };
-enum edge_metric_limit { EDGE_LIMIT_HARD, EDGE_LIMIT_SOFT };
+enum edge_metric_limit { EDGE_LIMIT_HARD, EDGE_LIMIT_SOFT, EDGE_LIMIT_TOTAL };
+enum edge_metric_tls { EDGE_TLS_FULL, EDGE_TLS_RESUMED };
 enum edge_metric_accept_pause { EDGE_ACCEPT_PAUSE_DESCRIPTORS, EDGE_ACCEPT_PAUSE_RATE };
 enum edge_metric_read_pause { EDGE_READ_PAUSE_CONGESTION, EDGE_READ_PAUSE_OUTPUT };
 
@@ -26,7 +27,8 @@ enum edge_metric_memory {
     EDGE_MEMORY_OUTPUT,
     EDGE_MEMORY_MESSAGES,
     EDGE_MEMORY_UPLINK,
-    EDGE_MEMORY_HELD
+    EDGE_MEMORY_HELD,
+    EDGE_MEMORY_TLS
 };
 
 enum edge_refusal {
@@ -40,7 +42,8 @@ enum edge_refusal {
     EDGE_REFUSED_METHOD,
     EDGE_REFUSED_VERSION,
     EDGE_REFUSED_HEAD_TOO_LARGE,
-    EDGE_REFUSED_TIMEOUT
+    EDGE_REFUSED_TIMEOUT,
+    EDGE_REFUSED_PROXY
 };
 
 /* All rows at zero. */

@@ -76,17 +76,41 @@ static char *default_id(const char *port)
     return mem_copy_str(bytes_of_str(id));
 }
 
-static enum status check_listen(const struct edge_options *options, struct buf *text)
+static enum status check_endpoints(const struct option_list *list, const char *name,
+                                   struct buf *text)
 {
     char host[ADDRESS_HOST_MAX];
     char port[ADDRESS_PORT_MAX];
-    if (options->listen.count == 0) {
-        return refuse(text, "listen", "", "at least one HOST:PORT");
-    }
-    for (size_t i = 0; i < options->listen.count; i++) {
-        if (!address_split(options->listen.items[i], host, port)) {
-            return refuse(text, "listen", options->listen.items[i], "HOST:PORT or [IPV6]:PORT");
+    for (size_t i = 0; i < list->count; i++) {
+        if (!address_split(list->items[i], host, port)) {
+            return refuse(text, name, list->items[i], "HOST:PORT or [IPV6]:PORT");
         }
+    }
+    return STATUS_OK;
+}
+
+static enum status check_tls(const struct edge_options *options, struct buf *text)
+{
+    enum status status = check_endpoints(&options->listen_tls, "listen-tls", text);
+    bool complete = options->tls_cert_file != NULL && options->tls_key_file != NULL;
+    if (status == STATUS_OK && options->listen_tls.count != 0 && !complete) {
+        buf_append_str(text, "--listen-tls: needs --tls-cert-file and --tls-key-file");
+        return STATUS_MALFORMED;
+    }
+    return status;
+}
+
+static enum status check_listen(const struct edge_options *options, struct buf *text)
+{
+    if (options->listen.count == 0 && options->listen_tls.count == 0) {
+        return refuse(text, "listen", "", "at least one HOST:PORT, or a --listen-tls");
+    }
+    enum status status = check_endpoints(&options->listen, "listen", text);
+    if (status == STATUS_OK) {
+        status = check_tls(options, text);
+    }
+    if (status != STATUS_OK) {
+        return status;
     }
     return options->id == NULL || is_id(options->id)
                ? STATUS_OK
@@ -178,7 +202,9 @@ char *edge_options_id(const struct edge_options *options)
     if (options->id != NULL) {
         return mem_copy_str(bytes_of_str(options->id));
     }
-    bool split = address_split(options->listen.items[0], host, port);
+    const struct option_list *first =
+        options->listen.count == 0 ? &options->listen_tls : &options->listen;
+    bool split = address_split(first->items[0], host, port);
     assert(split && "edge_options_check() came before");
     return default_id(split ? port : "0");
 }

@@ -27,6 +27,7 @@ struct conn;
 struct event;
 struct event_base;
 struct listener;
+struct tls;
 
 enum {
     EDGE_SCRATCH_BYTES = 65536,      /* read at most per connection and turn */
@@ -84,6 +85,7 @@ struct edge {
 
     struct ip_counts ip_counts;
     struct listener *listener;
+    struct tls *tls; /* NULL without --listen-tls */
     struct drain drain;
 
     /* Router link */

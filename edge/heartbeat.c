@@ -123,7 +123,7 @@ static void conn_due(struct conn *conn, uint64_t now_ms)
         open_due(conn, now_ms);
     } else if (now_ms >=
                min_u64(conn->due_ms, conn->planned_ms == 0 ? UINT64_MAX : conn->planned_ms)) {
-        if (conn->state == CONN_HANDSHAKE && now_ms >= conn->due_ms) {
+        if (conn->state <= CONN_HANDSHAKE && now_ms >= conn->due_ms) {
             metrics_add(conn->edge->metrics, EDGE_METRIC_REFUSED, EDGE_REFUSED_TIMEOUT, 1);
         }
         conn_abort(conn, WS_REASON_NETWORK);

@@ -23,6 +23,7 @@ enum { ACCEPT_BATCH = 64, BACKLOG = 4096, EXHAUSTED_PAUSE_MS = 100, RETRY_FULL_S
 
 struct listening {
     int fd;
+    struct tls *tls; /* spoken by those who arrive here; NULL = plain */
     struct event *event;
     struct listener *listener;
 };
@@ -82,7 +83,7 @@ static int bind_address(const struct addrinfo *info, bool reuse_port)
     return -1;
 }
 
-static void log_listening(int fd)
+static void log_listening(int fd, bool tls)
 {
     struct sockaddr_storage bound = {0};
     socklen_t len = sizeof(bound);
@@ -94,7 +95,7 @@ static void log_listening(int fd)
     in_port_t port;
     memcpy(&port, (const char *)&bound + offsetof(struct sockaddr_in, sin_port), sizeof(port));
     address_text(&address, text);
-    log_event(LOG_LISTEN, LOG_S("for", "clients"), LOG_S("address", text),
+    log_event(LOG_LISTEN, LOG_S("for", tls ? "tls clients" : "clients"), LOG_S("address", text),
               LOG_U("port", ntohs(port)));
 }
 
@@ -132,37 +133,69 @@ static void out_of_descriptors(struct listener *listener, int listen_fd)
 
 /* Answers without having read the request. What of it is here already is taken away first, since
  * closing over unread bytes resets the connection and may destroy the answer. */
-static void turn_away(struct edge *edge, int fd, int status, enum edge_refusal refusal)
+static void answer_at_the_door(struct edge *edge, int fd, int status, const char *text)
 {
-    const char *text = status == 429 ? "too many connections from this address" : "full";
     buf_clear(&edge->reply);
     ws_handshake_refuse(status, text, status == 503 ? RETRY_FULL_S : 0, &edge->reply);
     (void)recv(fd, edge->input, EDGE_SCRATCH_BYTES, MSG_DONTWAIT);
     (void)send(fd, edge->reply.data, edge->reply.len, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)shutdown(fd, SHUT_WR);
+}
+
+/* A TLS client is told nothing: a handshake is what turning it away shall save. */
+static void turn_away(struct listening *socket, int fd, int status, enum edge_refusal refusal)
+{
+    struct edge *edge = socket->listener->edge;
+    const char *text = status == 429 ? "too many connections from this address" : "full";
+    if (socket->tls == NULL) {
+        answer_at_the_door(edge, fd, status, text);
+    }
     close(fd);
     metrics_add(edge->metrics, EDGE_METRIC_REFUSED, refusal, 1);
     log_event(LOG_CONN_REFUSED, LOG_I("status", status), LOG_S("why", text));
 }
 
-static void admit(struct edge *edge, int fd, const struct address *address)
+/* With --proxy-protocol the peer speaks for others, if it may. */
+static bool may_speak(const struct edge *edge, const struct address *peer)
 {
+    return edge->options->proxy_protocol == 0 || edge->proxy_count == 0 ||
+           address_in(peer, edge->proxies, edge->proxy_count);
+}
+
+static void refuse_stranger(struct edge *edge, int fd, const struct address *peer)
+{
+    char text[ADDRESS_TEXT_MAX];
+    address_text(peer, text);
+    close(fd);
+    metrics_add(edge->metrics, EDGE_METRIC_REFUSED, EDGE_REFUSED_PROXY, 1);
+    log_event(LOG_CONN_REFUSED, LOG_S("address", text), LOG_S("why", "not in --trusted-proxies"));
+}
+
+static void admit(struct listening *socket, int fd, const struct address *address)
+{
+    struct edge *edge = socket->listener->edge;
     uint64_t max = (uint64_t)edge->options->max_connections_per_ip;
+    if (!may_speak(edge, address)) {
+        refuse_stranger(edge, fd, address);
+        return;
+    }
     if (edge_is_full(edge)) {
-        turn_away(edge, fd, 503, EDGE_REFUSED_FULL);
+        turn_away(socket, fd, 503, EDGE_REFUSED_FULL);
         return;
     }
-    /* A trusted proxy's clients are counted when their addresses are known (conn_upgrade.c). */
-    bool counted = max != 0 && !address_in(address, edge->proxies, edge->proxy_count);
+    /* A proxy's clients are counted when their addresses are known (conn_proxy.c, conn_upgrade.c).
+     */
+    bool counted = max != 0 && edge->options->proxy_protocol == 0 &&
+                   !address_in(address, edge->proxies, edge->proxy_count);
     if (counted && !ip_counts_take(&edge->ip_counts, address, max)) {
-        turn_away(edge, fd, 429, EDGE_REFUSED_PER_IP);
+        turn_away(socket, fd, 429, EDGE_REFUSED_PER_IP);
         return;
     }
-    if (conn_new(edge, fd, address, counted) == NULL) {
+    if (conn_new(edge, fd, address, counted, socket->tls) == NULL) {
         if (counted) {
             ip_counts_release(&edge->ip_counts, address);
         }
-        turn_away(edge, fd, 503, EDGE_REFUSED_FULL);
+        turn_away(socket, fd, 503, EDGE_REFUSED_FULL);
     }
 }
 
@@ -185,7 +218,8 @@ static bool accept_again(struct listener *listener, int listen_fd)
 
 static void on_acceptable(evutil_socket_t listen_fd, short what, void *owner)
 {
-    struct listener *listener = ((struct listening *)owner)->listener;
+    struct listening *socket = owner;
+    struct listener *listener = socket->listener;
     struct edge *edge = listener->edge;
     uint64_t rate = (uint64_t)edge->options->accept_rate;
     uint64_t retry_ms = 0;
@@ -201,7 +235,7 @@ static void on_acceptable(evutil_socket_t listen_fd, short what, void *owner)
         int fd = accept4(listen_fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             struct address address = address_of_sockaddr((const struct sockaddr *)&peer);
-            admit(edge, fd, &address);
+            admit(socket, fd, &address);
             continue;
         }
         listener->rate = before; /* nobody came for what was taken */
@@ -211,7 +245,8 @@ static void on_acceptable(evutil_socket_t listen_fd, short what, void *owner)
     }
 }
 
-static enum status listen_on(struct listener *listener, const char *text, struct buf *error)
+static enum status listen_on(struct listener *listener, const char *text, struct tls *tls,
+                             struct buf *error)
 {
     struct edge *edge = listener->edge;
     const struct addrinfo hints = {.ai_family = AF_UNSPEC,
@@ -234,28 +269,37 @@ static enum status listen_on(struct listener *listener, const char *text, struct
     }
     struct listening *socket = &listener->sockets[listener->count++];
     socket->fd = fd;
+    socket->tls = tls;
     socket->listener = listener;
     socket->event = event_new(edge->base, fd, EV_READ | EV_PERSIST, on_acceptable, socket);
     event_add(socket->event, NULL);
-    log_listening(fd);
+    log_listening(fd, tls != NULL);
     return STATUS_OK;
 }
 
-enum status listener_open(struct edge *edge, struct buf *error)
+static enum status listen_on_all(struct listener *listener, const struct option_list *list,
+                                 struct tls *tls, struct buf *error)
 {
-    const struct option_list *listen = &edge->options->listen;
-    struct listener *listener = mem_new(1, sizeof(*listener));
-    listener->edge = edge;
-    listener->sockets = mem_new(listen->count, sizeof(listener->sockets[0]));
-    listener->reserve_fd = open_reserve();
-    edge->listener = listener;
-    for (size_t i = 0; i < listen->count; i++) {
-        enum status status = listen_on(listener, listen->items[i], error);
+    for (size_t i = 0; i < list->count; i++) {
+        enum status status = listen_on(listener, list->items[i], tls, error);
         if (status != STATUS_OK) {
             return status;
         }
     }
     return STATUS_OK;
+}
+
+enum status listener_open(struct edge *edge, struct buf *error)
+{
+    const struct option_list *plain = &edge->options->listen;
+    const struct option_list *secure = &edge->options->listen_tls;
+    struct listener *listener = mem_new(1, sizeof(*listener));
+    listener->edge = edge;
+    listener->sockets = mem_new(plain->count + secure->count, sizeof(listener->sockets[0]));
+    listener->reserve_fd = open_reserve();
+    edge->listener = listener;
+    enum status status = listen_on_all(listener, plain, NULL, error);
+    return status == STATUS_OK ? listen_on_all(listener, secure, edge->tls, error) : status;
 }
 
 void listener_close(struct edge *edge)

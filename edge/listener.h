@@ -11,7 +11,8 @@
 struct edge;
 struct listener;
 
-/* Binds every --listen address into edge->listener. IO with one line in `error`. */
+/* Binds every --listen and --listen-tls address into edge->listener. IO with one line in `error`.
+ */
 enum status listener_open(struct edge *edge, struct buf *error) MUST_CHECK;
 
 /* Stops listening and frees edge->listener; harmless when done before. */

@@ -8,8 +8,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
 enum { RING_CAPACITY_MIN = 8, IOV_MAX_PER_CALL = 64 };
 
@@ -27,6 +25,7 @@ struct out_batch {
     size_t dirty_count;
     size_t dirty_capacity;
     uint64_t bytes;
+    uint64_t blobs; /* data blobs waiting */
 };
 
 static struct out_ring *ring_new(uint32_t capacity)
@@ -88,12 +87,13 @@ static void take_bytes(struct out_batch *batch, struct out_queue *queue, size_t 
     batch->bytes -= len;
 }
 
-static void pop_head(struct out_queue *queue)
+static void pop_head(struct out_batch *batch, struct out_queue *queue)
 {
     blob_unref(&queue->head);
     queue->head = ring_pop(&queue->more);
     queue->head_sent = 0;
     queue->count--;
+    batch->blobs--;
 }
 
 static void drop_urgent(struct out_batch *batch, struct out_queue *queue)
@@ -148,14 +148,14 @@ static size_t advance_urgent(struct out_queue *queue, size_t len)
     return len;
 }
 
-static size_t advance_head(struct out_queue *queue, size_t len)
+static size_t advance_head(struct out_batch *batch, struct out_queue *queue, size_t len)
 {
     size_t left = queue->head->len - queue->head_sent;
     if (len < left) {
         queue->head_sent += (uint32_t)len;
         return len;
     }
-    pop_head(queue);
+    pop_head(batch, queue);
     return left;
 }
 
@@ -164,19 +164,10 @@ static void advance(struct out_batch *batch, struct out_queue *queue, size_t len
 {
     while (len != 0) {
         bool urgent = queue->urgent != NULL && queue->head_sent == 0;
-        size_t step = urgent ? advance_urgent(queue, len) : advance_head(queue, len);
+        size_t step = urgent ? advance_urgent(queue, len) : advance_head(batch, queue, len);
         take_bytes(batch, queue, step);
         len -= step;
     }
-}
-
-static ssize_t write_iov(int fd, struct iovec *iov, size_t count)
-{
-    if (count == 1) {
-        return send(fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
-    }
-    struct msghdr message = {.msg_iov = iov, .msg_iovlen = count};
-    return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 struct out_batch *out_batch_new(const struct out_callbacks *callbacks, void *owner)
@@ -219,15 +210,15 @@ struct blob *out_frame(const struct bytes *payloads, size_t payload_count, bool 
     return blob;
 }
 
-void out_queue_init(struct out_queue *queue, int fd)
+void out_queue_init(struct out_queue *queue, struct transport transport)
 {
-    *queue = (struct out_queue){.fd = fd};
+    *queue = (struct out_queue){.transport = transport};
 }
 
 void out_batch_put(struct out_batch *batch, struct out_queue *queue, struct blob *blob)
 {
     assert(blob->len != 0 && "an empty blob would never be written");
-    if (queue->fd < 0) {
+    if (queue->transport.fd < 0) {
         return;
     }
     blob_ref(blob);
@@ -237,6 +228,7 @@ void out_batch_put(struct out_batch *batch, struct out_queue *queue, struct blob
         ring_push(&queue->more, blob);
     }
     queue->count++;
+    batch->blobs++;
     add_bytes(batch, queue, blob->len);
     out_batch_mark(batch, queue);
 }
@@ -244,7 +236,7 @@ void out_batch_put(struct out_batch *batch, struct out_queue *queue, struct blob
 bool out_batch_put_urgent(struct out_batch *batch, struct out_queue *queue, struct bytes frame)
 {
     size_t waiting = queue->urgent == NULL ? 0 : queue->urgent->len;
-    if (queue->fd < 0 || frame.len > OUT_URGENT_MAX - waiting) {
+    if (queue->transport.fd < 0 || frame.len > OUT_URGENT_MAX - waiting) {
         return false;
     }
     struct blob *joined = blob_new(waiting + frame.len);
@@ -261,7 +253,7 @@ bool out_batch_put_urgent(struct out_batch *batch, struct out_queue *queue, stru
 
 void out_batch_mark(struct out_batch *batch, struct out_queue *queue)
 {
-    if (queue->dirty || queue->fd < 0) {
+    if (queue->dirty || queue->transport.fd < 0) {
         return;
     }
     if (batch->dirty_count == batch->dirty_capacity) {
@@ -275,13 +267,14 @@ void out_batch_mark(struct out_batch *batch, struct out_queue *queue)
 enum out_result out_batch_write(struct out_batch *batch, struct out_queue *queue)
 {
     struct iovec iov[IOV_MAX_PER_CALL];
-    while (queue->bytes != 0) {
+    struct transport *transport = &queue->transport;
+    while (queue->bytes != 0 || transport->output_waits) {
         size_t wanted = 0;
         size_t count = gather(queue, iov);
         for (size_t i = 0; i < count; i++) {
             wanted += iov[i].iov_len;
         }
-        ssize_t written = write_iov(queue->fd, iov, count);
+        ssize_t written = transport->ops->send(transport, iov, count);
         if (written < 0 && errno == EINTR) {
             continue;
         }
@@ -305,11 +298,12 @@ void out_batch_drop(struct out_batch *batch, struct out_queue *queue)
     while ((blob = ring_pop(&queue->more)) != NULL) {
         take_bytes(batch, queue, blob->len);
         queue->count--;
+        batch->blobs--;
         blob_unref(&blob);
     }
     if (queue->head != NULL && queue->head_sent == 0) {
         take_bytes(batch, queue, queue->head->len);
-        pop_head(queue);
+        pop_head(batch, queue);
     }
 }
 
@@ -319,9 +313,9 @@ void out_batch_forget(struct out_batch *batch, struct out_queue *queue)
     drop_urgent(batch, queue);
     if (queue->head != NULL) {
         take_bytes(batch, queue, queue->head->len - queue->head_sent);
-        pop_head(queue);
+        pop_head(batch, queue);
     }
-    queue->fd = -1;
+    queue->transport.fd = -1;
 }
 
 void out_batch_flush(struct out_batch *batch)
@@ -330,7 +324,7 @@ void out_batch_flush(struct out_batch *batch)
     for (size_t i = 0; i < batch->dirty_count; i++) {
         struct out_queue *queue = batch->dirty[i];
         queue->dirty = false;
-        if (queue->fd < 0) {
+        if (queue->transport.fd < 0) {
             continue;
         }
         enum out_result result = out_batch_write(batch, queue);
@@ -342,4 +336,9 @@ void out_batch_flush(struct out_batch *batch)
 uint64_t out_batch_bytes(const struct out_batch *batch)
 {
     return batch->bytes;
+}
+
+uint64_t out_batch_cost(const struct out_batch *batch)
+{
+    return batch->bytes + batch->blobs * OUT_BLOB_COST;
 }

@@ -10,6 +10,7 @@
 
 #include "common/blob.h"
 #include "common/bytes.h"
+#include "edge/transport.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,14 +27,14 @@ enum out_result {
 
 /* Embedded in the connection; fields are private to output.c. */
 struct out_queue {
-    struct blob *head;     /* being written, or next */
-    struct blob *urgent;   /* control frames: before head, unless head was begun */
-    struct out_ring *more; /* what comes after head; NULL while there is nothing */
-    size_t bytes;          /* waiting in all */
-    uint32_t head_sent;    /* bytes of head already written */
-    uint32_t count;        /* data blobs waiting */
-    int fd;                /* -1 after out_batch_forget() */
-    bool dirty;            /* on the list of the current turn */
+    struct blob *head;          /* being written, or next */
+    struct blob *urgent;        /* control frames: before head, unless head was begun */
+    struct out_ring *more;      /* what comes after head; NULL while there is nothing */
+    size_t bytes;               /* waiting in all */
+    uint32_t head_sent;         /* bytes of head already written */
+    uint32_t count;             /* data blobs waiting */
+    bool dirty;                 /* on the list of the current turn */
+    struct transport transport; /* its fd is -1 after out_batch_forget() */
 };
 
 struct out_callbacks {
@@ -55,8 +56,8 @@ void out_batch_free(struct out_batch **batch);
  * reference. */
 struct blob *out_frame(const struct bytes *payloads, size_t payload_count, bool binary);
 
-/* Empty, no allocation. `fd` stays the caller's. */
-void out_queue_init(struct out_queue *queue, int fd);
+/* Empty, no allocation. What is below `transport` stays the caller's. */
+void out_queue_init(struct out_queue *queue, struct transport transport);
 
 /* Bytes waiting. */
 static inline size_t out_queue_bytes(const struct out_queue *queue)
@@ -94,7 +95,11 @@ void out_batch_forget(struct out_batch *batch, struct out_queue *queue);
 /* Writes every queue that got something since the last flush, once. */
 void out_batch_flush(struct out_batch *batch);
 
-/* Bytes waiting for all connections, shared bytes counted per recipient. */
+/* Bytes waiting for all connections, shared bytes counted per recipient. What a transport holds
+ * back (one record at most) is not among them. */
 uint64_t out_batch_bytes(const struct out_batch *batch);
+
+/* The same with what keeping them costs; see out_queue_cost(). */
+uint64_t out_batch_cost(const struct out_batch *batch);
 
 #endif

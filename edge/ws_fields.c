@@ -162,6 +162,15 @@ static const char *on_forwarded_for(struct ws_fields *fields, struct bytes value
     return NULL;
 }
 
+static const char *on_forwarded(struct ws_fields *fields, struct bytes value)
+{
+    if (fields->forwarded_count == WS_FORWARDED_LINES_MAX) {
+        return "too many Forwarded lines";
+    }
+    fields->forwarded[fields->forwarded_count++] = value;
+    return NULL;
+}
+
 struct field_row {
     const char *name;
     bool once; /* a second line is refused: two readers might believe different ones */
@@ -182,6 +191,7 @@ static const struct field_row field_rows[] = {
     [WS_FIELD_ORIGIN] = {"origin", true, NULL},
     [WS_FIELD_USER_AGENT] = {"user-agent", false, NULL},
     [WS_FIELD_FORWARDED_FOR] = {"x-forwarded-for", false, on_forwarded_for},
+    [WS_FIELD_FORWARDED] = {"forwarded", false, on_forwarded},
 };
 _Static_assert(sizeof(field_rows) / sizeof(field_rows[0]) == WS_FIELD_COUNT, "one row per field");
 

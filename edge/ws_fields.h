@@ -24,11 +24,12 @@ enum ws_field {
     WS_FIELD_ORIGIN,
     WS_FIELD_USER_AGENT,
     WS_FIELD_FORWARDED_FOR,
+    WS_FIELD_FORWARDED,
     WS_FIELD_COUNT
 };
 
 /* Offered sub-protocols; more are refused, which bounds the search for duplicates. */
-enum { WS_PROTOCOLS_MAX = 16 };
+enum { WS_PROTOCOLS_MAX = 16, WS_FORWARDED_LINES_MAX = 16 };
 
 /* Zero but for `forwarded_for` at first. Views are of the lines that were added. */
 struct ws_fields {
@@ -40,6 +41,8 @@ struct ws_fields {
     struct bytes protocols[WS_PROTOCOLS_MAX];
     size_t protocol_count;
     struct ws_deflate_terms deflate;
+    struct bytes forwarded[WS_FORWARDED_LINES_MAX];
+    size_t forwarded_count;
 };
 
 /* Takes one field line; unknown names are passed over. NULL, or a static text that says why the

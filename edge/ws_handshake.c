@@ -268,6 +268,14 @@ static void select_token(const struct reader *reader, struct ws_request *request
     }
 }
 
+static void join_forwarded(const struct ws_fields *fields, struct buf *out)
+{
+    for (size_t i = 0; i < fields->forwarded_count; i++) {
+        buf_append_str(out, i == 0 ? "" : ",");
+        buf_append(out, fields->forwarded[i]);
+    }
+}
+
 /* Fills in what the caller wants to know. All decoding comes before the first view of the scratch
  * is made, because the scratch may move while it grows. */
 static enum outcome fill_request(struct reader *reader)
@@ -283,6 +291,8 @@ static enum outcome fill_request(struct reader *reader)
     struct bytes routing = BYTES_EMPTY;
     ws_target_param(reader->target.query, BYTES_LIT("routing"), &routing);
     ws_target_decode(routing, scratch);
+    size_t routing_end = scratch->len;
+    join_forwarded(&reader->fields, scratch);
     if (!buf_ok(scratch)) {
         return refuse(reader, STATUS_TOO_LARGE, "header too large");
     }
@@ -291,7 +301,8 @@ static enum outcome fill_request(struct reader *reader)
     if (request->token_source == WS_TOKEN_QUERY) {
         request->token = bytes_slice(decoded, forwarded_end, token_end - forwarded_end);
     }
-    request->routing = bytes_slice(decoded, token_end, decoded.len);
+    request->routing = bytes_slice(decoded, token_end, routing_end - token_end);
+    request->forwarded = bytes_slice(decoded, routing_end, decoded.len);
     request->key = reader->fields.values[WS_FIELD_KEY];
     request->subprotocol = select_protocol(reader);
     if (reader->config->deflate) {

@@ -44,6 +44,7 @@ struct ws_request {
     struct bytes agent;   /* User-Agent, cut to 256 bytes */
     struct bytes origin;
     struct bytes forwarded_for; /* X-Forwarded-For, all of it; the caller decides about trust */
+    struct bytes forwarded;     /* Forwarded, the same */
 };
 
 /* Reads a request head. `scratch` (cleared here; its maximum is at least head_bytes_max, or the

@@ -26,7 +26,9 @@ class Client:
 
     @classmethod
     async def connect(cls, edge, token=None, path="", welcome=True, **options):
-        url = edge.url + path
+        """`edge` may also be a URL; with the option `ssl` its TLS port is meant."""
+        url = edge if isinstance(edge, str) else edge.tls_url if "ssl" in options else edge.url
+        url += path
         if token is not None:
             url += ("&" if "?" in url else "?") + "token=" + token
         options.setdefault("compression", None)

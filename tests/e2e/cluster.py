@@ -10,9 +10,12 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -151,19 +154,26 @@ class Edge:
         self.id = "edge-%d" % number
         self.port = free_port()
         self.http_port = free_port()
+        self.tls_port = free_port() if cluster.tls else None
         self.options = options
         self.program = None
         self.start()
 
     def start(self):
+        tls = ["--listen-tls", "127.0.0.1:%d" % self.tls_port, "--tls-cert-file", self.cluster.tls.cert,
+               "--tls-key-file", self.cluster.tls.key] if self.tls_port else []
         self.program = self.cluster.run(
             self.id, "splitrail-edge", "--id", self.id, "--listen", "127.0.0.1:%d" % self.port,
             "--http-listen", "127.0.0.1:%d" % self.http_port, "--router", self.cluster.plane,
-            *self.options)
+            *tls, *self.options)
 
     @property
     def url(self):
         return "ws://127.0.0.1:%d/ws" % self.port
+
+    @property
+    def tls_url(self):
+        return "wss://127.0.0.1:%d/ws" % self.tls_port
 
     def ready(self):
         try:
@@ -175,8 +185,37 @@ class Edge:
         return parse_metrics(http_get(self.http_port, "/metrics")[2])
 
 
+class Certificate:
+    """A self-signed certificate for 127.0.0.1 and localhost in a directory of its own."""
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix="splitrail-tls-")
+        self.cert = os.path.join(self.dir, "cert.pem")
+        self.key = os.path.join(self.dir, "key.pem")
+        self.renew()
+
+    def renew(self):
+        """A new pair in the same files."""
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+             "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+             "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", self.key, "-out", self.cert],
+            check=True, capture_output=True)
+
+    def context(self, version=None):
+        """What a client trusts."""
+        context = ssl.create_default_context(cafile=self.cert)
+        if version:
+            context.minimum_version = context.maximum_version = version
+        return context
+
+    def remove(self):
+        shutil.rmtree(self.dir)
+
+
 class Cluster:
-    def __init__(self, edges=2, router_options=(), edge_options=(), auth="insecure"):
+    def __init__(self, edges=2, router_options=(), edge_options=(), auth="insecure", tls=None):
+        self.tls = tls  # a Certificate: edges listen for TLS too
         self.router_port = free_port()
         self.admin_port = free_port()
         self.http_port = free_port()

@@ -170,6 +170,48 @@ class Unlimited(ClusterCase):
         await client.ok("join", room="many-10")
 
 
+class Budget(ClusterCase):
+    edges = 2
+    router_options = ("--max-messages-per-second", "0", "--max-bytes-per-second", "0")
+    edge_options = ("--max-output-total", "4MiB", "--max-output", "2MiB", "--soft-output", "2MiB")
+
+    async def stuck(self, edge, room):
+        """A client that joins and never reads."""
+        plug = socket.socket()
+        plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        plug.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(plug, ("127.0.0.1", edge.port))
+        raw = Raw(*await asyncio.open_connection(sock=plug, limit=1024))
+        await raw.send(handshake("/ws?token=" + self.new("stuck"))
+                       + frame(1, b'{"type":"join","room":"%s"}' % room.encode()))
+        raw.writer.transport.pause_reading()
+        return raw
+
+    async def test_when_all_output_is_too_much_the_slowest_pay_and_readers_get_everything(self):
+        edge, room = self.cluster.edges[0], self.new()
+        total = 'splitrail_edge_slow_closes_total{limit="total"}'
+        hard = 'splitrail_edge_slow_closes_total{limit="hard"}'
+        stuck = [await self.stuck(edge, room) for _ in range(10)]
+        talker, listener = await self.client(edge=1), await self.client(edge=0)
+        await talker.ok("join", room=room)
+        await listener.ok("join", room=room)
+        await eventually(lambda: self.cluster.ctl("presence", "room", room)["total"] == 12, "all in")
+        sent = peak = 0
+        while edge.metrics()[total] == 0:
+            self.assertLess(sent, 2000, "nobody is ever closed")
+            await talker.ok("room_message", room=room, payload="x" * 30000, echo=False)
+            peak = max(peak, edge.metrics()["splitrail_edge_output_bytes"])
+            sent += 1
+        metrics = edge.metrics()
+        self.assertEqual(metrics[hard], 0)
+        self.assertLess(metrics[total], 10)
+        self.assertLess(peak, 5 << 20)
+        got = await listener.settled("room_message", roomId=room)
+        self.assertEqual([m["offset"] for m in got], list(range(1, sent + 1)))
+        for raw in stuck:
+            raw.writer.transport.abort()
+
+
 class Doors(ClusterCase):
     edges = 1
     edge_options = ("--max-connections-per-ip", "3", "--allowed-origins", "https://good.example",

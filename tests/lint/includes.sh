@@ -12,7 +12,8 @@ pure='bytes.h buf.h mem.h status.h status.def blob.h strmap.h slotmap.h u32map.h
 # Prefixes of files that may see, of common/, only its pure half.
 pure_files='common/blob. common/buf. common/bytes. common/gcra. common/link. common/mem.
 common/slotmap. common/status. common/strmap. common/u32map. common/utf8. common/wheel.
-edge/ws_ edge/uplink edge/groups edge/notices edge/hold proto/ router/'
+edge/ws_ edge/uplink edge/groups edge/notices edge/hold
+edge/address. edge/forwarded. edge/proxy_protocol. edge/ticket_keys. proto/ router/'
 
 rows='common/ common/
 edge/ edge/
@@ -24,6 +25,12 @@ edge/uplink proto/
 edge/groups edge/
 edge/hold edge/
 edge/notices edge/notices
+edge/address. edge/address.
+edge/forwarded. edge/forwarded.
+edge/forwarded. edge/address.
+edge/proxy_protocol. edge/proxy_protocol.
+edge/proxy_protocol. edge/address.
+edge/ticket_keys. edge/ticket_keys.
 proto/ proto/
 router/ router/
 router/ proto/
@@ -58,6 +65,7 @@ event2/ edge/heartbeat.
 event2/ router/router.c
 event2/ router/ctl/
 openssl/evp.h edge/ws_
+openssl/ edge/tls.c
 openssl/ router/auth.c
 sodium common/strmap.c
 zlib.h edge/ws_deflate.c

@@ -35,6 +35,8 @@ static const char *const good_lines[][ARGUMENTS_MAX] = {
     {"--soft-output", "1MiB", "--max-output", "1MiB"},
     {"--compression", "on", "--compression-min", "0B"},
     {"--echo", "--max-message", "16MiB"},
+    {"--tls-cert-file", "c.pem", "--tls-key-file", "k.pem"},
+    {"--tls-min-version", "1.3", "--proxy-protocol", "v2"},
 };
 
 START_TEST(a_good_command_line_passes)
@@ -67,6 +69,10 @@ static const char *const bad_lines[][ARGUMENTS_MAX] = {
     {"--allowed-origins", "https://"},
     {"--trusted-proxies", "10.0.0.0/40"},
     {"--soft-output", "2MiB"},
+    {"--listen", ""},
+    {"--listen-tls", "8443"},
+    {"--listen-tls", "127.0.0.1:8443"},
+    {"--listen-tls", "127.0.0.1:8443", "--tls-cert-file", "c.pem"},
 };
 
 START_TEST(a_bad_option_is_named_in_one_line)

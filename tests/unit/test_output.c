@@ -37,12 +37,12 @@ static void pipe_open(struct pipe *pipe)
     ck_assert_int_eq(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
     pipe->peer = fds[1];
     pipe->batch = out_batch_new(&callbacks, pipe);
-    out_queue_init(&pipe->queue, fds[0]);
+    out_queue_init(&pipe->queue, transport_plain(fds[0]));
 }
 
 static void pipe_close(struct pipe *pipe)
 {
-    int fd = pipe->queue.fd;
+    int fd = pipe->queue.transport.fd;
     out_batch_forget(pipe->batch, &pipe->queue);
     out_batch_flush(pipe->batch);
     ck_assert_uint_eq(out_batch_bytes(pipe->batch), 0);
@@ -164,7 +164,7 @@ START_TEST(recipients_share_the_bytes_and_the_last_one_frees_them)
     out_batch_forget(second.batch, &second.queue);
     ck_assert_uint_eq(blob->refs, 1);
     blob_unref(&blob);
-    second.queue.fd = dup(first.peer); /* pipe_close closes one descriptor per end */
+    second.queue.transport.fd = dup(first.peer); /* pipe_close closes one descriptor per end */
     pipe_close(&first);
     pipe_close(&second);
 }
@@ -298,7 +298,7 @@ START_TEST(a_forgotten_queue_takes_nothing_and_is_not_written)
 {
     struct pipe pipe;
     pipe_open(&pipe);
-    int fd = pipe.queue.fd;
+    int fd = pipe.queue.transport.fd;
     put(&pipe, BYTES_LIT("x"));
     out_batch_forget(pipe.batch, &pipe.queue);
     put(&pipe, BYTES_LIT("y"));
@@ -306,7 +306,7 @@ START_TEST(a_forgotten_queue_takes_nothing_and_is_not_written)
     out_batch_flush(pipe.batch);
     ck_assert_uint_eq(pipe.calls, 0);
     ck_assert_uint_eq(out_queue_bytes(&pipe.queue), 0);
-    pipe.queue.fd = fd;
+    pipe.queue.transport.fd = fd;
     pipe_close(&pipe);
 }
 END_TEST

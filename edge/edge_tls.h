@@ -1,0 +1,17 @@
+/* The edge's one certificate and its tickets: from options to edge->tls. */
+#ifndef EDGE_EDGE_TLS_H
+#define EDGE_EDGE_TLS_H
+
+#include "common/buf.h"
+#include "common/status.h"
+
+struct edge;
+
+/* Sets edge->tls when there is a --listen-tls; else leaves it NULL. IO with one line in `error`. */
+enum status edge_tls_open(struct edge *edge, struct buf *error) MUST_CHECK;
+
+/* Reads certificate and key again, from the files that the options name now. When they are bad, the
+ * old ones stay and a line in the log says why. */
+void edge_tls_reload(struct edge *edge);
+
+#endif

@@ -1,0 +1,565 @@
+/* See tls.h. OpenSSL works on the descriptor itself. Three of its habits shape this file:
+ *  - a write that would block has its record sealed already and must be repeated with the same
+ *    bytes. Control frames may overtake by then; so sealed bytes count as sent, and `unsent` says
+ *    how many of them OpenSSL still holds.
+ *  - bytes it has read ahead are invisible to poll(2): receive() takes all it can and leaves a flag
+ *    when its room was too small.
+ *  - errors stay in a queue of the thread, which is emptied before each call. */
+#include "edge/tls.h"
+
+#include "common/clock.h"
+#include "common/mem.h"
+#include "edge/ticket_keys.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum {
+    RECORD_MAX = SSL3_RT_MAX_PLAIN_LENGTH, /* RFC 8446 section 5.1 */
+    ERROR_TEXT_MAX = 128,
+    STILL_OPEN = 1 /* of session.end */
+};
+
+static const char CIPHERS_1_2[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
+static const char CIPHERS_1_3[] =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+static const char GROUPS[] = "X25519:P-256:P-384";
+/* The same in all edges, or none would take another's ticket. */
+static const unsigned char SESSION_CONTEXT[] = "splitrail";
+static const unsigned char ALPN[] = "\x08http/1.1";
+
+struct tls {
+    SSL_CTX *context;
+    int version_min;
+    struct ticket_keys ticket_keys;
+    struct tls_stats stats;
+    char last_error[ERROR_TEXT_MAX];
+    uint8_t record[RECORD_MAX]; /* small blobs are joined here to fill one record */
+};
+
+struct session {
+    struct tls *tls;
+    SSL *ssl;            /* NULL until something was received */
+    int end;             /* STILL_OPEN, 0 = the peer has ended, else -1 (error_number) */
+    int error_number;    /* what receive and send say from now on */
+    uint16_t unsent;     /* sealed bytes that OpenSSL could not write yet */
+    uint16_t record_max; /* payload of one record */
+    bool established;
+};
+
+/* --- tickets -----------------------------------------------------------------------------------
+ */
+
+static void rotate_ticket_keys(struct tls *tls, uint64_t now_ms)
+{
+    struct ticket_key fresh;
+    clock_random(&fresh, sizeof(fresh));
+    ticket_keys_rotate(&tls->ticket_keys, &fresh, now_ms);
+    OPENSSL_cleanse(&fresh, sizeof(fresh));
+}
+
+static bool set_ticket_mac(EVP_MAC_CTX *mac, const struct ticket_key *key)
+{
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)(uintptr_t)key->mac,
+                                          sizeof(key->mac)),
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)(uintptr_t) "SHA256", 0),
+        OSSL_PARAM_construct_end(),
+    };
+    return EVP_MAC_CTX_set_params(mac, params) == 1;
+}
+
+static int seal_ticket(const struct ticket_keys *keys, unsigned char *name, unsigned char *iv,
+                       EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+{
+    const struct ticket_key *key = &keys->keys[0];
+    clock_random(iv, EVP_MAX_IV_LENGTH);
+    memcpy(name, key->name, sizeof(key->name));
+    return EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->cipher, iv) == 1 &&
+                   set_ticket_mac(mac, key)
+               ? 1
+               : -1;
+}
+
+/* 0: not known, a full handshake follows; 2: known, but the client shall have a newer one. */
+static int open_ticket(const struct ticket_keys *keys, const unsigned char *name,
+                       const unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+{
+    unsigned index = 0;
+    const struct ticket_key *key = ticket_keys_find(keys, name, &index);
+    if (key == NULL) {
+        return 0;
+    }
+    if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->cipher, iv) != 1 ||
+        !set_ticket_mac(mac, key)) {
+        return -1;
+    }
+    return index == 0 ? 1 : 2;
+}
+
+static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                     EVP_MAC_CTX *mac, int seal)
+{
+    const struct tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    return seal ? seal_ticket(&tls->ticket_keys, name, iv, cipher, mac)
+                : open_ticket(&tls->ticket_keys, name, iv, cipher, mac);
+}
+
+/* --- context -----------------------------------------------------------------------------------
+ */
+
+static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                   const unsigned char *in, unsigned int in_len, void *owner)
+{
+    unsigned char *chosen = NULL;
+    (void)ssl;
+    (void)owner;
+    if (SSL_select_next_proto(&chosen, out_len, ALPN, sizeof(ALPN) - 1, in, in_len) !=
+        OPENSSL_NPN_NEGOTIATED) {
+        return SSL_TLSEXT_ERR_NOACK;
+    }
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/* A key with a passphrase is an error; the default would ask on the terminal. */
+static int no_passphrase(char *out, int size, int writing, void *owner)
+{
+    (void)writing;
+    (void)owner;
+    if (size > 0) {
+        out[0] = '\0';
+    }
+    return -1;
+}
+
+static void set_behaviour(SSL_CTX *context)
+{
+    SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+                                     SSL_OP_IGNORE_UNEXPECTED_EOF); /* WebSocket has its own end */
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(context, 1);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_timeout(context, TICKET_KEYS_PERIOD_MS / 1000);
+    SSL_CTX_set_default_passwd_cb(context, no_passphrase);
+    SSL_CTX_set_alpn_select_cb(context, on_alpn, NULL);
+}
+
+static SSL_CTX *context_new(struct tls *tls)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    bool ok = context != NULL && SSL_CTX_set_min_proto_version(context, tls->version_min) == 1 &&
+              SSL_CTX_set_cipher_list(context, CIPHERS_1_2) == 1 &&
+              SSL_CTX_set_ciphersuites(context, CIPHERS_1_3) == 1 &&
+              SSL_CTX_set1_groups_list(context, GROUPS) == 1 &&
+              SSL_CTX_set_session_id_context(context, SESSION_CONTEXT,
+                                             sizeof(SESSION_CONTEXT) - 1) == 1 &&
+              SSL_CTX_set_num_tickets(context, 1) == 1 &&
+              SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket) == 1;
+    if (!ok) {
+        SSL_CTX_free(context);
+        return NULL;
+    }
+    set_behaviour(context);
+    (void)SSL_CTX_set_app_data(context, tls);
+    return context;
+}
+
+static enum status load_failed(struct buf *error, const char *what, const char *file)
+{
+    char text[ERROR_TEXT_MAX] = "unknown";
+    unsigned long code = ERR_peek_error();
+    const char *reason = ERR_reason_error_string(code);
+    if (ERR_SYSTEM_ERROR(code)) {
+        reason = strerror(ERR_GET_REASON(code));
+    } else if (reason == NULL) {
+        ERR_error_string_n(code, text, sizeof(text));
+        reason = text;
+    }
+    buf_append_str(error, "cannot use the ");
+    buf_append_str(error, what);
+    buf_append_str(error, " in ");
+    buf_append_str(error, file);
+    buf_append_str(error, ": ");
+    buf_append_str(error, reason);
+    ERR_clear_error();
+    return STATUS_IO;
+}
+
+struct tls *tls_new(enum tls_version version_min, uint64_t now_ms)
+{
+    struct tls *tls = mem_new(1, sizeof(*tls));
+    tls->version_min = version_min == TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
+    rotate_ticket_keys(tls, now_ms);
+    return tls;
+}
+
+void tls_free(struct tls **tls_at)
+{
+    struct tls *tls = *tls_at;
+    if (tls == NULL) {
+        return;
+    }
+    SSL_CTX_free(tls->context);
+    OPENSSL_cleanse(&tls->ticket_keys, sizeof(tls->ticket_keys));
+    mem_free(tls);
+    *tls_at = NULL;
+}
+
+enum status tls_load(struct tls *tls, const char *cert_file, const char *key_file,
+                     struct buf *error)
+{
+    ERR_clear_error();
+    enum status status = STATUS_OK;
+    SSL_CTX *context = context_new(tls);
+    if (context == NULL || SSL_CTX_use_certificate_chain_file(context, cert_file) != 1) {
+        status = load_failed(error, "certificate", cert_file);
+    } else if (SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) != 1 ||
+               SSL_CTX_check_private_key(context) != 1) {
+        status = load_failed(error, "key", key_file);
+    }
+    if (status != STATUS_OK) {
+        SSL_CTX_free(context);
+        return status;
+    }
+    SSL_CTX_free(tls->context); /* connections that use it hold it */
+    tls->context = context;
+    return STATUS_OK;
+}
+
+void tls_step(struct tls *tls, uint64_t now_ms)
+{
+    if (ticket_keys_due(&tls->ticket_keys, now_ms)) {
+        rotate_ticket_keys(tls, now_ms);
+    }
+}
+
+const struct tls_stats *tls_stats(const struct tls *tls)
+{
+    return &tls->stats;
+}
+
+const char *tls_last_error(const struct tls *tls)
+{
+    return tls->last_error;
+}
+
+/* --- connections -------------------------------------------------------------------------------
+ */
+
+static enum tls_failure failure_of(unsigned long code)
+{
+    switch (ERR_GET_REASON(code)) {
+    case SSL_R_HTTP_REQUEST:
+        return TLS_FAILURE_HTTP;
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_VERSION_TOO_LOW:
+    case SSL_R_UNKNOWN_PROTOCOL:
+        return TLS_FAILURE_VERSION;
+    case SSL_R_NO_SHARED_CIPHER:
+    case SSL_R_NO_SUITABLE_KEY_SHARE:
+    case SSL_R_NO_SUITABLE_GROUPS:
+    case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
+    case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
+        return TLS_FAILURE_CIPHER;
+    default:
+        return ERR_GET_REASON(code) >= SSL_AD_REASON_OFFSET ? TLS_FAILURE_ALERT : TLS_FAILURE_OTHER;
+    }
+}
+
+static void remember_error(struct tls *tls, unsigned long code)
+{
+    const char *reason = ERR_reason_error_string(code);
+    size_t len = reason == NULL ? 0 : strlen(reason);
+    len = len < sizeof(tls->last_error) ? len : sizeof(tls->last_error) - 1;
+    if (len != 0) {
+        memcpy(tls->last_error, reason, len);
+    }
+    tls->last_error[len] = '\0';
+}
+
+/* The connection is over below: `end` is 0 for the peer's end, -1 with an error number. */
+static void finish(struct session *session, int end, int error_number)
+{
+    session->end = end;
+    session->error_number = error_number;
+}
+
+/* What an SSL call that gave `result` means. True to come again later; else the session is
+ * finished. */
+static bool may_go_on(struct session *session, int result, bool *ret_other_direction,
+                      int other_direction)
+{
+    int number = errno;
+    int error = SSL_get_error(session->ssl, result);
+    unsigned long code = ERR_peek_error();
+    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
+        *ret_other_direction = error == other_direction;
+        return true;
+    }
+    if (error == SSL_ERROR_ZERO_RETURN) {
+        finish(session, 0, 0);
+    } else if (error == SSL_ERROR_SYSCALL) {
+        finish(session, number == 0 ? 0 : -1, number);
+    } else {
+        remember_error(session->tls, code);
+        finish(session, -1, failure_of(code) == TLS_FAILURE_HTTP ? EPROTOTYPE : EPROTO);
+    }
+    return false;
+}
+
+/* The transport is a plain one afterwards. */
+static void free_session(struct transport *transport)
+{
+    struct session *session = transport->session;
+    session->tls->stats.open--;
+    SSL_free(session->ssl);
+    ERR_clear_error();
+    mem_free(session);
+    *transport = transport_plain(transport->fd);
+}
+
+/* The peer speaks HTTP: what it is told, it is told plainly. */
+static void become_plain(struct transport *transport)
+{
+    free_session(transport);
+    errno = EPROTOTYPE;
+}
+
+static ssize_t outcome(const struct session *session)
+{
+    errno = session->error_number;
+    return session->end;
+}
+
+static void note_established(struct session *session)
+{
+    bool resumed = SSL_session_reused(session->ssl) == 1;
+    /* RFC 6066 section 4: the client may have asked for 512 << (code - 1). */
+    unsigned code = SSL_SESSION_get_max_fragment_length(SSL_get_session(session->ssl));
+    session->record_max = (uint16_t)(code == 0 ? RECORD_MAX : 256u << code);
+    session->tls->stats.resumed += resumed;
+    session->tls->stats.full += !resumed;
+    session->established = true;
+}
+
+static bool begin(struct session *session, int fd)
+{
+    SSL *ssl = SSL_new(session->tls->context);
+    if (ssl == NULL || SSL_set_fd(ssl, fd) != 1) {
+        SSL_free(ssl);
+        ERR_clear_error();
+        finish(session, -1, ENOMEM);
+        return false;
+    }
+    SSL_set_accept_state(ssl);
+    session->ssl = ssl;
+    return true;
+}
+
+/* 1 when the handshake is done, else what receive gives. */
+static ssize_t shake_hands(struct transport *transport)
+{
+    struct session *session = transport->session;
+    if (session->ssl == NULL && !begin(session, transport->fd)) {
+        return outcome(session);
+    }
+    ERR_clear_error();
+    errno = 0;
+    int result = SSL_do_handshake(session->ssl);
+    if (result == 1) {
+        note_established(session);
+        return 1;
+    }
+    if (may_go_on(session, result, &transport->receive_wants_write, SSL_ERROR_WANT_WRITE)) {
+        errno = EAGAIN;
+        return -1;
+    }
+    bool protocol = session->end != 0 &&
+                    (session->error_number == EPROTO || session->error_number == EPROTOTYPE);
+    session->tls->stats.failures[protocol ? failure_of(ERR_peek_error()) : TLS_FAILURE_CLOSED]++;
+    if (session->end != 0 && session->error_number == EPROTOTYPE) {
+        become_plain(transport);
+        return -1;
+    }
+    return outcome(session);
+}
+
+static ssize_t tls_receive(struct transport *transport, uint8_t *data, size_t len)
+{
+    struct session *session = transport->session;
+    size_t total = 0;
+    transport->input_waits = false;
+    transport->receive_wants_write = false;
+    if (session->end != STILL_OPEN) {
+        return outcome(session);
+    }
+    ssize_t shaken = session->established ? 1 : shake_hands(transport);
+    if (shaken != 1) {
+        return shaken;
+    }
+    do {
+        ERR_clear_error();
+        errno = 0;
+        int got = SSL_read(session->ssl, data + total, (int)(len - total));
+        if (got <= 0) {
+            bool open =
+                may_go_on(session, got, &transport->receive_wants_write, SSL_ERROR_WANT_WRITE);
+            transport->input_waits = !open && total != 0; /* the end is told in the next call */
+            errno = open ? EAGAIN : session->error_number;
+            return total != 0 ? (ssize_t)total : open ? -1 : session->end;
+        }
+        total += (size_t)got;
+    } while (total < len && SSL_has_pending(session->ssl) == 1);
+    transport->input_waits = SSL_has_pending(session->ssl) == 1;
+    return (ssize_t)total;
+}
+
+/* What is still to be sent of a call's bytes. */
+struct source {
+    const struct iovec *iov;
+    const struct iovec *end;
+    size_t skip; /* of *iov */
+};
+
+/* At most `max` bytes that lie together. */
+static struct iovec take(struct source *source, size_t max)
+{
+    size_t left = source->iov->iov_len - source->skip;
+    struct iovec part = {(uint8_t *)source->iov->iov_base + source->skip, left < max ? left : max};
+    source->skip += part.iov_len;
+    if (source->skip == source->iov->iov_len) {
+        source->iov++;
+        source->skip = 0;
+    }
+    return part;
+}
+
+/* Up to one record: a large part as it is, small ones joined. Never more: OpenSSL would seal only
+ * the first record of it before it blocks. */
+static struct iovec next_record(struct session *session, struct source *source)
+{
+    uint8_t *record = session->tls->record;
+    size_t max = session->record_max;
+    struct iovec part = take(source, max);
+    if (part.iov_len == max || source->iov == source->end) {
+        return part;
+    }
+    memcpy(record, part.iov_base, part.iov_len);
+    size_t filled = part.iov_len;
+    while (source->iov != source->end && filled < max) {
+        part = take(source, max - filled);
+        memcpy(record + filled, part.iov_base, part.iov_len);
+        filled += part.iov_len;
+    }
+    return (struct iovec){record, filled};
+}
+
+/* Writes one record. True when the socket may take more. */
+static bool write_record(struct transport *transport, const void *data, size_t len,
+                         size_t *ret_accepted)
+{
+    struct session *session = transport->session;
+    ERR_clear_error();
+    errno = 0;
+    int written = SSL_write(session->ssl, data, (int)len);
+    if (written > 0) {
+        session->unsent = 0;
+        transport->output_waits = false;
+        *ret_accepted = (size_t)written;
+        return (size_t)written == len;
+    }
+    if (may_go_on(session, written, &transport->send_wants_read, SSL_ERROR_WANT_READ) &&
+        !transport->send_wants_read) {
+        session->unsent = (uint16_t)len;
+        transport->output_waits = true;
+        *ret_accepted = len;
+    }
+    return false;
+}
+
+static ssize_t tls_send(struct transport *transport, const struct iovec *iov, size_t count)
+{
+    struct session *session = transport->session;
+    struct source source = {.iov = iov, .end = iov + count};
+    size_t total = 0;
+    size_t accepted = 0;
+    assert(session->established && "nothing is sent before the handshake is done");
+    transport->send_wants_read = false;
+    bool more = session->end != -1;
+    if (more && session->unsent != 0) { /* what the bytes are does not matter: they are sealed */
+        more = write_record(transport, session->tls->record, session->unsent, &accepted);
+    }
+    while (more && source.iov != source.end) {
+        struct iovec record = next_record(session, &source);
+        accepted = 0;
+        more = write_record(transport, record.iov_base, record.iov_len, &accepted);
+        total += accepted;
+    }
+    if (more || total != 0) {
+        return (ssize_t)total;
+    }
+    errno = session->end == -1 ? session->error_number : EAGAIN;
+    return -1;
+}
+
+/* Our close_notify. 0 when it is on its way; what the peer says is of no interest. */
+static int say_goodbye(struct session *session, struct transport *transport)
+{
+    if (!session->established || session->end == -1) {
+        return 0;
+    }
+    ERR_clear_error();
+    errno = 0;
+    int result = SSL_shutdown(session->ssl);
+    if (result < 0 &&
+        may_go_on(session, result, &transport->send_wants_read, SSL_ERROR_WANT_READ)) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return 0;
+}
+
+static int tls_shutdown(struct transport *transport)
+{
+    transport->send_wants_read = false;
+    return say_goodbye(transport->session, transport) == 0 ? shutdown(transport->fd, SHUT_WR) : -1;
+}
+
+static void tls_close(struct transport *transport)
+{
+    struct session *session = transport->session;
+    if (!session->established && session->end == STILL_OPEN) {
+        session->tls->stats.failures[TLS_FAILURE_TIMEOUT]++;
+    }
+    if (session->established && session->unsent == 0 &&
+        (SSL_get_shutdown(session->ssl) & SSL_SENT_SHUTDOWN) == 0) {
+        (void)say_goodbye(session, transport);
+    }
+    free_session(transport);
+    transport->ops->close(transport);
+}
+
+static const struct transport_ops TLS_OPS = {
+    .receive = tls_receive,
+    .send = tls_send,
+    .shutdown = tls_shutdown,
+    .close = tls_close,
+};
+
+void tls_start(struct tls *tls, struct transport *transport)
+{
+    struct session *session = mem_new(1, sizeof(*session));
+    *session = (struct session){.tls = tls, .end = STILL_OPEN};
+    transport->ops = &TLS_OPS;
+    transport->session = session;
+    tls->stats.open++;
+}
