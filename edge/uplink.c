@@ -17,13 +17,12 @@
 #include <assert.h>
 
 enum {
-    HELLO_RETRY_MS = 100,         /* while the transport does not take it */
-    WELCOME_WAIT_MIN_MS = 250,    /* then a fresh socket and a new hello, later and later: */
-    WELCOME_WAIT_MAX_MS = 4000,   /* a busy router must find the time to answer */
-    REFUSED_WAIT_MS = 5000,       /* after a refusal that only a human can mend */
-    LIMIT_WAIT_MS = 1000,         /* after a refusal that time can mend */
-    BATCH_BYTES_MAX = 256 * 1024, /* of one up-batch that waits */
-    ANNOUNCE_BATCH_BYTES = 256 * 1024
+    HELLO_RETRY_MS = 100,        /* while the transport does not take it */
+    WELCOME_WAIT_MIN_MS = 250,   /* then a fresh socket and a new hello, later and later: */
+    WELCOME_WAIT_MAX_MS = 4000,  /* a busy router must find the time to answer */
+    REFUSED_WAIT_MS = 5000,      /* after a refusal that only a human can mend */
+    LIMIT_WAIT_MS = 1000,        /* after a refusal that time can mend */
+    BATCH_BYTES_MAX = 256 * 1024 /* of one up-batch that waits */
 };
 
 /* Until a router tells its own. */
@@ -281,7 +280,7 @@ void uplink_flush(struct uplink *uplink, uint64_t now_ms)
     }
 }
 
-/* ---- hello, announce ---- */
+/* ---- hello ---- */
 
 static void send_hello(struct uplink *uplink, uint64_t now_ms)
 {
@@ -312,99 +311,12 @@ static void send_hello(struct uplink *uplink, uint64_t now_ms)
     }
 }
 
-static void push_announce(struct uplink *uplink, struct plane_builder *builder)
-{
-    size_t len = 0;
-    uint8_t *body = plane_builder_take(builder, &len);
-    link_push(&uplink->link, body, len, 0); /* tag 0: made anew for the next router */
-}
-
-static bool is_heard(const struct uplink *uplink, const struct edge_group *group)
-{
-    for (uint32_t i = 0; i < group->count; i++) {
-        if (!groups_current(&uplink->groups, group->slots[i])->ending) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Those in which somebody listens go before those that are only held by what has ended: where one
- * channel has one of each, the router brings the first up to date. */
-static void announce_groups(struct uplink *uplink, bool heard, struct plane_builder *builder)
-{
-    for (uint32_t local = 0; local < uplink->groups.table.used; local++) {
-        const struct edge_group *group = groups_at(&uplink->groups, local);
-        if (group == NULL || is_heard(uplink, group) != heard) {
-            continue;
-        }
-        plane_builder_add(builder,
-                          &(struct plane_op){.kind = OP_ANNOUNCE_GROUP,
-                                             .a = local,
-                                             .b = group->last_offset,
-                                             .bytes = bytes_of(group->record, group->record_len)});
-        if (plane_builder_bytes(builder) > ANNOUNCE_BATCH_BYTES) {
-            push_announce(uplink, builder);
-        }
-    }
-}
-
-static void announce_session(struct uplink *uplink, const struct edge_session *session,
-                             struct plane_builder *builder)
-{
-    if (session->record == NULL || session->orphan) {
-        return; /* no router has accepted it: its OPEN is sent again instead */
-    }
-    if (session->ending) {
-        return; /* the router that closed it counts it no more, nor shall the next */
-    }
-    uint32_t *locals = mem_new(session->group_count, sizeof(*locals));
-    for (uint32_t i = 0; i < session->group_count; i++) {
-        locals[i] = session->groups[i].local;
-    }
-    buf_clear(&uplink->scratch);
-    plane_announce_conn_write(
-        &(struct plane_announce_conn){.record = bytes_of(session->record, session->record_len),
-                                      .locals = locals,
-                                      .local_count = session->group_count},
-        &uplink->scratch);
-    mem_free(locals);
-    plane_builder_add(builder, &(struct plane_op){.kind = OP_ANNOUNCE_CONN,
-                                                  .slot = session->slot,
-                                                  .gen = session->gen,
-                                                  .bytes = buf_bytes(&uplink->scratch)});
-    if (plane_builder_bytes(builder) > ANNOUNCE_BATCH_BYTES) {
-        push_announce(uplink, builder);
-    }
-}
-
-static void announce_all(struct uplink *uplink)
-{
-    struct plane_builder builder;
-    plane_builder_init(&builder);
-    announce_groups(uplink, true, &builder);
-    announce_groups(uplink, false, &builder);
-    for (uint32_t slot = 0; slot < uplink->groups.session_capacity; slot++) {
-        const struct edge_session *session = uplink->groups.sessions[slot];
-        for (; session != NULL; session = session->older) {
-            announce_session(uplink, session, &builder);
-        }
-    }
-    if (uplink->draining) {
-        plane_builder_add(&builder, &(struct plane_op){.kind = OP_DRAINING,
-                                                       .a = uplink->config.reconnect_delay_ms});
-    }
-    plane_builder_add(&builder, &(struct plane_op){.kind = OP_ANNOUNCE_END});
-    push_announce(uplink, &builder);
-    plane_builder_fini(&builder);
-}
-
 static void start_fresh(struct uplink *uplink, uint64_t window, uint64_t now_ms)
 {
     struct link_queue old;
     link_start_fresh(&uplink->link, window, now_ms, &old);
     groups_unbind_all(&uplink->groups);
-    announce_all(uplink);
+    uplink_announce(uplink);
     struct link_entry entry;
     while (link_queue_pop(&old, &entry)) {
         if (entry.tag == 0) { /* an older announce */

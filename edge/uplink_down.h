@@ -1,5 +1,6 @@
-/* Inside of the uplink: its state, shared between the link half (uplink.c) and the half that acts
- * upon the router's operations (uplink_down.c). Nobody else includes this. */
+/* Inside of the uplink: its state, shared between the link half (uplink.c), what a new router is
+ * told (uplink_announce.c) and the half that acts upon the router's operations (uplink_down.c).
+ * Nobody else includes this. */
 #ifndef EDGE_UPLINK_DOWN_H
 #define EDGE_UPLINK_DOWN_H
 
@@ -61,6 +62,8 @@ struct uplink {
 
 /* Acts upon one batch through the callbacks. */
 void uplink_down_batch(struct uplink *uplink, const struct plane_batch *batch);
+/* Puts the announce into the link, which has just started fresh. */
+void uplink_announce(struct uplink *uplink);
 void uplink_down_fini(struct uplink_down *down);
 
 #endif

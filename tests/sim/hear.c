@@ -202,7 +202,7 @@ static void hear_presence(struct world *world, struct sim_client *client, struct
 /* From the question to the answer. */
 static bool knows_everybody(const struct world *world, const struct sim_pending *pending)
 {
-    return world->settled_ms != 0 && pending->said_ms >= world->settled_ms;
+    return world->settled_ms != 0 && pending->said_ms > world->settled_ms;
 }
 
 /* Who has been there all the time is in the list, and who has been away for long is not. */

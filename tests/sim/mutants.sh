@@ -55,13 +55,13 @@ mutant resume_skips_one common/link.c 's/\(peer_received \+ 1 - link->first_seq\
 # The edge
 mutant nothing_sent_again edge/uplink.c 's/entry\.tag == 0/true/'
 mutant new_before_old edge/uplink.c 's/(    struct link_entry entry;\n    while \(link_queue_pop\(&old)/    if (uplink->up.count != 0) {\n        seal_batch(uplink);\n    }\n$1/'
-mutant announce_after_old edge/uplink.c 's/    announce_all\(uplink\);\n(    struct link_entry entry;.*?    link_queue_fini\(&old\);\n)/$1    announce_all(uplink);\n/s'
-mutant closed_not_announced edge/uplink.c 's/if \(session->ending\) \{/if (session->ending || session->closed) {/'
+mutant announce_after_old edge/uplink.c 's/    uplink_announce\(uplink\);\n(    struct link_entry entry;.*?    link_queue_fini\(&old\);\n)/$1    uplink_announce(uplink);\n/s'
+mutant closed_not_announced edge/uplink_announce.c 's/if \(session->ending\) \{/if (session->ending || session->closed) {/'
 mutant closed_forgotten_at_once edge/uplink.c 's/uplink->closed_first->closed_tag <= uplink->link\.acked_tag/true/'
 mutant closed_never_forgotten edge/uplink.c 's/uplink->closed_first->closed_tag <= uplink->link\.acked_tag/false/'
 mutant hold_without_limit edge/uplink.c 's/return STATUS_LIMIT;/;/'
 mutant groups_not_joined edge/uplink_down.c 's/groups_merge\(&uplink->groups, group, groups_find\(&uplink->groups, op->a\)\);/uplink->stats.bad_frames++;/'
-mutant unheard_groups_first edge/uplink.c 's/announce_groups\(uplink, true, &builder\);\n    announce_groups\(uplink, false, &builder\);/announce_groups(uplink, false, &builder);\n    announce_groups(uplink, true, &builder);/'
+mutant unheard_groups_first edge/uplink_announce.c 's/announce_groups\(uplink, true, &builder\);\n    announce_groups\(uplink, false, &builder\);/announce_groups(uplink, false, &builder);\n    announce_groups(uplink, true, &builder);/'
 mutant first_offset_ignored edge/uplink_down.c 's/if \(op->bytes\.len != 0\) \{/if (group->count == 0 && group->holds == 0) {/'
 
 # The plane

@@ -8,7 +8,7 @@
 
 enum {
     NOTICED_MS = 18000, /* dead + grace + what a drain adds, and some */
-    SLOW_MS = 10000,    /* age of what is told where links are cut or edges stand still */
+    SLOW_MS = 14000,    /* age of what is told where links are cut or edges stand still */
     QUICK_MS = 1500
 };
 

@@ -1,0 +1,94 @@
+/* What a router that does not know us is told first: every group with its record and how far we
+ * delivered, every connection that was accepted with its record and its groups, that this is all.
+ */
+#include "common/mem.h"
+#include "edge/uplink_down.h"
+
+enum { ANNOUNCE_BATCH_BYTES = 256 * 1024 };
+
+static void push_announce(struct uplink *uplink, struct plane_builder *builder)
+{
+    size_t len = 0;
+    uint8_t *body = plane_builder_take(builder, &len);
+    link_push(&uplink->link, body, len, 0); /* tag 0: made anew for the next router */
+}
+
+static bool is_heard(const struct uplink *uplink, const struct edge_group *group)
+{
+    for (uint32_t i = 0; i < group->count; i++) {
+        if (!groups_current(&uplink->groups, group->slots[i])->ending) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Those in which somebody listens go before those that are only held by what has ended: where one
+ * channel has one of each, the router brings the first up to date. */
+static void announce_groups(struct uplink *uplink, bool heard, struct plane_builder *builder)
+{
+    for (uint32_t local = 0; local < uplink->groups.table.used; local++) {
+        const struct edge_group *group = groups_at(&uplink->groups, local);
+        if (group == NULL || is_heard(uplink, group) != heard) {
+            continue;
+        }
+        plane_builder_add(builder,
+                          &(struct plane_op){.kind = OP_ANNOUNCE_GROUP,
+                                             .a = local,
+                                             .b = group->last_offset,
+                                             .bytes = bytes_of(group->record, group->record_len)});
+        if (plane_builder_bytes(builder) > ANNOUNCE_BATCH_BYTES) {
+            push_announce(uplink, builder);
+        }
+    }
+}
+
+static void announce_session(struct uplink *uplink, const struct edge_session *session,
+                             struct plane_builder *builder)
+{
+    if (session->record == NULL || session->orphan) {
+        return; /* no router has accepted it: its OPEN is sent again instead */
+    }
+    if (session->ending) {
+        return; /* the router that closed it counts it no more, nor shall the next */
+    }
+    uint32_t *locals = mem_new(session->group_count, sizeof(*locals));
+    for (uint32_t i = 0; i < session->group_count; i++) {
+        locals[i] = session->groups[i].local;
+    }
+    buf_clear(&uplink->scratch);
+    plane_announce_conn_write(
+        &(struct plane_announce_conn){.record = bytes_of(session->record, session->record_len),
+                                      .locals = locals,
+                                      .local_count = session->group_count},
+        &uplink->scratch);
+    mem_free(locals);
+    plane_builder_add(builder, &(struct plane_op){.kind = OP_ANNOUNCE_CONN,
+                                                  .slot = session->slot,
+                                                  .gen = session->gen,
+                                                  .bytes = buf_bytes(&uplink->scratch)});
+    if (plane_builder_bytes(builder) > ANNOUNCE_BATCH_BYTES) {
+        push_announce(uplink, builder);
+    }
+}
+
+void uplink_announce(struct uplink *uplink)
+{
+    struct plane_builder builder;
+    plane_builder_init(&builder);
+    announce_groups(uplink, true, &builder);
+    announce_groups(uplink, false, &builder);
+    for (uint32_t slot = 0; slot < uplink->groups.session_capacity; slot++) {
+        const struct edge_session *session = uplink->groups.sessions[slot];
+        for (; session != NULL; session = session->older) {
+            announce_session(uplink, session, &builder);
+        }
+    }
+    if (uplink->draining) {
+        plane_builder_add(&builder, &(struct plane_op){.kind = OP_DRAINING,
+                                                       .a = uplink->config.reconnect_delay_ms});
+    }
+    plane_builder_add(&builder, &(struct plane_op){.kind = OP_ANNOUNCE_END});
+    push_announce(uplink, &builder);
+    plane_builder_fini(&builder);
+}
