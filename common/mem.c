@@ -54,3 +54,13 @@ void mem_free(void *ptr)
 {
     free(ptr);
 }
+
+/* Read anew at each call, so nobody can know that it is memset. */
+static void *(*const volatile set_bytes)(void *, int, size_t) = memset;
+
+void mem_wipe(void *ptr, size_t len)
+{
+    if (len != 0) {
+        set_bytes(ptr, 0, len);
+    }
+}

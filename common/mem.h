@@ -27,4 +27,7 @@ char *mem_copy_str(struct bytes src);
 
 void mem_free(void *ptr);
 
+/* Zeroes a secret that nobody reads again, which a compiler would take a memset for useless. */
+void mem_wipe(void *ptr, size_t len);
+
 #endif

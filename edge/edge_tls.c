@@ -1,8 +1,15 @@
 #include "edge/edge_tls.h"
 
 #include "common/log.h"
+#include "common/mem.h"
 #include "edge/edge_state.h"
+#include "edge/ticket_keys.h"
 #include "edge/tls.h"
+#include "proto/plane_wire.h"
+
+#include <string.h>
+
+_Static_assert(sizeof(struct ticket_key) == PLANE_TICKET_KEY_BYTES, "a key is its bytes");
 
 static enum status load(struct edge *edge, struct buf *error)
 {
@@ -37,4 +44,23 @@ void edge_tls_reload(struct edge *edge)
         log_event(LOG_TLS_LOAD_FAILED, LOG_B("why", buf_bytes(&error)));
     }
     buf_fini(&error);
+}
+
+void edge_tls_share_tickets(struct edge *edge, const struct plane_ticket_keys *keys)
+{
+    struct ticket_key current;
+    struct ticket_key previous;
+    if (edge->tls == NULL) {
+        return;
+    }
+    bool has_previous = keys->previous.len != 0;
+    memcpy(&current, keys->current.data, sizeof(current));
+    if (has_previous) {
+        memcpy(&previous, keys->previous.data, sizeof(previous));
+    }
+    uint64_t now_ms = edge_now(edge);
+    uint64_t drawn_ms = now_ms > keys->age_ms ? now_ms - keys->age_ms : 0;
+    tls_share_tickets(edge->tls, &current, has_previous ? &previous : NULL, drawn_ms, now_ms);
+    mem_wipe(&current, sizeof(current));
+    mem_wipe(&previous, sizeof(previous));
 }

@@ -6,6 +6,7 @@
 #include "common/status.h"
 
 struct edge;
+struct plane_ticket_keys;
 
 /* Sets edge->tls when there is a --listen-tls; else leaves it NULL. IO with one line in `error`. */
 enum status edge_tls_open(struct edge *edge, struct buf *error) MUST_CHECK;
@@ -13,5 +14,8 @@ enum status edge_tls_open(struct edge *edge, struct buf *error) MUST_CHECK;
 /* Reads certificate and key again, from the files that the options name now. When they are bad, the
  * old ones stay and a line in the log says why. */
 void edge_tls_reload(struct edge *edge);
+
+/* The router's keys for tickets. Without a --listen-tls they are of no use here. */
+void edge_tls_share_tickets(struct edge *edge, const struct plane_ticket_keys *keys);
 
 #endif

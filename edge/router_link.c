@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "edge/conn.h"
 #include "edge/edge_state.h"
+#include "edge/edge_tls.h"
 #include "edge/frames.h"
 #include "edge/heartbeat.h"
 #include "proto/plane_wire.h"
@@ -171,6 +172,11 @@ static void refused(void *owner, struct bytes text)
     }
 }
 
+static void on_ticket_keys(void *owner, const struct plane_ticket_keys *keys)
+{
+    edge_tls_share_tickets(owner, keys);
+}
+
 static uint64_t random_bits(void *owner)
 {
     uint64_t bits;
@@ -190,6 +196,7 @@ enum status router_link_open(struct edge *edge, struct buf *error)
         .on_state = on_state,
         .fenced = fenced,
         .refused = refused,
+        .on_ticket_keys = on_ticket_keys,
         .random = random_bits,
     };
     const struct edge_options *options = edge->options;

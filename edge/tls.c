@@ -87,8 +87,9 @@ static int seal_ticket(const struct ticket_keys *keys, unsigned char *name, unsi
                : -1;
 }
 
-/* 0: not known, a full handshake follows; 2: known, but the client shall have a newer one. */
-static int open_ticket(const struct ticket_keys *keys, const unsigned char *name,
+/* 0: not known, a full handshake follows; 2: known, but the client shall have a newer one, in
+ * TLS 1.3 always, where clients use none twice (RFC 8446 appendix C.4). */
+static int open_ticket(const SSL *ssl, const struct ticket_keys *keys, const unsigned char *name,
                        const unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
     unsigned index = 0;
@@ -100,7 +101,7 @@ static int open_ticket(const struct ticket_keys *keys, const unsigned char *name
         !set_ticket_mac(mac, key)) {
         return -1;
     }
-    return index == 0 ? 1 : 2;
+    return index == 0 && SSL_version(ssl) != TLS1_3_VERSION ? 1 : 2;
 }
 
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
@@ -108,7 +109,7 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 {
     const struct tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
     return seal ? seal_ticket(&tls->ticket_keys, name, iv, cipher, mac)
-                : open_ticket(&tls->ticket_keys, name, iv, cipher, mac);
+                : open_ticket(ssl, &tls->ticket_keys, name, iv, cipher, mac);
 }
 
 /* --- context -----------------------------------------------------------------------------------
@@ -239,6 +240,13 @@ void tls_step(struct tls *tls, uint64_t now_ms)
     if (ticket_keys_due(&tls->ticket_keys, now_ms)) {
         rotate_ticket_keys(tls, now_ms);
     }
+    ticket_keys_expire(&tls->ticket_keys, now_ms);
+}
+
+void tls_share_tickets(struct tls *tls, const struct ticket_key *current,
+                       const struct ticket_key *previous, uint64_t drawn_ms, uint64_t now_ms)
+{
+    ticket_keys_share(&tls->ticket_keys, current, previous, drawn_ms, now_ms);
 }
 
 const struct tls_stats *tls_stats(const struct tls *tls)

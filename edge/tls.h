@@ -13,6 +13,7 @@
 
 #include <stdint.h>
 
+struct ticket_key;
 struct tls;
 
 enum tls_version { TLS_1_2, TLS_1_3 };
@@ -50,8 +51,12 @@ void tls_free(struct tls **tls);
 enum status tls_load(struct tls *tls, const char *cert_file, const char *key_file,
                      struct buf *error) MUST_CHECK;
 
-/* Changes the ticket keys when it is time. Once per turn. */
+/* Changes the ticket keys when it is time, and drops old ones. Once per turn. */
 void tls_step(struct tls *tls, uint64_t now_ms);
+
+/* Seals tickets with the keys that all edges have; see ticket_keys_share(). */
+void tls_share_tickets(struct tls *tls, const struct ticket_key *current,
+                       const struct ticket_key *previous, uint64_t drawn_ms, uint64_t now_ms);
 
 /* Makes a plain transport one that expects a TLS handshake. OpenSSL's part is made when the first
  * byte comes: who only connects costs little. */

@@ -364,6 +364,9 @@ static void receive_welcome(struct uplink *uplink, const struct plane_greeting *
     }
     uplink->hello_sent = false;
     uplink->welcome_wait_ms = WELCOME_WAIT_MIN_MS;
+    if (welcome->ticket_keys.len != 0) {
+        uplink_ticket_keys(uplink, welcome->ticket_keys);
+    }
     set_state(uplink, UPLINK_UP, now_ms);
 }
 

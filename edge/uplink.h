@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct plane_ticket_keys; /* proto/plane_wire.h */
 struct uplink;
 
 enum uplink_state {
@@ -50,6 +51,9 @@ struct uplink_callbacks {
     void (*fenced)(void *owner);
     /* The router refuses us for good (protocol version, edge id in use); text for the log. */
     void (*refused)(void *owner, struct bytes text);
+    /* What the router wants TLS tickets sealed with from now on. Again at each welcome, known or
+     * not; never from a router that has none. Views end with the call. */
+    void (*on_ticket_keys)(void *owner, const struct plane_ticket_keys *keys);
     /* 64 random bits. */
     uint64_t (*random)(void *owner);
 };

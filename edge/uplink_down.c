@@ -184,9 +184,20 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
     case OP_GOODBYE:
     case OP_DELIVER:
     case OP_GROUP_BIND:
+    case OP_TICKET_KEYS:
     default:
         uplink->stats.bad_frames++;
         break;
+    }
+}
+
+void uplink_ticket_keys(struct uplink *uplink, struct bytes encoded)
+{
+    struct plane_ticket_keys keys;
+    if (plane_ticket_keys_read(&uplink->arena, encoded, &keys)) {
+        uplink->callbacks.on_ticket_keys(uplink->owner, &keys);
+    } else {
+        uplink->stats.bad_frames++;
     }
 }
 
@@ -203,6 +214,8 @@ void uplink_down_batch(struct uplink *uplink, const struct plane_batch *batch)
         barrier(uplink);
         if (op.kind == OP_GROUP_BIND) {
             on_group_bind(uplink, &op);
+        } else if (op.kind == OP_TICKET_KEYS) {
+            uplink_ticket_keys(uplink, op.bytes);
         } else {
             on_conn_op(uplink, &op);
         }

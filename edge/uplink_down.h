@@ -62,6 +62,8 @@ struct uplink {
 
 /* Acts upon one batch through the callbacks. */
 void uplink_down_batch(struct uplink *uplink, const struct plane_batch *batch);
+/* Hands encoded ticket keys out. */
+void uplink_ticket_keys(struct uplink *uplink, struct bytes encoded);
 /* Puts the announce into the link, which has just started fresh. */
 void uplink_announce(struct uplink *uplink);
 void uplink_down_fini(struct uplink_down *down);

@@ -52,6 +52,30 @@ bool plane_closed_read(struct arena *arena, struct bytes bytes, struct plane_clo
     return true;
 }
 
+void plane_ticket_keys_write(const struct plane_ticket_keys *keys, struct buf *out)
+{
+    Splitrail__Plane__TicketKeys to = SPLITRAIL__PLANE__TICKET_KEYS__INIT;
+    to.current = pb_binary(keys->current);
+    to.previous = pb_binary(keys->previous);
+    to.age_ms = keys->age_ms;
+    pb_append(&to.base, out);
+}
+
+bool plane_ticket_keys_read(struct arena *arena, struct bytes bytes,
+                            struct plane_ticket_keys *ret_keys)
+{
+    const Splitrail__Plane__TicketKeys *from =
+        splitrail__plane__ticket_keys__unpack(&arena->allocator, bytes.len, bytes.data);
+    if (from == NULL || from->current.len != PLANE_TICKET_KEY_BYTES ||
+        (from->previous.len != 0 && from->previous.len != PLANE_TICKET_KEY_BYTES)) {
+        return false;
+    }
+    *ret_keys = (struct plane_ticket_keys){.current = pb_view(from->current),
+                                           .previous = pb_view(from->previous),
+                                           .age_ms = from->age_ms};
+    return true;
+}
+
 void plane_session_record_write(const struct plane_session_record *record, struct buf *out)
 {
     Splitrail__Plane__SessionRecord to = SPLITRAIL__PLANE__SESSION_RECORD__INIT;

@@ -59,6 +59,7 @@ static struct plane_greeting read_welcome(const Splitrail__Plane__Welcome *welco
                                    .heartbeat_ms = welcome->heartbeat_ms,
                                    .suspect_ms = welcome->suspect_ms,
                                    .dead_ms = welcome->dead_ms,
+                                   .ticket_keys = pb_view(welcome->ticket_keys),
                                    .build = bytes_of_str(welcome->build)};
 }
 
@@ -200,6 +201,7 @@ void plane_welcome_write(const struct plane_greeting *welcome, struct buf *out)
     to.heartbeat_ms = welcome->heartbeat_ms;
     to.suspect_ms = welcome->suspect_ms;
     to.dead_ms = welcome->dead_ms;
+    to.ticket_keys = pb_binary(welcome->ticket_keys);
     to.build = (char *)(uintptr_t)SPLITRAIL_VERSION;
     frame.welcome = &to;
     pb_append(&frame.base, out);

@@ -32,7 +32,8 @@ enum plane_op_kind {
     OP_GROUP_ADD = 23, /* slot gen, a = group, b = offset, bytes group record or nothing */
     OP_GROUP_REMOVE = 24, /* slot gen, a = group */
     OP_GROUP_BIND = 25, /* slot = local number, a = group (0 = forget), b = offset, bytes record */
-    OP_CLOSE = 26       /* slot gen, a = code, bytes text */
+    OP_CLOSE = 26,      /* slot gen, a = code, bytes text */
+    OP_TICKET_KEYS = 27 /* bytes TicketKeys */
 };
 
 struct plane_op {
@@ -75,6 +76,7 @@ struct plane_greeting {
     uint32_t heartbeat_ms; /* WELCOME */
     uint32_t suspect_ms;
     uint32_t dead_ms;
+    struct bytes ticket_keys; /* WELCOME: TicketKeys, empty = none */
     struct bytes build;
 };
 
@@ -172,6 +174,17 @@ struct plane_closed {
 };
 void plane_closed_write(const struct plane_closed *closed, struct buf *out);
 bool plane_closed_read(struct arena *arena, struct bytes bytes, struct plane_closed *ret_closed);
+
+enum { PLANE_TICKET_KEY_BYTES = 16 + 32 + 32 };
+struct plane_ticket_keys {
+    struct bytes current;  /* PLANE_TICKET_KEY_BYTES */
+    struct bytes previous; /* the same, or empty */
+    uint32_t age_ms;
+};
+void plane_ticket_keys_write(const struct plane_ticket_keys *keys, struct buf *out);
+/* False also when a key has another length. */
+bool plane_ticket_keys_read(struct arena *arena, struct bytes bytes,
+                            struct plane_ticket_keys *ret_keys);
 
 struct plane_session_record {
     struct bytes user;

@@ -33,6 +33,7 @@ struct router_plane *router_plane_new(const struct plane_config *config, struct 
     buf_init(&plane->scratch, 0);
     buf_init(&plane->token_scratch, 0);
     buf_init(&plane->push, 0);
+    plane_tickets_init(plane, now_ms);
     plane->stats.incarnation = plane->incarnation;
     return plane;
 }
@@ -66,6 +67,7 @@ void router_plane_free(struct router_plane **plane)
     buf_fini(&gone->scratch);
     buf_fini(&gone->token_scratch);
     buf_fini(&gone->push);
+    plane_tickets_fini(gone);
     mem_free((void *)(uintptr_t)gone->config.router_id.data);
     mem_free(gone);
     *plane = NULL;
@@ -213,7 +215,8 @@ static void welcome(struct router_plane *plane, const struct plane_edge *edge, b
                                                  .credit = plane->config.credit_bytes,
                                                  .heartbeat_ms = edge->link.timing.heartbeat_ms,
                                                  .suspect_ms = edge->link.timing.suspect_ms,
-                                                 .dead_ms = edge->link.timing.dead_ms},
+                                                 .dead_ms = edge->link.timing.dead_ms,
+                                                 .ticket_keys = plane_tickets_encode(plane)},
                         &plane->push);
     /* Not taken: the edge asks again. */
     (void)transmit(plane, edge->peer, buf_bytes(&plane->push), BYTES_EMPTY);
@@ -492,6 +495,7 @@ void router_plane_tick(struct router_plane *plane, uint64_t now_ms, uint64_t wal
             tick_edge(plane, plane->edges[i]);
         }
     }
+    plane_tickets_tick(plane);
     if (now_ms >= router_core_deadline(plane->core)) {
         plane_step(plane, &(struct core_event){.kind = CORE_TICK});
     }
@@ -503,6 +507,8 @@ uint64_t router_plane_deadline(const struct router_plane *plane)
         return UINT64_MAX;
     }
     uint64_t due = router_core_deadline(plane->core);
+    uint64_t tickets_due = plane_tickets_deadline(plane);
+    due = tickets_due < due ? tickets_due : due;
     for (uint32_t i = 0; i < plane->edge_capacity; i++) {
         if (plane->edges[i] != NULL) {
             uint64_t at = link_deadline(&plane->edges[i]->link);

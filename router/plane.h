@@ -41,6 +41,8 @@ struct plane_callbacks {
                            const char *why);
     /* CORE_ADMIN_DONE of an admin request. */
     void (*on_admin_done)(void *owner, const struct core_effect *done);
+    /* Fills `out` with bytes that nobody can guess. Not called with ticket_period_ms 0. */
+    void (*random)(void *owner, uint8_t *out, size_t len);
 };
 
 struct plane_config {
@@ -53,6 +55,7 @@ struct plane_config {
     uint64_t heartbeat_ms;
     uint64_t suspect_ms;
     uint64_t dead_ms;
+    uint64_t ticket_period_ms; /* edges get new keys for TLS tickets this often; 0 = never any */
     uint32_t edges_max;
 };
 

@@ -1,5 +1,5 @@
-/* Inside of the plane: its state, shared by plane.c (links and time), plane_up.c (what edges say)
- * and plane_down.c (what the core wants said). Nobody else includes this. */
+/* Inside of the plane: its state, shared by plane.c (links and time), plane_up.c (what edges say),
+ * plane_down.c (what the core wants said) and plane_tickets.c. Nobody else includes this. */
 #ifndef ROUTER_PLANE_INTERNAL_H
 #define ROUTER_PLANE_INTERNAL_H
 
@@ -25,6 +25,15 @@ struct plane_edge {
     bool goodbye;     /* said that it ends: no grace for the link itself */
 };
 
+/* Keys for the edges' TLS tickets. */
+struct plane_tickets {
+    uint8_t current[PLANE_TICKET_KEY_BYTES];
+    uint8_t previous[PLANE_TICKET_KEY_BYTES];
+    bool has_previous;
+    uint64_t drawn_ms;
+    struct buf encoded;
+};
+
 struct router_plane {
     struct plane_config config;
     struct plane_callbacks callbacks;
@@ -45,7 +54,8 @@ struct router_plane {
     struct arena arena; /* of the frame being read */
     struct buf scratch; /* names of the command being read */
     struct buf token_scratch;
-    struct buf push;  /* the push being written */
+    struct buf push; /* the push being written */
+    struct plane_tickets tickets;
     uint64_t wall_ms; /* of this call */
     uint64_t now_ms;
     struct plane_stats stats;
@@ -63,6 +73,14 @@ bool plane_up_batch(struct router_plane *plane, struct plane_edge *edge,
 
 /* Moves the edge's batch into its link. */
 void plane_seal(struct plane_edge *edge);
+
+void plane_tickets_init(struct router_plane *plane, uint64_t now_ms);
+void plane_tickets_fini(struct router_plane *plane);
+/* The keys as they are now, encoded; empty when there are none. Valid until the next call. */
+struct bytes plane_tickets_encode(struct router_plane *plane);
+/* Draws new keys when it is time, and puts them into every edge's batch. */
+void plane_tickets_tick(struct router_plane *plane);
+uint64_t plane_tickets_deadline(const struct router_plane *plane);
 
 /* Puts a CLOSE for a connection into its edge's batch. */
 void plane_close_conn(struct plane_edge *edge, uint32_t slot, uint32_t gen, uint16_t code,

@@ -169,6 +169,7 @@ static bool on_op(struct router_plane *plane, struct plane_edge *edge, const str
     case OP_GROUP_REMOVE:
     case OP_GROUP_BIND:
     case OP_CLOSE:
+    case OP_TICKET_KEYS:
         return false; /* the router's own words */
     }
     plane->stats.unknown_ops++; /* from a newer edge: docs/PROTOCOL.md, compatibility */

@@ -25,6 +25,7 @@ enum {
     BEATS_PER_SUSPECT = 3,  /* one or two lost beats are no suspicion */
     GOODBYE_MS = 200,       /* for ZeroMQ to send what is queued, at most */
     TIMER_MS_MAX = 3600000, /* libevent dislikes the end of time */
+    TICKET_PERIOD_MS = 3600000,
     SIGNAL_COUNT = 3
 };
 
@@ -93,8 +94,14 @@ static void on_admin_done(void *owner, const struct core_effect *done)
     admin_done(router->admin, done, clock_wall_ms());
 }
 
+static void on_random(void *owner, uint8_t *out, size_t len)
+{
+    (void)owner;
+    clock_random(out, len);
+}
+
 static const struct plane_callbacks plane_callbacks = {on_transmit, on_edge, on_auth_failed,
-                                                       on_admin_done};
+                                                       on_admin_done, on_random};
 
 static void on_plane_message(void *owner, struct bytes peer, struct bytes body)
 {
@@ -197,6 +204,7 @@ static struct router_plane *make_plane(struct router *router)
         .heartbeat_ms = (uint64_t)options->edge_suspect / BEATS_PER_SUSPECT,
         .suspect_ms = (uint64_t)options->edge_suspect,
         .dead_ms = (uint64_t)options->edge_dead,
+        .ticket_period_ms = TICKET_PERIOD_MS,
         .edges_max = (uint32_t)options->edges_max,
     };
     /* Larger than that of any router before: nobody starts two within a microsecond. */

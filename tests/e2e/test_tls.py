@@ -238,6 +238,69 @@ class Tls(TlsCase):
             await lazy.expect("room_message", roomId=room, payload=str(n) * 25000)
 
 
+class Reconnect(TlsCase):
+    """Clients keep one ticket, and come back to whichever edge takes them."""
+
+    async def ticket(self, edge, version):
+        context = self.certificate.context(version)
+        _, session, resumed, _ = await asyncio.to_thread(self.exchange, edge, HEALTH, context)
+        self.assertFalse(resumed)
+        return context, session
+
+    async def assert_resumes(self, edge, ticket):
+        context, session = ticket
+        answer, session, resumed, _ = await asyncio.to_thread(
+            self.exchange, edge, HEALTH, context, session)
+        self.assertTrue(resumed, edge.id)
+        self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer)
+        return context, session
+
+    async def test_a_session_is_resumed_at_the_other_edge(self):
+        one, other = self.cluster.edges
+        for version in VERSIONS.values():
+            with self.subTest(version=version):
+                ticket = await self.assert_resumes(other, await self.ticket(one, version))
+                await self.assert_resumes(one, ticket)
+
+    async def test_a_session_outlives_its_edge(self):
+        one, other = self.cluster.edges
+        tickets = [await self.ticket(one, version) for version in VERSIONS.values()]
+        one.program.kill()
+        for ticket in tickets:
+            await self.assert_resumes(other, ticket)
+        one.start()
+        await self.cluster.ready()
+        for ticket in tickets:
+            await self.assert_resumes(one, ticket)
+
+    async def test_a_session_outlives_its_router_at_all_edges(self):
+        old = [await self.ticket(self.cluster.edges[0], version) for version in VERSIONS.values()]
+        for _ in range(2):
+            links = self.fresh_links()
+            self.cluster.router.kill()
+            for ticket in old:
+                await self.assert_answers_away(ticket)
+            self.cluster.start_router()
+            await eventually(lambda: all(now > then for now, then in zip(self.fresh_links(), links)),
+                             "every edge has heard of the new router")
+            for edge in self.cluster.edges:
+                for ticket in old:
+                    await self.assert_resumes(edge, ticket)
+        for version in VERSIONS.values():
+            ticket = await self.ticket(self.cluster.edges[1], version)
+            await self.assert_resumes(self.cluster.edges[0], ticket)
+
+    def fresh_links(self):
+        return [edge.metrics()["splitrail_edge_link_fresh_total"] for edge in self.cluster.edges]
+
+    async def assert_answers_away(self, ticket):
+        """Without a router /health may be 503; the session is taken up all the same."""
+        context, session = ticket
+        _, _, resumed, _ = await asyncio.to_thread(
+            self.exchange, self.cluster.edges[1], HEALTH, context, session)
+        self.assertTrue(resumed)
+
+
 class Certificates(TlsCase):
     edges = 1
 

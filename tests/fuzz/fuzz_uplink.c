@@ -86,6 +86,14 @@ static void refused(void *owner, struct bytes text)
     (void)text;
 }
 
+static void on_ticket_keys(void *owner, const struct plane_ticket_keys *keys)
+{
+    (void)owner;
+    if (keys->current.len != PLANE_TICKET_KEY_BYTES) {
+        abort();
+    }
+}
+
 static uint64_t draw(void *owner)
 {
     struct shell *shell = owner;
@@ -100,6 +108,7 @@ static const struct uplink_callbacks callbacks = {.transmit = transmit,
                                                   .on_state = on_state,
                                                   .fenced = fenced,
                                                   .refused = refused,
+                                                  .on_ticket_keys = on_ticket_keys,
                                                   .random = draw};
 
 static void welcome(struct shell *shell, uint64_t now_ms)

@@ -9,7 +9,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { HOLD_SLACK_BYTES = 6000 /* openings and closings are never refused */ };
+enum {
+    HOLD_SLACK_BYTES = 6000, /* openings and closings are never refused */
+    TOLD_MS_MAX = 1000       /* on the way to an edge */
+};
 
 /* A frame above the whole credit travels alone. */
 static void check_link(const struct world *world, const struct link *link)
@@ -166,6 +169,12 @@ static void check_edge(const struct world *world, const struct sim_edge *edge)
     }
     if (edge->uplink->closed_first != NULL) {
         world_fail(world, "an edge does not forget", NULL);
+    }
+    const struct plane_tickets *tickets = &world->plane->tickets;
+    bool late = world->now_ms < tickets->drawn_ms + TOLD_MS_MAX;
+    if (edge->ticket_key != tickets->current[0] &&
+        !(late && edge->ticket_key == tickets->previous[0])) {
+        world_fail(world, "an edge has other ticket keys than the router", NULL);
     }
 }
 

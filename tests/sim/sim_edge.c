@@ -1,5 +1,6 @@
 /* See world.h. */
 #include "common/mem.h"
+#include "proto/plane_wire.h"
 #include "tests/sim/world.h"
 
 #include <inttypes.h>
@@ -102,6 +103,12 @@ static void edge_refused(void *owner, struct bytes text)
     }
 }
 
+static void edge_ticket_keys(void *owner, const struct plane_ticket_keys *keys)
+{
+    struct sim_edge *edge = owner;
+    edge->ticket_key = keys->current.data[0];
+}
+
 static uint64_t edge_random(void *owner)
 {
     struct sim_edge *edge = owner;
@@ -118,6 +125,7 @@ void edge_start(struct sim_edge *edge)
                                                       .on_state = edge_state,
                                                       .fenced = edge_fenced,
                                                       .refused = edge_refused,
+                                                      .on_ticket_keys = edge_ticket_keys,
                                                       .random = edge_random};
     char id[16];
     snprintf(id, sizeof(id), "edge-%u", edge->number);

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DEATH_MS_MAX = 6000, QUEUE_BYTES_MAX = 1 << 26 };
+enum { DEATH_MS_MAX = 6000, QUEUE_BYTES_MAX = 1 << 26, TICKET_PERIOD_MS = 3000 };
 
 static enum status router_transmit(void *owner, struct bytes peer, struct bytes header,
                                    struct bytes body)
@@ -99,6 +99,12 @@ static void router_on_admin_done(void *owner, const struct core_effect *done)
     (void)done;
 }
 
+static void router_random(void *owner, uint8_t *out, size_t len)
+{
+    struct world *world = owner;
+    memset(out, ++world->ticket_keys, len);
+}
+
 static struct plane_config router_config(struct world *world)
 {
     return (struct plane_config){
@@ -127,6 +133,8 @@ static struct plane_config router_config(struct world *world)
         .heartbeat_ms = BEAT_MS,
         .suspect_ms = DEAD_MS / 2,
         .dead_ms = DEAD_MS,
+        /* Not in all histories: what is told now and then mends what was lost. */
+        .ticket_period_ms = world->seed % 7 < 2 ? TICKET_PERIOD_MS : 3600000,
         .edges_max = 16};
 }
 
@@ -135,7 +143,8 @@ void router_start(struct world *world)
     static const struct plane_callbacks callbacks = {.transmit = router_transmit,
                                                      .on_edge = router_on_edge,
                                                      .on_auth_failed = router_on_auth_failed,
-                                                     .on_admin_done = router_on_admin_done};
+                                                     .on_admin_done = router_on_admin_done,
+                                                     .random = router_random};
     struct plane_config config = router_config(world);
     struct engine *engine = engine_memory_new(++world->router_incarnation);
     world->plane = router_plane_new(&config, &engine, &callbacks, world, world->now_ms);

@@ -114,6 +114,7 @@ struct sim_edge {
     uint64_t drained_at;
     uint64_t up_again_at;
     uint64_t paused_until; /* does nothing: SIGSTOP */
+    uint8_t ticket_key;    /* first byte of the one in use */
 };
 
 struct book;
@@ -130,6 +131,7 @@ struct world {
     uint64_t router_incarnation;
     uint64_t router_started_ms;
     uint64_t router_up_again_at;
+    uint8_t ticket_keys; /* drawn so far; fills the next one */
     uint64_t
         settled_ms; /* since then every edge has told everything and the rebuild is over; or 0 */
     uint64_t cut_until[EDGES];

@@ -53,8 +53,10 @@ static void on_reply(void *owner, struct bytes peer, struct bytes body)
 
 static struct router_plane *make_plane(struct admin_rig *rig)
 {
-    static const struct plane_callbacks callbacks = {on_transmit, on_edge, on_auth_failed,
-                                                     on_admin_done};
+    static const struct plane_callbacks callbacks = {.transmit = on_transmit,
+                                                     .on_edge = on_edge,
+                                                     .on_auth_failed = on_auth_failed,
+                                                     .on_admin_done = on_admin_done};
     const struct plane_config config = {
         .router_id = BYTES_LIT("r1"),
         .core = {.seed = 1,

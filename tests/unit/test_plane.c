@@ -19,9 +19,31 @@ struct rig {
     enum plane_refusal refusals[HEARD_MAX];
     size_t lens[HEARD_MAX];
     size_t count;
+    struct plane_ticket_keys tickets[HEARD_MAX]; /* in welcomes and operations; copied */
+    uint8_t ticket_bytes[HEARD_MAX][2];          /* of current and previous, the first of each */
+    unsigned draws;
     unsigned dead;
     unsigned replaced;
 };
+
+/* What a frame says about ticket keys: index `count`. */
+static void note_tickets(struct rig *rig, const struct plane_frame *frame)
+{
+    struct bytes encoded =
+        frame->kind == PLANE_FRAME_WELCOME ? frame->greeting.ticket_keys : BYTES_EMPTY;
+    struct plane_cursor cursor = {0};
+    struct plane_op op;
+    while (frame->kind == PLANE_FRAME_DATA && plane_batch_next(&frame->batch, &cursor, &op)) {
+        encoded = op.kind == OP_TICKET_KEYS ? op.bytes : encoded;
+    }
+    if (encoded.len == 0) {
+        return;
+    }
+    struct plane_ticket_keys *keys = &rig->tickets[rig->count];
+    ck_assert(plane_ticket_keys_read(&rig->arena, encoded, keys));
+    rig->ticket_bytes[rig->count][0] = keys->current.data[0];
+    rig->ticket_bytes[rig->count][1] = keys->previous.len == 0 ? 0 : keys->previous.data[0];
+}
 
 static enum status transmit(void *owner, struct bytes peer, struct bytes header, struct bytes body)
 {
@@ -38,6 +60,7 @@ static enum status transmit(void *owner, struct bytes peer, struct bytes header,
              (const char *)peer.data);
     rig->kinds[rig->count] = frame.kind;
     rig->refusals[rig->count] = frame.refusal;
+    note_tickets(rig, &frame);
     rig->lens[rig->count++] = whole.len;
     buf_fini(&whole);
     return STATUS_OK;
@@ -66,10 +89,18 @@ static void on_admin_done(void *owner, const struct core_effect *done)
     (void)done;
 }
 
-static void start(struct rig *rig)
+static void draw(void *owner, uint8_t *out, size_t len)
+{
+    struct rig *rig = owner;
+    ck_assert_uint_eq(len, PLANE_TICKET_KEY_BYTES);
+    rig->draws++;
+    memset(out, (int)rig->draws, len);
+}
+
+static void start_with(struct rig *rig, uint64_t ticket_period_ms)
 {
     static const struct plane_callbacks callbacks = {transmit, on_edge, on_auth_failed,
-                                                     on_admin_done};
+                                                     on_admin_done, draw};
     const struct plane_config config = {.router_id = BYTES_LIT("router"),
                                         .core = {.seed = 1,
                                                  .grace_ms = 5000,
@@ -89,11 +120,17 @@ static void start(struct rig *rig)
                                         .heartbeat_ms = BEAT_MS,
                                         .suspect_ms = 1500,
                                         .dead_ms = DEAD_MS,
+                                        .ticket_period_ms = ticket_period_ms,
                                         .edges_max = 8};
     struct engine *engine = engine_memory_new(7);
     *rig = (struct rig){.now_ms = 1000};
     arena_init(&rig->arena, PLANE_FRAME_BYTES_MAX);
     rig->plane = router_plane_new(&config, &engine, &callbacks, rig, rig->now_ms);
+}
+
+static void start(struct rig *rig)
+{
+    start_with(rig, 0);
 }
 
 static void stop(struct rig *rig)
@@ -261,6 +298,89 @@ START_TEST(what_a_turn_says_to_an_edge_is_split_into_frames_that_fit)
 }
 END_TEST
 
+/* The last frame gives the `current`th key drawn, and the `previous`th before it. */
+static void expect_tickets(const struct rig *rig, unsigned current, unsigned previous,
+                           uint32_t age_ms)
+{
+    ck_assert_uint_eq(rig->ticket_bytes[rig->count - 1][0], current);
+    ck_assert_uint_eq(rig->ticket_bytes[rig->count - 1][1], previous);
+    ck_assert_uint_eq(rig->tickets[rig->count - 1].age_ms, age_ms);
+}
+
+static void tick(struct rig *rig)
+{
+    router_plane_tick(rig->plane, rig->now_ms, 1);
+    router_plane_flush(rig->plane, rig->now_ms);
+}
+
+enum { TICKET_PERIOD_MS = 2000 };
+
+START_TEST(a_welcome_carries_the_ticket_keys_fresh_or_resumed)
+{
+    struct rig rig;
+    start_with(&rig, TICKET_PERIOD_MS);
+    rig.now_ms += 5;
+    hello(&rig, "a", 5, 0, 1);
+    expect_last(&rig, "a", PLANE_FRAME_WELCOME);
+    expect_tickets(&rig, 1, 0, 5);
+    rig.now_ms += 5;
+    hello(&rig, "b", 5, 7, 2);
+    expect_last(&rig, "b", PLANE_FRAME_WELCOME);
+    expect_tickets(&rig, 1, 0, 10);
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(new_ticket_keys_reach_every_edge_when_their_time_has_come)
+{
+    struct rig rig;
+    start_with(&rig, TICKET_PERIOD_MS);
+    hello(&rig, "a", 5, 0, 1);
+    announce_nothing(&rig, "a");
+    rig.now_ms += TICKET_PERIOD_MS - 1;
+    tick(&rig);
+    ck_assert_uint_eq(rig.draws, 1);
+    ck_assert_uint_le(router_plane_deadline(rig.plane), rig.now_ms + 1);
+    rig.now_ms++;
+    tick(&rig);
+    ck_assert_uint_eq(rig.draws, 2);
+    expect_last(&rig, "a", PLANE_FRAME_DATA);
+    expect_tickets(&rig, 2, 1, 0);
+    hello(&rig, "b", 5, 7, 2); /* the link is taken up again: told once more */
+    ck_assert_int_eq(rig.kinds[rig.count - 2], PLANE_FRAME_WELCOME);
+    ck_assert_uint_eq(rig.ticket_bytes[rig.count - 2][0], 2);
+    ck_assert_uint_eq(rig.ticket_bytes[rig.count - 2][1], 1);
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(a_router_without_a_ticket_period_gives_no_keys)
+{
+    struct rig rig;
+    start(&rig);
+    hello(&rig, "a", 5, 0, 1);
+    expect_tickets(&rig, 0, 0, 0);
+    ck_assert_uint_eq(rig.draws, 0);
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(an_edge_that_gives_ticket_keys_is_given_up)
+{
+    struct rig rig;
+    struct plane_builder builder;
+    start_with(&rig, TICKET_PERIOD_MS);
+    hello(&rig, "a", 5, 0, 1);
+    plane_builder_init(&builder);
+    plane_builder_add(&builder, &(struct plane_op){.kind = OP_TICKET_KEYS});
+    say(&rig, "a", 1, &builder);
+    uint64_t cursor = 0;
+    struct plane_edge_info info;
+    ck_assert(!router_plane_edge_next(rig.plane, rig.now_ms, &cursor, &info));
+    stop(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("plane");
@@ -269,6 +389,10 @@ int main(void)
     tcase_add_test(tcase, a_second_process_with_the_id_of_a_living_edge_is_refused);
     tcase_add_test(tcase, a_router_that_said_hold_is_deaf_and_mute);
     tcase_add_test(tcase, what_a_turn_says_to_an_edge_is_split_into_frames_that_fit);
+    tcase_add_test(tcase, a_welcome_carries_the_ticket_keys_fresh_or_resumed);
+    tcase_add_test(tcase, new_ticket_keys_reach_every_edge_when_their_time_has_come);
+    tcase_add_test(tcase, a_router_without_a_ticket_period_gives_no_keys);
+    tcase_add_test(tcase, an_edge_that_gives_ticket_keys_is_given_up);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
 }

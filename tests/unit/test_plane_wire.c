@@ -70,6 +70,46 @@ START_TEST(a_heartbeat_is_never_empty)
 }
 END_TEST
 
+static const struct {
+    size_t current;
+    size_t previous;
+    bool ok;
+} ticket_key_rows[] = {
+    {PLANE_TICKET_KEY_BYTES, 0, true},
+    {PLANE_TICKET_KEY_BYTES, PLANE_TICKET_KEY_BYTES, true},
+    {0, 0, false},
+    {0, PLANE_TICKET_KEY_BYTES, false},
+    {PLANE_TICKET_KEY_BYTES - 1, 0, false},
+    {PLANE_TICKET_KEY_BYTES + 1, 0, false},
+    {PLANE_TICKET_KEY_BYTES, 1, false},
+    {PLANE_TICKET_KEY_BYTES, PLANE_TICKET_KEY_BYTES + 1, false},
+};
+
+START_TEST(ticket_keys_are_read_when_they_are_of_the_right_length)
+{
+    uint8_t current[PLANE_TICKET_KEY_BYTES + 1];
+    uint8_t previous[PLANE_TICKET_KEY_BYTES + 1];
+    struct plane_ticket_keys read;
+    struct buf out;
+    memset(current, 1, sizeof(current));
+    memset(previous, 2, sizeof(previous));
+    struct plane_ticket_keys keys = {.current = bytes_of(current, ticket_key_rows[_i].current),
+                                     .previous = bytes_of(previous, ticket_key_rows[_i].previous),
+                                     .age_ms = 77};
+    buf_init(&out, 0);
+    plane_ticket_keys_write(&keys, &out);
+    bool ok = plane_ticket_keys_read(&arena, buf_bytes(&out), &read);
+    ck_assert_int_eq(ok, ticket_key_rows[_i].ok);
+    if (ok) {
+        ck_assert(bytes_equal(read.current, keys.current));
+        ck_assert(bytes_equal(read.previous, keys.previous));
+        ck_assert_uint_eq(read.age_ms, 77);
+        ck_assert(!plane_ticket_keys_read(&arena, bytes_slice(buf_bytes(&out), 0, 50), &read));
+    }
+    buf_fini(&out);
+}
+END_TEST
+
 START_TEST(greetings_come_out_as_they_went_in)
 {
     struct buf out;
@@ -87,6 +127,15 @@ START_TEST(greetings_come_out_as_they_went_in)
     ck_assert(bytes_equal(frame.greeting.id, hello.id));
     ck_assert_uint_eq(frame.greeting.router_incarnation, UINT64_MAX);
     ck_assert_uint_eq(frame.greeting.received, 3);
+    buf_clear(&out);
+    struct plane_greeting welcome = {.version = PLANE_VERSION,
+                                     .id = BYTES_LIT("router"),
+                                     .router_incarnation = 9,
+                                     .ticket_keys = BYTES_LIT("secret")};
+    plane_welcome_write(&welcome, &out);
+    ck_assert(plane_frame_read(&arena, buf_bytes(&out), &frame));
+    ck_assert_int_eq(frame.kind, PLANE_FRAME_WELCOME);
+    ck_assert(bytes_equal(frame.greeting.ticket_keys, welcome.ticket_keys));
     buf_clear(&out);
     plane_refuse_write(PLANE_REFUSE_FENCED, "why", &out);
     ck_assert(plane_frame_read(&arena, buf_bytes(&out), &frame));
@@ -225,6 +274,8 @@ int main(void)
     tcase_add_test(tcase, a_batch_comes_out_as_it_went_in);
     tcase_add_test(tcase, a_heartbeat_is_never_empty);
     tcase_add_test(tcase, greetings_come_out_as_they_went_in);
+    tcase_add_loop_test(tcase, ticket_keys_are_read_when_they_are_of_the_right_length, 0,
+                        sizeof(ticket_key_rows) / sizeof(ticket_key_rows[0]));
     tcase_add_test(tcase, a_data_frame_cut_anywhere_is_refused);
     tcase_add_loop_test(tcase, contradicting_frames_are_refused, 0,
                         (int)(sizeof(bad_rows) / sizeof(bad_rows[0])));

@@ -301,6 +301,38 @@ START_TEST(a_ticket_resumes_for_two_key_periods_and_is_renewed_on_the_way)
 }
 END_TEST
 
+START_TEST(a_ticket_of_one_edge_resumes_at_another_with_the_same_keys)
+{
+    struct files files;
+    bool resumed = false;
+    struct ticket_key shared;
+    struct ticket_key next;
+    memset(&shared, 5, sizeof(shared));
+    memset(&next, 6, sizeof(next));
+    files_make(&files);
+    struct tls *here = tls_ready(&files, TLS_1_2);
+    struct tls *there = tls_ready(&files, TLS_1_2);
+    SSL_SESSION *own = connect_with(here, NULL, versions[_i], &resumed);
+    ck_assert_int_eq(SSL_SESSION_up_ref(own), 1);
+    SSL_SESSION_free(connect_with(there, own, versions[_i], &resumed));
+    ck_assert(!resumed);
+    tls_share_tickets(here, &shared, NULL, 0, 0);
+    tls_share_tickets(there, &shared, NULL, 0, 0);
+    SSL_SESSION *ticket = connect_with(here, own, versions[_i], &resumed);
+    ck_assert(resumed); /* by the key that was its own; from now on by the shared one */
+    ticket = connect_with(there, ticket, versions[_i], &resumed);
+    ck_assert(resumed);
+    tls_share_tickets(here, &next, NULL, 1, 1); /* a new router */
+    ticket = connect_with(here, ticket, versions[_i], &resumed);
+    ck_assert(resumed);
+    SSL_SESSION_free(connect_with(there, ticket, versions[_i], &resumed));
+    ck_assert(!resumed); /* has not heard of it yet */
+    tls_free(&here);
+    tls_free(&there);
+    files_remove(&files);
+}
+END_TEST
+
 START_TEST(a_new_certificate_is_for_new_connections_and_drops_nobody)
 {
     struct files files;
@@ -674,6 +706,7 @@ int main(void)
     tcase_add_loop_test(tcase, http_1_1_is_chosen_when_offered_and_nothing_else_hinders, 0, 3);
     tcase_add_loop_test(tcase, a_ticket_resumes_for_two_key_periods_and_is_renewed_on_the_way, 0,
                         2);
+    tcase_add_loop_test(tcase, a_ticket_of_one_edge_resumes_at_another_with_the_same_keys, 0, 2);
     tcase_add_test(tcase, a_new_certificate_is_for_new_connections_and_drops_nobody);
     tcase_add_test(tcase, a_bad_pair_changes_nothing_and_says_why);
     tcase_add_test(tcase, a_plain_http_request_can_be_answered_plainly);

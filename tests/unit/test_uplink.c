@@ -23,6 +23,8 @@ struct rig {
     unsigned fenced;
     unsigned refused;
     size_t delivered_to;
+    unsigned tickets;  /* sets of ticket keys given */
+    uint8_t ticket[2]; /* first bytes of the last current and previous one */
 };
 
 static enum status transmit(void *owner, struct bytes header, struct bytes body)
@@ -97,6 +99,15 @@ static void refused(void *owner, struct bytes text)
     rig->refused++;
 }
 
+static void on_ticket_keys(void *owner, const struct plane_ticket_keys *keys)
+{
+    struct rig *rig = owner;
+    ck_assert_uint_eq(keys->current.len, PLANE_TICKET_KEY_BYTES);
+    rig->tickets++;
+    rig->ticket[0] = keys->current.data[0];
+    rig->ticket[1] = keys->previous.len == 0 ? 0 : keys->previous.data[0];
+}
+
 static uint64_t draw(void *owner)
 {
     struct rig *rig = owner;
@@ -114,6 +125,7 @@ static void start(struct rig *rig)
         .on_state = on_state,
         .fenced = fenced,
         .refused = refused,
+        .on_ticket_keys = on_ticket_keys,
         .random = draw,
     };
     const struct uplink_config config = {.edge_id = BYTES_LIT("edge"),
@@ -145,7 +157,7 @@ static void receive(struct rig *rig, struct buf *frame)
     uplink_flush(rig->uplink, rig->now_ms);
 }
 
-static void welcome(struct rig *rig, uint64_t router)
+static void welcome_with(struct rig *rig, uint64_t router, struct bytes ticket_keys)
 {
     struct buf out;
     buf_init(&out, 0);
@@ -155,10 +167,16 @@ static void welcome(struct rig *rig, uint64_t router)
                                                  .credit = 1 << 20,
                                                  .heartbeat_ms = 500,
                                                  .suspect_ms = 1500,
-                                                 .dead_ms = 3000},
+                                                 .dead_ms = 3000,
+                                                 .ticket_keys = ticket_keys},
                         &out);
     rig->seq = 0;
     receive(rig, &out);
+}
+
+static void welcome(struct rig *rig, uint64_t router)
+{
+    welcome_with(rig, router, BYTES_EMPTY);
 }
 
 static void router_says(struct rig *rig, const struct plane_op *ops, size_t count)
@@ -361,6 +379,82 @@ START_TEST(a_hello_without_an_answer_is_repeated_soon_and_then_less_and_less)
 }
 END_TEST
 
+static void write_tickets(struct buf *out, uint8_t current, uint8_t previous)
+{
+    uint8_t keys[2][PLANE_TICKET_KEY_BYTES];
+    memset(keys[0], current, sizeof(keys[0]));
+    memset(keys[1], previous, sizeof(keys[1]));
+    buf_init(out, 0);
+    plane_ticket_keys_write(
+        &(struct plane_ticket_keys){.current = bytes_of(keys[0], sizeof(keys[0])),
+                                    .previous = bytes_of(keys[1], sizeof(keys[1]))},
+        out);
+}
+
+START_TEST(ticket_keys_come_with_the_welcome_and_on_the_way)
+{
+    struct rig rig;
+    struct buf keys;
+    struct uplink_stats stats;
+    start(&rig);
+    turn(&rig);
+    write_tickets(&keys, 4, 3);
+    welcome_with(&rig, 7, buf_bytes(&keys));
+    buf_fini(&keys);
+    ck_assert_uint_eq(rig.tickets, 1);
+    ck_assert_uint_eq(rig.ticket[0], 4);
+    ck_assert_uint_eq(rig.ticket[1], 3);
+    write_tickets(&keys, 5, 4);
+    router_says(&rig, &(struct plane_op){.kind = OP_TICKET_KEYS, .bytes = buf_bytes(&keys)}, 1);
+    buf_fini(&keys);
+    ck_assert_uint_eq(rig.tickets, 2);
+    ck_assert_uint_eq(rig.ticket[0], 5);
+    ck_assert_uint_eq(rig.ticket[1], 4);
+    move_to_next_router(&rig, 8); /* one that has none to give */
+    ck_assert_int_eq(uplink_state(rig.uplink), UPLINK_UP);
+    ck_assert_uint_eq(rig.tickets, 2);
+    uplink_stats(rig.uplink, &stats);
+    ck_assert_uint_eq(stats.bad_frames, 0);
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(ticket_keys_that_are_none_are_counted_and_hurt_nobody)
+{
+    struct rig rig;
+    struct uplink_stats stats;
+    start(&rig);
+    turn(&rig);
+    welcome_with(&rig, 7, BYTES_LIT("nonsense"));
+    ck_assert_int_eq(uplink_state(rig.uplink), UPLINK_UP);
+    router_says(&rig, &(struct plane_op){.kind = OP_TICKET_KEYS, .bytes = BYTES_LIT("x")}, 1);
+    ck_assert_int_eq(uplink_state(rig.uplink), UPLINK_UP);
+    ck_assert_uint_eq(rig.tickets, 0);
+    uplink_stats(rig.uplink, &stats);
+    ck_assert_uint_eq(stats.bad_frames, 2);
+    stop(&rig);
+}
+END_TEST
+
+/* As OP_TICKET_KEYS is to an edge that is older. */
+START_TEST(an_operation_of_a_newer_router_is_skipped)
+{
+    struct rig rig;
+    struct uplink_stats stats;
+    start_with_one(&rig);
+    const struct plane_op ops[] = {
+        {.kind = (enum plane_op_kind)1000, .bytes = BYTES_LIT("what?")},
+        {.kind = OP_DELIVER, .a = 50, .b = 4, .bytes = BYTES_LIT("hello")},
+    };
+    router_says(&rig, ops, 2);
+    uplink_stats(rig.uplink, &stats);
+    ck_assert_uint_eq(rig.delivered_to, 1);
+    ck_assert_uint_eq(stats.bad_frames, 0);
+    ck_assert_int_eq(uplink_state(rig.uplink), UPLINK_UP);
+    stop(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("uplink");
@@ -372,6 +466,9 @@ int main(void)
     tcase_add_test(tcase, two_groups_that_turn_out_to_be_one_are_joined);
     tcase_add_test(tcase, a_refusal_that_answers_no_hello_means_nothing);
     tcase_add_test(tcase, a_hello_without_an_answer_is_repeated_soon_and_then_less_and_less);
+    tcase_add_test(tcase, ticket_keys_come_with_the_welcome_and_on_the_way);
+    tcase_add_test(tcase, ticket_keys_that_are_none_are_counted_and_hurt_nobody);
+    tcase_add_test(tcase, an_operation_of_a_newer_router_is_skipped);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
 }
