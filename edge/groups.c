@@ -10,22 +10,26 @@ enum { MEMBERS_MIN = 1, SESSION_GROUPS_MIN = 2, SESSIONS_MIN = 64 };
 #define NOT_MEMBER UINT32_MAX
 #define POS_CLOSED UINT32_MAX
 
+static uint64_t id_of(const void *owner, uint32_t local)
+{
+    const struct groups *groups = owner;
+    const struct edge_group *group = slotmap_at(&groups->table, local);
+    return group->id;
+}
+
 void groups_init(struct groups *groups, const uint8_t seed[16])
 {
     *groups = (struct groups){0};
-    strmap_init(&groups->by_id, seed);
+    uint64_t salt;
+    memcpy(&salt, seed, sizeof(salt));
+    group_index_init(&groups->by_id, salt, id_of, groups);
     slotmap_init(&groups->table, UINT32_MAX - 1);
-}
-
-static struct bytes id_key(const struct edge_group *group)
-{
-    return bytes_of(&group->id, sizeof(group->id));
 }
 
 static void free_group(struct groups *groups, struct edge_group *group)
 {
     if (group->id != 0) {
-        strmap_remove(&groups->by_id, id_key(group));
+        group_index_remove(&groups->by_id, group->id);
     }
     slotmap_remove(&groups->table, slotmap_id_at(&groups->table, group->local));
     groups->memory_bytes -= sizeof(*group) + group->record_len + (uint64_t)group->capacity * 8;
@@ -60,7 +64,7 @@ void groups_fini(struct groups *groups)
             free_group(groups, group);
         }
     }
-    strmap_fini(&groups->by_id);
+    group_index_fini(&groups->by_id);
     slotmap_fini(&groups->table);
 }
 
@@ -115,14 +119,15 @@ void groups_set_record(struct groups *groups, struct edge_session *session, stru
     session->record_len = (uint32_t)record.len;
 }
 
-struct edge_group *groups_find(const struct groups *groups, uint64_t id)
-{
-    return strmap_get(&groups->by_id, bytes_of(&id, sizeof(id)));
-}
-
 struct edge_group *groups_at(const struct groups *groups, uint32_t local)
 {
     return slotmap_at(&groups->table, local);
+}
+
+struct edge_group *groups_find(const struct groups *groups, uint64_t id)
+{
+    int64_t local = group_index_find(&groups->by_id, id);
+    return local == GROUP_INDEX_NONE ? NULL : groups_at(groups, (uint32_t)local);
 }
 
 struct edge_group *groups_add(struct groups *groups, uint64_t id, struct bytes record)
@@ -135,7 +140,7 @@ struct edge_group *groups_add(struct groups *groups, uint64_t id, struct bytes r
     assert(slot != 0 && "the router's limits keep the table below 2^32");
     group->local = slot_id_index(slot);
     if (id != 0) {
-        strmap_put(&groups->by_id, id_key(group), group);
+        group_index_add(&groups->by_id, group->id, group->local);
     }
     groups->memory_bytes += sizeof(*group) + record.len;
     return group;
@@ -277,7 +282,7 @@ void groups_unbind_all(struct groups *groups)
     for (uint32_t local = 0; local < groups->table.used; local++) {
         struct edge_group *group = slotmap_at(&groups->table, local);
         if (group != NULL && group->id != 0) {
-            strmap_remove(&groups->by_id, id_key(group));
+            group_index_remove(&groups->by_id, group->id);
             group->id = 0;
         }
     }
@@ -290,10 +295,10 @@ bool groups_bind(struct groups *groups, struct edge_group *group, uint64_t id, s
         return false;
     }
     if (group->id != 0) {
-        strmap_remove(&groups->by_id, id_key(group));
+        group_index_remove(&groups->by_id, group->id);
     }
     group->id = id;
-    strmap_put(&groups->by_id, id_key(group), group);
+    group_index_add(&groups->by_id, group->id, group->local);
     groups->memory_bytes += record.len - group->record_len;
     mem_free(group->record);
     group->record = mem_copy(record);

@@ -9,7 +9,7 @@
 
 #include "common/bytes.h"
 #include "common/slotmap.h"
-#include "common/strmap.h"
+#include "edge/group_index.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,7 +53,7 @@ struct edge_session {
 };
 
 struct groups {
-    struct strmap by_id;
+    struct group_index by_id;
     struct slotmap table;
     struct edge_session **sessions; /* by slot: the current one, then older ones */
     uint32_t session_capacity;
