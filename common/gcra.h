@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 struct gcra {
-    uint64_t tat_us; /* theoretical arrival time, microseconds; 0 = never used */
+    uint64_t tat_ns; /* theoretical arrival time, nanoseconds; 0 = never used */
 };
 
 /* Takes `units` at `now_us` if the rate allows it. When it does not: nothing is taken, false, and

@@ -17,6 +17,19 @@ START_TEST(one_seconds_worth_may_come_at_once_and_no_more)
 }
 END_TEST
 
+START_TEST(every_rate_has_its_whole_burst_also_when_it_does_not_divide_a_second)
+{
+    for (uint64_t rate = 1; rate <= 2000; rate++) {
+        struct gcra gcra = {0};
+        uint64_t retry_ms = 0;
+        for (uint64_t i = 0; i < rate; i++) {
+            ck_assert(gcra_take(&gcra, rate, 1, SECOND_US, &retry_ms));
+        }
+        ck_assert(!gcra_take(&gcra, rate, 1, SECOND_US, &retry_ms));
+    }
+}
+END_TEST
+
 START_TEST(the_retry_time_is_when_it_works_and_not_a_millisecond_more_than_needed)
 {
     struct gcra gcra = {0};
@@ -53,7 +66,7 @@ START_TEST(a_refused_request_takes_nothing)
     for (int i = 0; i < 1000; i++) {
         ck_assert(!gcra_take(&gcra, 100, 10, SECOND_US, &retry_ms));
     }
-    ck_assert_uint_eq(gcra.tat_us, before.tat_us);
+    ck_assert_uint_eq(gcra.tat_ns, before.tat_ns);
 }
 END_TEST
 
@@ -99,7 +112,7 @@ START_TEST(extreme_numbers_do_not_wrap_around)
     uint64_t retry_ms = 0;
     bool first = gcra_take(&gcra, extremes[_i].rate, extremes[_i].units, SECOND_US, &retry_ms);
     ck_assert(first);
-    ck_assert_uint_ge(gcra.tat_us, SECOND_US);
+    ck_assert_uint_ge(gcra.tat_ns, SECOND_US * UINT64_C(1000));
     if (extremes[_i].units / extremes[_i].rate > 1) {
         ck_assert(!gcra_take(&gcra, extremes[_i].rate, extremes[_i].units, SECOND_US, &retry_ms));
         ck_assert_uint_ge(retry_ms, 1);
@@ -112,6 +125,7 @@ int main(void)
     Suite *suite = suite_create("gcra");
     TCase *tcase = tcase_create("all");
     tcase_add_test(tcase, one_seconds_worth_may_come_at_once_and_no_more);
+    tcase_add_test(tcase, every_rate_has_its_whole_burst_also_when_it_does_not_divide_a_second);
     tcase_add_test(tcase, the_retry_time_is_when_it_works_and_not_a_millisecond_more_than_needed);
     tcase_add_test(tcase, over_a_minute_the_average_is_the_rate);
     tcase_add_test(tcase, a_refused_request_takes_nothing);
