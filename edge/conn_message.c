@@ -53,8 +53,8 @@ static void on_message(struct conn *conn, const struct ws_event *event)
         conn_close(conn, WS_REASON_BAD_KIND, 0, BYTES_EMPTY);
         return;
     }
-    enum status status =
-        uplink_message(edge->uplink, slot_id_index(conn->id), event->data, event->binary);
+    enum status status = uplink_message(edge->uplink, slot_id_index(conn->id), event->data,
+                                        event->binary, edge_now(edge));
     if (status != STATUS_OK) {
         say_unavailable(conn);
     }

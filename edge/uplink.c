@@ -88,12 +88,11 @@ void uplink_free(struct uplink **uplink)
 }
 
 static void add_up(struct uplink *uplink, enum plane_op_kind kind,
-                   const struct edge_session *session, uint64_t number, struct bytes bytes)
+                   const struct edge_session *session, struct bytes bytes)
 {
     plane_builder_add(
-        &uplink->up,
-        &(struct plane_op){
-            .kind = kind, .slot = session->slot, .gen = session->gen, .a = number, .bytes = bytes});
+        &uplink->up, &(struct plane_op){
+                         .kind = kind, .slot = session->slot, .gen = session->gen, .bytes = bytes});
 }
 
 void uplink_opened(struct uplink *uplink, uint32_t slot, uint32_t gen,
@@ -108,7 +107,7 @@ void uplink_opened(struct uplink *uplink, uint32_t slot, uint32_t gen,
                                           .agent = open->agent,
                                           .connected_at_ms = open->connected_at_ms},
                      &uplink->scratch);
-    add_up(uplink, OP_OPEN, session, 0, buf_bytes(&uplink->scratch));
+    add_up(uplink, OP_OPEN, session, buf_bytes(&uplink->scratch));
 }
 
 static uint64_t held_bytes(const struct uplink *uplink)
@@ -116,7 +115,8 @@ static uint64_t held_bytes(const struct uplink *uplink)
     return link_unfinished_bytes(&uplink->link) + plane_builder_bytes(&uplink->up);
 }
 
-enum status uplink_message(struct uplink *uplink, uint32_t slot, struct bytes payload, bool binary)
+enum status uplink_message(struct uplink *uplink, uint32_t slot, struct bytes payload, bool binary,
+                           uint64_t now_ms)
 {
     struct edge_session *session = groups_current(&uplink->groups, slot);
     assert(session != NULL && "messages come from open connections");
@@ -128,7 +128,12 @@ enum status uplink_message(struct uplink *uplink, uint32_t slot, struct bytes pa
     }
     session->number++;
     uplink->stats.up_messages++;
-    add_up(uplink, binary ? OP_BINARY : OP_TEXT, session, session->number, payload);
+    plane_builder_add(&uplink->up, &(struct plane_op){.kind = binary ? OP_BINARY : OP_TEXT,
+                                                      .slot = slot,
+                                                      .gen = session->gen,
+                                                      .a = session->number,
+                                                      .b = now_ms,
+                                                      .bytes = payload});
     return STATUS_OK;
 }
 
@@ -181,7 +186,7 @@ void uplink_closed(struct uplink *uplink, uint32_t slot, uint16_t code, bool cle
         buf_clear(&uplink->scratch);
         plane_closed_write(&(struct plane_closed){.code = code, .clean = clean, .reason = reason},
                            &uplink->scratch);
-        add_up(uplink, OP_CLOSED, session, 0, buf_bytes(&uplink->scratch));
+        add_up(uplink, OP_CLOSED, session, buf_bytes(&uplink->scratch));
     }
     if (uplink->in_receive) {
         defer_retirement(uplink, slot); /* member arrays are being walked */

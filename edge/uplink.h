@@ -84,10 +84,11 @@ void uplink_free(struct uplink **uplink);
 void uplink_opened(struct uplink *uplink, uint32_t slot, uint32_t gen,
                    const struct uplink_open *open);
 
-/* A message of an open connection. LIMIT: the hold buffer is full; the message was dropped and the
- * client must be told `unavailable`. */
-enum status uplink_message(struct uplink *uplink, uint32_t slot, struct bytes payload,
-                           bool binary) MUST_CHECK;
+/* A message of an open connection, come at `now_ms`: rates are judged by when clients spoke, not by
+ * when a router had time. LIMIT: the hold buffer is full; the message was dropped and the client
+ * must be told `unavailable`. */
+enum status uplink_message(struct uplink *uplink, uint32_t slot, struct bytes payload, bool binary,
+                           uint64_t now_ms) MUST_CHECK;
 
 /* The connection is gone. `code` is the close code that passed (0 = none), `clean` true when the
  * client itself closed with a close frame; `reason` the metric label. The slot may be opened again

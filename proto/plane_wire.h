@@ -16,10 +16,11 @@ enum { PLANE_VERSION = 1, PLANE_FRAME_BYTES_MAX = 128 * 1024 * 1024, PLANE_SLOTS
 /* Numbers on the wire: never changed, never used again. */
 enum plane_op_kind {
     /* edge to router */
-    OP_OPEN = 1,   /* slot gen, bytes Open */
-    OP_TEXT = 2,   /* slot gen, a = number of the message on its connection, bytes payload */
-    OP_BINARY = 3, /* as TEXT */
-    OP_CLOSED = 4, /* slot gen, bytes Closed */
+    OP_OPEN = 1,           /* slot gen, bytes Open */
+    OP_TEXT = 2,           /* slot gen, a = number of the message on its connection, b = when it
+                                      came, by the edge's clock in ms (0 = untold), bytes payload */
+    OP_BINARY = 3,         /* as TEXT */
+    OP_CLOSED = 4,         /* slot gen, bytes Closed */
     OP_ANNOUNCE_GROUP = 5, /* a = local number, b = last offset, bytes group record */
     OP_ANNOUNCE_CONN = 6,  /* slot gen, bytes AnnounceConn */
     OP_ANNOUNCE_END = 7,

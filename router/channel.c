@@ -151,8 +151,11 @@ void channel_emit_remove(struct router_core *core, const struct channel *channel
 static void enforce_limits(struct router_core *core, struct channel *channel)
 {
     struct ring *ring = channel->ring;
-    while (ring->count > core->config.history_count ||
-           (ring->count != 0 && ring->payload_bytes > core->config.history_bytes)) {
+    /* While edges still announce, members of the late ones live from the ring alone: only the total
+     * bounds it then. */
+    while (!core->rebuilding &&
+           (ring->count > core->config.history_count ||
+            (ring->count != 0 && ring->payload_bytes > core->config.history_bytes))) {
         forget_oldest(core, channel);
     }
     while (core->history_bytes > core->config.history_total_bytes && core_evict_history(core)) {
@@ -166,7 +169,7 @@ void channel_keep(struct router_core *core, struct channel *channel, struct stor
 {
     assert(stored->offset == channel->top + 1 && "numbers have no holes");
     channel->top = stored->offset;
-    if (core->config.history_count == 0) {
+    if (core->config.history_count == 0 && !core->rebuilding && channel->ring == NULL) {
         effects_bury(&core->effects, stored);
         return;
     }

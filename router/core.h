@@ -107,6 +107,8 @@ struct core_event {
     struct conn_ref conn;
     uint64_t number;     /* COMMAND: of this message on its connection, counted by the edge from 1;
                             one not above the last is a repetition and ignored */
+    uint64_t arrived_ms; /* COMMAND: when it came, by its edge's monotonic clock; 0 = now. Rates are
+                            counted by it: whom we held up said no more for that */
     uint64_t wire_bytes; /* COMMAND: size for the byte rate */
     const struct command *command;
     const struct session_info *session; /* CONN_OPEN, ANNOUNCE_CONN */

@@ -205,13 +205,18 @@ static void put_join(const struct push *push, struct buf *out)
     }
 }
 
+static void put_duplicate(const struct push *push, struct buf *out)
+{
+    if (push->duplicate) {
+        PUT(out, ",\"duplicate\":true");
+    }
+}
+
 static void put_sent(const struct push *push, struct buf *out)
 {
     put_string(out, ",\"room\":", push->room);
     put_u64(out, ",\"offset\":", push->offset);
-    if (push->duplicate) {
-        PUT(out, ",\"duplicate\":true");
-    }
+    put_duplicate(push, out);
 }
 
 static void put_ok_fields(const struct push *push, struct buf *out)
@@ -228,6 +233,7 @@ static void put_ok_fields(const struct push *push, struct buf *out)
         break;
     case COMMAND_DIRECT_MESSAGE:
         put_u64(out, ",\"delivered\":", push->delivered);
+        put_duplicate(push, out);
         break;
     case COMMAND_PRESENCE_ROOM:
         put_members(push, out);

@@ -60,6 +60,7 @@ static bool on_text(struct router_plane *plane, struct plane_edge *edge, const s
     plane_step(plane, &(struct core_event){.kind = CORE_COMMAND,
                                            .conn = conn_of(edge, op),
                                            .number = op->a,
+                                           .arrived_ms = op->b,
                                            .wire_bytes = op->bytes.len,
                                            .command = &command});
     return true;

@@ -267,7 +267,8 @@ void session_command(struct router_core *core, const struct core_event *event)
     conn->last_activity_ms = core->wall_ms;
     uint64_t retry_ms = 0;
     enum client_error denied =
-        policy_admit(&conn->rates, &core->config, event->wire_bytes, core->now_ms, &retry_ms);
+        policy_admit(&conn->rates, &core->config, event->wire_bytes,
+                     event->arrived_ms != 0 ? event->arrived_ms : core->now_ms, &retry_ms);
     if (denied != CLIENT_ERROR_NONE) {
         session_error(core, conn, command->id, denied, BYTES_EMPTY, retry_ms);
         return;

@@ -135,7 +135,7 @@ static void act(struct shell *shell, uint8_t choice)
         uplink_opened(shell->uplink, slot, ++shell->gens[slot],
                       &(struct uplink_open){.token = BYTES_LIT("t")});
     } else if (choice < 128) {
-        (void)!uplink_message(shell->uplink, slot, BYTES_LIT("hello"), false);
+        (void)!uplink_message(shell->uplink, slot, BYTES_LIT("hello"), false, 1);
     } else {
         shell->open[slot] = false;
         uplink_closed(shell->uplink, slot, 0, choice % 2 == 0, BYTES_LIT("client"));

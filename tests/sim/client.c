@@ -92,7 +92,8 @@ static void say(struct world *world, struct sim_client *client, struct sim_pendi
     if (world->trace) {
         fprintf(stderr, "%8" PRIu64 " client %u > %s\n", world->now_ms, client->number, text);
     }
-    if (uplink_message(uplink, client->slot, bytes_of_str(text), false) == STATUS_OK) {
+    if (uplink_message(uplink, client->slot, bytes_of_str(text), false, world->now_ms) ==
+        STATUS_OK) {
         pending.said_ms = world->now_ms;
         client->pending[client->pending_count++] = pending;
     } else if (world->hold_bytes >= 1 << 20) {

@@ -34,6 +34,24 @@ START_TEST(above_the_message_rate_a_command_is_refused_and_not_acted_upon)
 }
 END_TEST
 
+START_TEST(the_rate_is_counted_by_when_clients_spoke_not_by_when_we_had_time)
+{
+    struct core_config config = core_driver_config();
+    config.messages_per_second = 2;
+    struct core_driver d = start(&config);
+    struct command ping = {.kind = COMMAND_PING};
+    for (uint64_t i = 0; i < 20; i++) { /* one each 500 ms, all handed over at once */
+        core_driver_step(&d, &(struct core_event){.kind = CORE_COMMAND,
+                                                  .conn = {0, 1, 1},
+                                                  .arrived_ms = 7000 + i * 500,
+                                                  .wire_bytes = 20,
+                                                  .command = &ping});
+    }
+    core_driver_expect_none(&d, "message_rate_exceeded");
+    core_driver_stop(&d);
+}
+END_TEST
+
 START_TEST(above_the_byte_rate_too_and_rates_change_while_running)
 {
     struct core_config config = core_driver_config();
@@ -322,6 +340,7 @@ int main(void)
 {
     Suite *suite = suite_create("core_limits");
     TCase *tcase = tcase_create("all");
+    tcase_add_test(tcase, the_rate_is_counted_by_when_clients_spoke_not_by_when_we_had_time);
     tcase_add_test(tcase, above_the_message_rate_a_command_is_refused_and_not_acted_upon);
     tcase_add_test(tcase, above_the_byte_rate_too_and_rates_change_while_running);
     tcase_add_test(tcase, a_connection_has_a_limit_of_rooms_and_of_watches);

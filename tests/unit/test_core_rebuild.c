@@ -1,4 +1,5 @@
 /* A router that starts from nothing and learns from its edges; and edges that come and go. */
+#include "router/registry.h"
 #include "tests/support/check_main.h"
 #include "tests/support/core_driver.h"
 
@@ -60,6 +61,34 @@ START_TEST(presence_is_not_synced_until_time_is_over_and_every_edge_has_ended)
     core_driver_forget(&d);
     core_driver_command(&d, 0, 1, &presence);
     core_driver_expect_line(&d, "total 2\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(members_of_a_late_edge_get_everything_said_before_however_small_the_history)
+{
+    struct core_driver d;
+    struct core_config config = core_driver_config();
+    config.rebuild_ms = REBUILD_MS;
+    config.history_count = 2;
+    core_driver_start(&d, &config, 0);
+    core_driver_edge_up(&d, 0, "e0");
+    core_driver_edge_up(&d, 1, "e1");
+    announce_one(&d, 0, "alice");
+    for (int i = 0; i < 5; i++) {
+        core_driver_say(&d, 0, 1, "r", "x");
+    }
+    core_driver_forget(&d);
+    core_driver_announce_group(&d, 1, 0, CHANNEL_ROOM, "r", OLD_EPOCH, 4);
+    core_driver_expect_none(&d, "gap");
+    struct registry_room room;
+    ck_assert(registry_room_find(d.core, BYTES_LIT("r"), &room));
+    ck_assert_uint_eq(room.first_offset, 1);
+    core_driver_announce_end(&d, 1);
+    core_driver_wait(&d, REBUILD_MS + 1);
+    core_driver_say(&d, 0, 1, "r", "x");
+    ck_assert(registry_room_find(d.core, BYTES_LIT("r"), &room));
+    ck_assert_uint_eq(room.first_offset, 5); /* from then on its own limit holds */
     core_driver_stop(&d);
 }
 END_TEST
@@ -339,6 +368,8 @@ int main(void)
     tcase_add_test(tcase,
                    an_announce_brings_everything_back_without_a_word_to_clients_but_the_new_life);
     tcase_add_test(tcase, presence_is_not_synced_until_time_is_over_and_every_edge_has_ended);
+    tcase_add_test(tcase,
+                   members_of_a_late_edge_get_everything_said_before_however_small_the_history);
     tcase_add_test(tcase, nobody_leaves_while_another_edge_may_still_announce_them);
     tcase_add_test(tcase, who_left_during_the_rebuild_and_is_nowhere_else_leaves_at_its_end);
     tcase_add_test(tcase, who_left_and_joined_again_during_the_rebuild_never_left);

@@ -272,7 +272,7 @@ START_TEST(a_connection_that_the_router_closed_is_not_told_to_the_next)
     start_with_one(&rig);
     router_says(&rig, &(struct plane_op){.kind = OP_CLOSE, .gen = 1, .a = 4003}, 1);
     ck_assert_uint_eq(rig.closes, 1);
-    ck_assert_int_eq(uplink_message(rig.uplink, 0, BYTES_LIT("x"), false), STATUS_OK);
+    ck_assert_int_eq(uplink_message(rig.uplink, 0, BYTES_LIT("x"), false, 1), STATUS_OK);
     move_to_next_router(&rig, 8);
     ck_assert_uint_eq(count_of(&rig, OP_ANNOUNCE_CONN), 0);
     ck_assert_uint_eq(count_of(&rig, OP_TEXT), 0);
