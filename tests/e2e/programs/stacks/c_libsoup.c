@@ -57,6 +57,7 @@ int main(int argc, char **argv)
     talk = talk_new(argc, argv);
     loop = g_main_loop_new(NULL, FALSE);
     SoupSession *session = soup_session_new();
+    soup_session_add_feature_by_type(session, SOUP_TYPE_WEBSOCKET_EXTENSION_MANAGER);
     if (talk.ca != NULL) {
         GTlsDatabase *trusted = g_tls_file_database_new(talk.ca, NULL);
         soup_session_set_tls_database(session, trusted);

@@ -23,8 +23,8 @@ static inline struct talk talk_new(int argc, char **argv)
         fprintf(stderr, "usage: %s URL ROOM TEXT TIMES [CA_FILE]\n", argv[0]);
         exit(2);
     }
-    struct talk talk = {argv[1], argv[2], argc > 5 ? argv[5] : NULL, {NULL, NULL}, {false, false},
-                        0,       NULL,    0};
+    struct talk talk = {
+        argv[1], argv[2], argc > 5 ? argv[5] : NULL, {NULL, NULL}, {false, false}, 0, NULL, 0};
     size_t length = strlen(argv[3]);
     size_t times = strtoul(argv[4], NULL, 10);
     talk.payload[0] = strdup(argv[3]);

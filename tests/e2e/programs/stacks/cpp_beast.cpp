@@ -12,8 +12,7 @@ namespace websocket = beast::websocket;
 using tcp = boost::asio::ip::tcp;
 
 /* Until the peer closed. */
-template <class Socket>
-static void converse(Socket &socket, struct talk *talk)
+template <class Socket> static void converse(Socket &socket, struct talk *talk)
 {
     for (;;) {
         beast::flat_buffer buffer;

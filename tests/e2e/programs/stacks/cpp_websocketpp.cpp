@@ -5,9 +5,9 @@
 #include <websocketpp/extensions/permessage_deflate/enabled.hpp>
 
 /* The configuration that Config is, with compression. */
-template <class Config>
-struct compressing : public Config {
-    struct permessage_deflate_config {};
+template <class Config> struct compressing : public Config {
+    struct permessage_deflate_config {
+    };
     typedef websocketpp::extensions::permessage_deflate::enabled<permessage_deflate_config>
         permessage_deflate_type;
 };
@@ -16,8 +16,7 @@ using handle = websocketpp::connection_hdl;
 using plain = websocketpp::client<compressing<websocketpp::config::asio_client>>;
 using secure = websocketpp::client<compressing<websocketpp::config::asio_tls_client>>;
 
-template <class Client>
-static void converse(Client &client, struct talk *talk)
+template <class Client> static void converse(Client &client, struct talk *talk)
 {
     client.clear_access_channels(websocketpp::log::alevel::all);
     client.init_asio();
@@ -33,9 +32,8 @@ static void converse(Client &client, struct talk *talk)
             break;
         }
     });
-    client.set_close_handler([&](handle hdl) {
-        talk->code = client.get_con_from_hdl(hdl)->get_remote_close_code();
-    });
+    client.set_close_handler(
+        [&](handle hdl) { talk->code = client.get_con_from_hdl(hdl)->get_remote_close_code(); });
     websocketpp::lib::error_code error;
     auto connection = client.get_connection(talk->url, error);
     if (error) {
@@ -54,7 +52,8 @@ int main(int argc, char **argv)
     } else {
         secure client;
         client.set_tls_init_handler([&](handle) {
-            auto tls = std::make_shared<boost::asio::ssl::context>(boost::asio::ssl::context::tls_client);
+            auto tls =
+                std::make_shared<boost::asio::ssl::context>(boost::asio::ssl::context::tls_client);
             tls->load_verify_file(talk.ca);
             tls->set_verify_mode(boost::asio::ssl::verify_peer);
             return tls;

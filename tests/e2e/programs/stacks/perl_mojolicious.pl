@@ -12,7 +12,9 @@ my %result;
 
 my $agent = Mojo::UserAgent->new;
 $agent->ca($ca) if $ca;
-$agent->websocket($url => {'Sec-WebSocket-Extensions' => 'permessage-deflate'} => sub {
+# No compression: it reads no parameters in the answer, so it overlooks client_no_context_takeover
+# (RFC 7692 section 7.1.1.2).
+$agent->websocket($url => sub {
     my ($agent, $tx) = @_;
     die "no upgrade\n" unless $tx->is_websocket;
     $tx->on(finish => sub {

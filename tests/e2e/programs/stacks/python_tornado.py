@@ -8,7 +8,8 @@ from contract import URL, Talk, trust
 
 async def main():
     talk = Talk()
-    socket = await websocket_connect(HTTPRequest(URL, ssl_options=trust()), compression_options={})
+    # No compression: 6.2 overlooks client_no_context_takeover in the answer (RFC 7692 section 7.1.1.2).
+    socket = await websocket_connect(HTTPRequest(URL, ssl_options=trust()))
     while True:
         text = await socket.read_message()
         if text is None:
