@@ -37,30 +37,32 @@ class Stack(typing.NamedTuple):
 
 
 def python(name, package, module, **more):
-    probe = "/usr/bin/python3 -c 'import %s as m; print(getattr(m, \"__version__\", None) or m.version)'"
+    probe = "/usr/bin/python3 -c 'import %s as m; print(getattr(m, \"__version__\", 0) or m.version)'"
     return Stack("python_" + name, package, probe % module, "/usr/bin/python3 -B python_%s.py" % name, **more)
 
 
 def node(name, module=None, **more):
     probe = "node -p 'require(\"%s/package.json\").version'" % (module or name)
-    return Stack("node_" + name, "npm ci in tests/e2e/programs/stacks", probe, "node node_%s.js" % name, **more)
+    return Stack("node_" + name, "npm ci in tests/e2e/programs/stacks", probe,
+                 "node node_%s.js" % name, **more)
 
 
 def c(name, package, libraries, **more):
     flags = "$(pkg-config --cflags --libs %s)" % libraries
-    build = "gcc -O1 -Wall -o $OUT/c_%s c_%s.c %s" % (name, name, flags)
-    return Stack("c_" + name, package, "pkg-config --modversion %s | head -n 1" % libraries, "$OUT/c_" + name, build, **more)
+    build = "gcc -O1 -Wall -I ../../../.. -o $OUT/c_%s c_%s.c %s" % (name, name, flags)
+    probe = "pkg-config --modversion %s | head -n 1" % libraries
+    return Stack("c_" + name, package, probe, "$OUT/c_" + name, build, **more)
 
 
 def cpp(name, package, flags, probe="", **more):
-    build = "g++ -std=c++17 -fPIC -o $OUT/cpp_%s cpp_%s.cpp %s" % (name, name, flags)
+    build = "g++ -std=c++17 -fPIC -I ../../../.. -o $OUT/cpp_%s cpp_%s.cpp %s" % (name, name, flags)
     probe = probe or "dpkg-query -W -f '${Version}' " + package
     return Stack("cpp_" + name, package, probe, "$OUT/cpp_" + name, build, **more)
 
 
 def go(name, package, **more):
-    build = ("GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$OUT/go_%s_cache go build -o $OUT/go_%s go_%s.go"
-             % (name, name, name))
+    build = ("GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$OUT/go_%s_cache "
+             "go build -o $OUT/go_%s go_%s.go" % (name, name, name))
     probe = "go version >/dev/null && dpkg-query -W -f '${Version}' " + package
     return Stack("go_" + name, "golang-go " + package, probe, "$OUT/go_" + name, build, **more)
 

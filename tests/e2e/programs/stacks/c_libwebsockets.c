@@ -1,4 +1,4 @@
-#include "contract.h"
+#include "tests/e2e/programs/stacks/contract.h"
 
 #include <libwebsockets.h>
 

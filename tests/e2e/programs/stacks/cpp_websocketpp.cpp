@@ -1,4 +1,4 @@
-#include "contract.h"
+#include "tests/e2e/programs/stacks/contract.h"
 
 #include <websocketpp/client.hpp>
 #include <websocketpp/config/asio_client.hpp>

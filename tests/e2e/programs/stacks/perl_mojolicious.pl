@@ -17,10 +17,11 @@ $agent->ca($ca) if $ca;
 $agent->websocket($url => sub {
     my ($agent, $tx) = @_;
     die "no upgrade\n" unless $tx->is_websocket;
+    # It hangs up as soon as its close is written and tells its own code. The loop ends when nothing
+    # is left in it; stopped here it would not write the close.
     $tx->on(finish => sub {
         my ($tx, $code) = @_;
         print encode_json({%result, code => $code}), "\n";
-        Mojo::IOLoop->stop;
     });
     $tx->on(text => sub {
         my ($tx, $bytes) = @_;
