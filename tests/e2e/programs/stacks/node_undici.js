@@ -1,0 +1,4 @@
+'use strict';
+
+globalThis.WebSocket = require('undici').WebSocket;
+require('./node_standard.js');

@@ -1,0 +1,25 @@
+import asyncio
+
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import websocket_connect
+
+from contract import URL, Talk, trust
+
+
+async def main():
+    talk = Talk()
+    # No compression: 6.2 overlooks client_no_context_takeover in the answer (RFC 7692 section 7.1.1.2).
+    socket = await websocket_connect(HTTPRequest(URL, ssl_options=trust()))
+    while True:
+        text = await socket.read_message()
+        if text is None:
+            break
+        answer = talk.next(text)
+        if answer is talk.DONE:
+            socket.close(1000)
+        elif answer:
+            await socket.write_message(answer)
+    talk.closed(socket.close_code)
+
+
+asyncio.run(main())
