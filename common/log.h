@@ -43,7 +43,7 @@ struct log_field {
         sizeof((const struct log_field[]){{NULL, LOG_FIELD_INT, 0, BYTES_EMPTY}, ##__VA_ARGS__}) / \
             sizeof(struct log_field))
 
-/* Use log_event(). fields[0] is a placeholder and ignored. */
+/* Use log_event(). fields[0] only lets the list be empty: it is ignored. */
 void log_emit(enum log_event_id id, const struct log_field *fields, size_t count);
 
 /* Format and threshold; text and info before the first call. */

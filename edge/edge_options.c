@@ -120,7 +120,7 @@ static enum status check_listen(const struct edge_options *options, struct buf *
 static enum status check_router(const struct edge_options *options, struct buf *text)
 {
     if (options->router.count != 1) {
-        buf_append_str(text, "--router: exactly one router for now");
+        buf_append_str(text, "--router: exactly one router in this version");
         return STATUS_MALFORMED;
     }
     const char *endpoint = options->router.items[0];
