@@ -103,7 +103,8 @@ static void apply_append(struct router_plane *plane, const struct core_effect *e
     plane->stats.appends++;
     plane->engine->ops->append(
         plane->engine, &(struct engine_append){.id = effect->append_id,
-                                               .room = effect->room,
+                                               .kind = ENGINE_ROOM,
+                                               .name = effect->room,
                                                .epoch = effect->epoch,
                                                .offset = effect->offset,
                                                .timestamp_ms = effect->message->timestamp_ms,
