@@ -144,7 +144,7 @@ static void put_close(struct conn *conn, uint16_t code, struct bytes text)
 static void linger(struct conn *conn, enum conn_state state)
 {
     set_state(conn, state);
-    conn->paused &= CONN_PAUSE_END;
+    conn->paused &= CONN_PAUSE_END | CONN_PAUSE_PACE;
     conn->due_ms = edge_now(conn->edge) + CONN_LINGER_MS;
     out_batch_mark(conn->edge->out, &conn->out);
     heartbeat_arm(conn);
@@ -228,6 +228,9 @@ static size_t read_max(const struct conn *conn)
 {
     if (conn->state == CONN_PROXY) {
         return conn_proxy_wanted(conn);
+    }
+    if (conn_paced(conn)) {
+        return EDGE_PACED_READ_BYTES;
     }
     return conn->window_bits != 0 ? EDGE_DEFLATED_READ_BYTES : EDGE_SCRATCH_BYTES;
 }
@@ -414,10 +417,22 @@ void conn_enter_open(struct conn *conn, struct bytes answer)
     struct edge *edge = conn->edge;
     set_state(conn, CONN_OPEN);
     conn->opened_ms = edge_now(edge);
+    conn_pace_start(conn);
     conn->last_message_ms = conn->opened_ms;
     put_copy(conn, answer);
     metrics_add(edge->metrics, EDGE_METRIC_CONNECTIONS, 0, 1);
     heartbeat_start(conn);
+}
+
+static void count_pause(struct edge *edge, enum conn_pause why)
+{
+    if (why == CONN_PAUSE_CONGESTION) {
+        metrics_add(edge->metrics, EDGE_METRIC_READ_PAUSES, EDGE_READ_PAUSE_CONGESTION, 1);
+    } else if (why == CONN_PAUSE_OUTPUT) {
+        metrics_add(edge->metrics, EDGE_METRIC_READ_PAUSES, EDGE_READ_PAUSE_OUTPUT, 1);
+    } else if (why == CONN_PAUSE_PACE) {
+        metrics_add(edge->metrics, EDGE_METRIC_READ_PAUSES, EDGE_READ_PAUSE_PACE, 1);
+    }
 }
 
 void conn_pause(struct conn *conn, enum conn_pause why)
@@ -426,11 +441,7 @@ void conn_pause(struct conn *conn, enum conn_pause why)
         return;
     }
     conn->paused |= (uint8_t)why;
-    if (why == CONN_PAUSE_CONGESTION || why == CONN_PAUSE_OUTPUT) {
-        metrics_add(conn->edge->metrics, EDGE_METRIC_READ_PAUSES,
-                    why == CONN_PAUSE_OUTPUT ? EDGE_READ_PAUSE_OUTPUT : EDGE_READ_PAUSE_CONGESTION,
-                    1);
-    }
+    count_pause(conn->edge, why);
     update_events(conn);
 }
 

@@ -1,7 +1,8 @@
 /* One client connection: socket, WebSocket session, output, deadlines. While it is idle it owns
  * nothing but this struct, and what TLS needs. Split by subject: conn.c life and events,
- * conn_proxy.c what a load balancer says first, conn_upgrade.c the HTTP part, conn_message.c the
- * frames, conn_shed.c the limit over all output, heartbeat.c the deadlines.
+ * conn_pace.c the rate of frames, conn_proxy.c what a load balancer says first, conn_upgrade.c the
+ * HTTP part, conn_message.c the frames, conn_shed.c the limit over all output, heartbeat.c the
+ * deadlines.
  *
  *   (PROXY ──►) HANDSHAKE ──upgrade──► OPEN ──close frame queued──► CLOSING ──► DEAD (freed at end
  * of turn) └──HTTP answer queued──► ANSWERED ──────────────────────────────┘
@@ -42,6 +43,7 @@ enum conn_pause {
     CONN_PAUSE_CONGESTION = 1, /* the router does not keep up */
     CONN_PAUSE_OUTPUT = 2,     /* the client does not read what it is sent */
     CONN_PAUSE_FENCED = 4,     /* the router gave this client away; it is about to be closed */
+    CONN_PAUSE_PACE = 16,      /* it sends more frames than --max-frames-per-second */
     CONN_PAUSE_END = 8         /* the peer has ended; only our output is still to be written */
 };
 
@@ -63,6 +65,7 @@ struct conn {
     uint64_t due_ms;      /* PROXY, HANDSHAKE: timeout; OPEN: next ping or pong due; else: linger */
     uint64_t soft_due_ms; /* too much output since; 0 = no */
     uint64_t planned_ms;  /* close at this time with planned_reason; 0 = no */
+    uint64_t pace_us;     /* when its frames so far would be due at the allowed rate */
     uint64_t ping_stamp_us; /* payload of the last ping */
     struct address address; /* of the client; behind trusted proxies not the peer's */
     uint16_t close_code;    /* that passed, 0 = none */
@@ -140,6 +143,15 @@ bool conn_shed_output(struct edge *edge);
 void conn_resume_congested(struct edge *edge);
 
 /* --- between the files of conn --- */
+
+/* conn_pace.c: the connection is OPEN now. */
+void conn_pace_start(struct conn *conn);
+/* Charges frames that came; above the rate reading pauses. */
+void conn_pace_charge(struct conn *conn, uint32_t frames);
+/* True while frames come so fast that little shall be read at a time. */
+bool conn_paced(const struct conn *conn);
+/* When reading goes on, monotonic; UINT64_MAX when it is not paused for this. */
+uint64_t conn_pace_due_ms(const struct conn *conn);
 
 /* conn_proxy.c: input while in PROXY, and how much of it may be read now. */
 void conn_proxy_input(struct conn *conn, uint8_t *data, size_t len);

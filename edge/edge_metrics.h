@@ -20,7 +20,11 @@ enum edge_metric_state { EDGE_STATE_HANDSHAKE, EDGE_STATE_OPEN, EDGE_STATE_CLOSI
 enum edge_metric_limit { EDGE_LIMIT_HARD, EDGE_LIMIT_SOFT, EDGE_LIMIT_TOTAL };
 enum edge_metric_tls { EDGE_TLS_FULL, EDGE_TLS_RESUMED };
 enum edge_metric_accept_pause { EDGE_ACCEPT_PAUSE_DESCRIPTORS, EDGE_ACCEPT_PAUSE_RATE };
-enum edge_metric_read_pause { EDGE_READ_PAUSE_CONGESTION, EDGE_READ_PAUSE_OUTPUT };
+enum edge_metric_read_pause {
+    EDGE_READ_PAUSE_CONGESTION,
+    EDGE_READ_PAUSE_OUTPUT,
+    EDGE_READ_PAUSE_PACE
+};
 
 enum edge_metric_memory {
     EDGE_MEMORY_CONNECTIONS,

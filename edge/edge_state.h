@@ -30,7 +30,8 @@ struct listener;
 struct tls;
 
 enum {
-    EDGE_SCRATCH_BYTES = 65536,      /* read at most per connection and turn */
+    EDGE_SCRATCH_BYTES = 65536,   /* read at most per connection and turn */
+    EDGE_PACED_READ_BYTES = 2048, /* the same while frames come fast: small ones by the hundred */
     EDGE_DEFLATED_READ_BYTES = 8192, /* the same with compression: it may inflate a thousandfold */
     EDGE_DESCRIPTOR_RESERVE = 64,
     EDGE_ROUTER_AWAY_MS = 3000, /* without a router for longer: no new clients */

@@ -240,6 +240,7 @@ static enum step on_rest(struct ws_session *session, const struct ws_limits *lim
         return fail(session, WS_REASON_PROTOCOL, ret_event);
     }
     memcpy(session->mask, session->header + whole - MASK_LEN, MASK_LEN);
+    session->frames++;
     session->frame_left = payload;
     session->phase = 0;
     if (is_control(session->frame_opcode)) {

@@ -61,6 +61,7 @@ struct ws_session {
     bool close_received;
     uint8_t control_len;
     uint32_t fragments;
+    uint32_t frames; /* begun ever, wraps */
     struct ws_utf8 utf8;
 };
 

@@ -58,6 +58,7 @@ struct core_config {
     uint64_t grace_ms;   /* --presence-grace */
     uint64_t messages_per_second; /* per connection, 0 = off; live through router_core_set_rates */
     uint64_t bytes_per_second;
+    uint32_t denials_max;   /* refused for their rate within ten seconds, then 1008; 0 = off */
     uint64_t message_bytes; /* told in welcome */
     uint64_t heartbeat_interval_ms;
     uint64_t heartbeat_timeout_ms;

@@ -161,6 +161,7 @@ static struct core_config core_config(const struct router_options *options)
         .grace_ms = (uint64_t)options->presence_grace,
         .messages_per_second = (uint64_t)options->messages_per_second,
         .bytes_per_second = (uint64_t)options->bytes_per_second,
+        .denials_max = (uint32_t)options->denials,
         .message_bytes = (uint64_t)options->message_bytes,
         .heartbeat_interval_ms = (uint64_t)options->heartbeat_interval,
         .heartbeat_timeout_ms = (uint64_t)options->heartbeat_timeout,
