@@ -35,8 +35,16 @@ static void count_state(struct conn *conn, int change)
     }
 }
 
+static bool is_pending(enum conn_state state)
+{
+    return state == CONN_PROXY || state == CONN_HANDSHAKE;
+}
+
 static void set_state(struct conn *conn, enum conn_state state)
 {
+    if (is_pending((enum conn_state)conn->state) && !is_pending(state)) {
+        conn_pending_remove(conn);
+    }
     count_state(conn, -1);
     conn->state = (uint8_t)state;
     count_state(conn, +1);
@@ -309,10 +317,12 @@ struct conn *conn_new(struct edge *edge, int fd, const struct address *address, 
     conn->edge = edge;
     conn->address = *address;
     conn->ip_counted = ip_counted;
+    conn->accepted_ms = now_ms;
     conn->last_seen_ms = now_ms;
     conn->due_ms = now_ms + (uint64_t)edge->options->handshake_timeout;
     ws_session_init(&conn->session);
     count_state(conn, +1);
+    conn_pending_add(conn);
     event_assign(&conn->event, edge->base, fd, EV_READ | EV_PERSIST, on_event, conn);
     event_add(&conn->event, NULL);
     heartbeat_arm(conn);

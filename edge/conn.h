@@ -1,8 +1,8 @@
 /* One client connection: socket, WebSocket session, output, deadlines. While it is idle it owns
  * nothing but this struct, and what TLS needs. Split by subject: conn.c life and events,
  * conn_pace.c the rate of frames, conn_proxy.c what a load balancer says first, conn_upgrade.c the
- * HTTP part, conn_message.c the frames, conn_shed.c the limit over all output, heartbeat.c the
- * deadlines.
+ * HTTP part, conn_message.c the frames, conn_pending.c the limit over unfinished openings,
+ * conn_shed.c the one over all output, heartbeat.c the deadlines.
  *
  *   (PROXY ──►) HANDSHAKE ──upgrade──► OPEN ──close frame queued──► CLOSING ──► DEAD (freed at end
  * of turn) └──HTTP answer queued──► ANSWERED ──────────────────────────────┘
@@ -56,10 +56,19 @@ struct conn {
     struct out_queue out;
     struct buf *head; /* incomplete request or PROXY head, NULL else */
     struct tls *tls;  /* spoken from HANDSHAKE on; NULL = plain */
-    struct conn *next_ended;
-    struct conn *next_dead;
+    union {           /* it is pending before OPEN, ended and dead after */
+        struct conn *next_ended;
+        struct conn *pending_older;
+    };
+    union {
+        struct conn *next_dead;
+        struct conn *pending_newer;
+    };
     slot_id id;
-    uint64_t opened_ms;    /* when the upgrade was completed */
+    union {
+        uint64_t accepted_ms; /* while pending */
+        uint64_t opened_ms;   /* when the upgrade was completed */
+    };
     uint64_t last_seen_ms; /* last byte received */
     uint64_t last_message_ms;
     uint64_t due_ms;      /* PROXY, HANDSHAKE: timeout; OPEN: next ping or pong due; else: linger */
@@ -139,6 +148,13 @@ void conn_reap(struct edge *edge);
  * were some, whose close frames are to be flushed. */
 bool conn_shed_output(struct edge *edge);
 
+/* Closes the oldest unfinished openings while there are more than --max-handshakes. */
+void conn_pending_limit(struct edge *edge);
+
+/* At a full edge: closes the oldest unfinished opening if it is old enough to be no honest one.
+ * True when there is room for one connection now. */
+bool conn_pending_make_room(struct edge *edge);
+
 /* The router keeps up again: all connections paused for congestion read on. */
 void conn_resume_congested(struct edge *edge);
 
@@ -153,6 +169,9 @@ bool conn_paced(const struct conn *conn);
 /* When reading goes on, monotonic; UINT64_MAX when it is not paused for this. */
 uint64_t conn_pace_due_ms(const struct conn *conn);
 
+/* conn_pending.c: the list of those in PROXY and HANDSHAKE. */
+void conn_pending_add(struct conn *conn);
+void conn_pending_remove(struct conn *conn);
 /* conn_proxy.c: input while in PROXY, and how much of it may be read now. */
 void conn_proxy_input(struct conn *conn, uint8_t *data, size_t len);
 size_t conn_proxy_wanted(const struct conn *conn);

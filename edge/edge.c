@@ -183,7 +183,7 @@ struct edge *edge_new(const struct edge_options *options, struct buf *error)
     clock_random(seed, sizeof(seed));
     ip_counts_init(&edge->ip_counts, seed);
     edge->metrics = edge_metrics_new(edge->id);
-    slotmap_init(&edge->conns, edge->connections_max);
+    slotmap_init(&edge->conns, edge->connections_max + EDGE_DEAD_SLOTS);
     edge->wheel = wheel_new(HEARTBEAT_TICK_MS, HEARTBEAT_SLOTS, edge_now(edge));
     edge->out = out_batch_new(&OUT_CALLBACKS, edge);
     edge->input = mem_new(EDGE_SCRATCH_BYTES, 1);
@@ -320,7 +320,11 @@ const char *edge_unready(struct edge *edge, enum edge_refusal *ret_refusal)
 
 bool edge_is_full(const struct edge *edge)
 {
-    return edge->conns.count >= edge->connections_max;
+    uint64_t live = 0;
+    for (size_t state = EDGE_STATE_HANDSHAKE; state <= EDGE_STATE_CLOSING; state++) {
+        live += edge->state_counts[state];
+    }
+    return live >= edge->connections_max;
 }
 
 void edge_stop(struct edge *edge, int exit_code)

@@ -34,6 +34,7 @@ enum {
     EDGE_PACED_READ_BYTES = 2048, /* the same while frames come fast: small ones by the hundred */
     EDGE_DEFLATED_READ_BYTES = 8192, /* the same with compression: it may inflate a thousandfold */
     EDGE_DESCRIPTOR_RESERVE = 64,
+    EDGE_DEAD_SLOTS = 1024,     /* for connections that have ended in this turn */
     EDGE_ROUTER_AWAY_MS = 3000, /* without a router for longer: no new clients */
     EDGE_EXIT_VERSION = 3
 };
@@ -61,8 +62,10 @@ struct edge {
     struct slotmap conns; /* of struct conn */
     struct wheel *wheel;  /* one deadline per slot */
     struct out_batch *out;
-    struct conn *ended;       /* not yet reported to the uplink (conn->next_ended) */
-    struct conn *dead;        /* freed at the end of the turn (conn->next_dead) */
+    struct conn *ended;          /* not yet reported to the uplink (conn->next_ended) */
+    struct conn *dead;           /* freed at the end of the turn (conn->next_dead) */
+    struct conn *pending_oldest; /* openings not finished, by time of accept (conn_pending.c) */
+    struct conn *pending_newest;
     uint64_t state_counts[3]; /* by enum edge_metric_state */
     uint64_t message_bytes;   /* held for incomplete messages */
     slot_id *paused;          /* stopped reading because of congestion; may hold stale ids */
@@ -113,7 +116,7 @@ uint64_t edge_random(uint64_t from, uint64_t to);
 /* NULL when a new client can be taken, else why not: "draining" or "no router" (static). */
 const char *edge_unready(struct edge *edge, enum edge_refusal *ret_refusal);
 
-/* True when every connection slot is taken. */
+/* True when there are as many live connections as may be. */
 bool edge_is_full(const struct edge *edge);
 
 /* Leaves the loop at the end of this turn. */

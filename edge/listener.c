@@ -179,7 +179,7 @@ static void admit(struct listening *socket, int fd, const struct address *addres
         refuse_stranger(edge, fd, address);
         return;
     }
-    if (edge_is_full(edge)) {
+    if (edge_is_full(edge) && !conn_pending_make_room(edge)) {
         turn_away(socket, fd, 503, EDGE_REFUSED_FULL);
         return;
     }
@@ -196,7 +196,9 @@ static void admit(struct listening *socket, int fd, const struct address *addres
             ip_counts_release(&edge->ip_counts, address);
         }
         turn_away(socket, fd, 503, EDGE_REFUSED_FULL);
+        return;
     }
+    conn_pending_limit(edge);
 }
 
 /* What accept4 said when it gave no socket: true to try again at once. */

@@ -204,7 +204,7 @@ enum status router_link_open(struct edge *edge, struct buf *error)
         .edge_id = bytes_of_str(edge->id),
         .hold_bytes_max = (uint64_t)options->hold_buffer,
         .credit_bytes = (uint64_t)options->link_credit,
-        .slots_max = edge->connections_max,
+        .slots_max = edge->conns.max,
         .reconnect_delay_ms = (uint32_t)options->reconnect_delay,
     };
     /* With --echo the uplink stands alone: nobody greets, so it stays down and says nothing. */

@@ -66,6 +66,7 @@ event2/ router/router.c
 event2/ router/ctl/
 openssl/evp.h edge/ws_
 openssl/ edge/tls.c
+openssl/ edge/tls_certs.
 openssl/ router/auth.c
 sodium common/strmap.c
 zlib.h edge/ws_deflate.c
