@@ -115,4 +115,7 @@ void conn_message_input(struct conn *conn, uint8_t *data, size_t len)
         edge->message_bytes += ws_session_held(&conn->session) - held;
         ON_EVENT[event.kind](conn, &event);
     }
+    if (conn->window_bits != 0) {
+        conn_deflate_shed(edge);
+    }
 }

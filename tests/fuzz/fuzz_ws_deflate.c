@@ -57,7 +57,7 @@ static void check_round_trip(struct ws_inflaters *inflaters, struct bytes packed
     buf_init(&input, 0);
     ws_peer_frame(&input, WS_PEER_FIN | WS_PEER_RSV1 | WS_OP_BINARY, packed);
     ws_session_init(&session);
-    ws_session_enable_deflate(&session);
+    ws_session_enable_deflate(&session, 0);
     uint8_t *data = input.data;
     size_t len = input.len;
     /* A payload that is not shorter than its message was not made. */

@@ -129,7 +129,7 @@ struct bed {
 static void bed_init(struct bed *bed)
 {
     ws_session_init(&bed->session);
-    ws_session_enable_deflate(&bed->session);
+    ws_session_enable_deflate(&bed->session, 0);
     bed->inflaters = ws_inflaters_new();
     bed->limits = (struct ws_limits){LIMIT, FRAGMENTS, bed->inflaters};
     buf_init(&bed->events, 0);
@@ -242,7 +242,7 @@ START_TEST(what_is_deflated_inflates_to_the_same_and_is_shorter)
         uint8_t *data = sample(len, i % 2 == 1);
         struct bytes packed = BYTES_EMPTY;
         if (ws_deflate(deflaters, (unsigned)_i, bytes_of(data, len), &packed)) {
-            struct ws_inflater *inflater = ws_inflater_take(inflaters);
+            struct ws_inflater *inflater = ws_inflater_take(inflaters, NULL);
             struct buf out;
             buf_init(&out, 0);
             ck_assert_uint_lt(packed.len, len);
@@ -450,7 +450,7 @@ START_TEST(sessions_share_the_pool_and_do_not_mix)
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < SESSIONS; i++) {
             ws_session_init(&sessions[i]);
-            ws_session_enable_deflate(&sessions[i]);
+            ws_session_enable_deflate(&sessions[i], 0);
             buf_init(&events[i], 0);
         }
         for (size_t at = 0; at < input.len; at++) {
