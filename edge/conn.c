@@ -101,6 +101,7 @@ static void kill_conn(struct conn *conn)
     transport.ops->close(&transport);
     edge->message_bytes -= ws_session_held(&conn->session);
     ws_session_fini(&conn->session);
+    conn_deflate_end(conn);
     if (conn->head != NULL) {
         buf_fini(conn->head);
         mem_free(conn->head);
@@ -362,13 +363,24 @@ void conn_put(struct conn *conn, struct blob *frames, size_t message_count)
     }
 }
 
+void conn_put_frames(struct conn *conn, struct frames *frames)
+{
+    if (conn->deflater == NULL) {
+        conn_put(conn, frames_for(frames, conn->window_bits), frames->count);
+        return;
+    }
+    struct blob *own = frames_own(frames, conn->deflater);
+    conn_put(conn, own, frames->count);
+    blob_unref(&own);
+}
+
 void conn_send(struct conn *conn, struct bytes payload, bool binary)
 {
     struct frames frames;
     frames_init(&frames, conn->edge, &payload, 1, binary);
     metrics_observe(conn->edge->metrics, EDGE_METRIC_MESSAGE_SIZE, EDGE_DIRECTION_OUT,
                     (double)payload.len);
-    conn_put(conn, frames_for(&frames, conn->window_bits), 1);
+    conn_put_frames(conn, &frames);
     frames_fini(&frames);
 }
 

@@ -1,8 +1,8 @@
 /* One client connection: socket, WebSocket session, output, deadlines. While it is idle it owns
  * nothing but this struct, and what TLS needs. Split by subject: conn.c life and events,
  * conn_pace.c the rate of frames, conn_proxy.c what a load balancer says first, conn_upgrade.c the
- * HTTP part, conn_message.c the frames, conn_pending.c the limit over unfinished openings,
- * conn_shed.c the one over all output, heartbeat.c the deadlines.
+ * HTTP part, conn_message.c the frames, conn_deflate.c memory for compression, conn_pending.c the
+ * limit over unfinished openings, conn_shed.c the one over all output, heartbeat.c the deadlines.
  *
  *   (PROXY ──►) HANDSHAKE ──upgrade──► OPEN ──close frame queued──► CLOSING ──► DEAD (freed at end
  * of turn) └──HTTP answer queued──► ANSWERED ──────────────────────────────┘
@@ -19,6 +19,7 @@
 #include "edge/address.h"
 #include "edge/edge_metrics.h"
 #include "edge/output.h"
+#include "edge/ws_extensions.h"
 #include "edge/ws_reason.h"
 #include "edge/ws_session.h"
 
@@ -27,6 +28,7 @@
 #include <stdint.h>
 
 struct edge;
+struct frames;
 struct tls;
 
 enum conn_state {
@@ -54,9 +56,10 @@ struct conn {
     struct event event;
     struct ws_session session;
     struct out_queue out;
-    struct buf *head; /* incomplete request or PROXY head, NULL else */
-    struct tls *tls;  /* spoken from HANDSHAKE on; NULL = plain */
-    union {           /* it is pending before OPEN, ended and dead after */
+    struct buf *head;             /* incomplete request or PROXY head, NULL else */
+    struct ws_deflater *deflater; /* context of our messages; NULL = they stand alone */
+    struct tls *tls;              /* spoken from HANDSHAKE on; NULL = plain */
+    union {                       /* it is pending before OPEN, ended and dead after */
         struct conn *next_ended;
         struct conn *pending_older;
     };
@@ -101,6 +104,9 @@ struct conn *conn_at(struct edge *edge, uint32_t slot);
 
 /* Puts ready frames with `message_count` data messages to an OPEN connection; checks the limits. */
 void conn_put(struct conn *conn, struct blob *frames, size_t message_count);
+
+/* The same in the form that this client can take. */
+void conn_put_frames(struct conn *conn, struct frames *frames);
 
 /* Frames one message and puts it. */
 void conn_send(struct conn *conn, struct bytes payload, bool binary);
@@ -179,5 +185,13 @@ size_t conn_proxy_wanted(const struct conn *conn);
 void conn_upgrade_input(struct conn *conn, uint8_t *data, size_t len);
 /* conn_message.c: input while OPEN or CLOSING. */
 void conn_message_input(struct conn *conn, uint8_t *data, size_t len);
+/* conn_deflate.c: takes from settled terms what --compression-memory does not allow. */
+void conn_deflate_bound(struct edge *edge, struct ws_deflate_terms *terms);
+/* The connection works by these terms from now on, to the end of its life. */
+void conn_deflate_start(struct conn *conn, const struct ws_deflate_terms *terms);
+void conn_deflate_end(struct conn *conn);
+/* Closes those whose compressed messages are incomplete for longest until --compression-memory is
+ * enough. */
+void conn_deflate_shed(struct edge *edge);
 
 #endif

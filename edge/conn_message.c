@@ -119,4 +119,7 @@ void conn_message_input(struct conn *conn, uint8_t *data, size_t len)
     if (conn->state != CONN_DEAD) {
         conn_pace_charge(conn, conn->session.frames - frames);
     }
+    if (conn->window_bits != 0) {
+        conn_deflate_shed(edge);
+    }
 }

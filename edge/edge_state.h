@@ -86,6 +86,7 @@ struct edge {
     /* Compression streams of all connections; NULL with --compression off */
     struct ws_inflaters *inflaters;
     struct ws_deflaters *deflaters;
+    uint64_t context_bytes; /* price of the contexts that connections have */
 
     struct ip_counts ip_counts;
     struct listener *listener;

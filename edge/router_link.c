@@ -95,7 +95,7 @@ static void deliver(void *owner, const struct uplink_delivery *delivery)
         struct conn *conn =
             slot == delivery->except && slot != NO_SLOT ? NULL : conn_at(edge, slot);
         if (conn != NULL) {
-            conn_put(conn, frames_for(&frames, conn->window_bits), delivery->payload_count);
+            conn_put_frames(conn, &frames);
         }
     }
     frames_fini(&frames);

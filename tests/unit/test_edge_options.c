@@ -34,6 +34,8 @@ static const char *const good_lines[][ARGUMENTS_MAX] = {
     {"--trusted-proxies", "10.0.0.0/8"},
     {"--soft-output", "1MiB", "--max-output", "1MiB"},
     {"--compression", "on", "--compression-min", "0B"},
+    {"--compression-context", "both", "--compression-window-bits", "11"},
+    {"--compression-context", "client", "--compression-memory", "1MiB"},
     {"--echo", "--max-message", "16MiB"},
     {"--tls-cert-file", "c.pem", "--tls-key-file", "k.pem"},
     {"--tls-min-version", "1.3", "--proxy-protocol", "v2"},
