@@ -110,8 +110,9 @@ static void emit_bind(struct router_core *core, const struct core_event *event,
 
 /* Binds, then delivers to this edge what it lacks. */
 static void bring_up_to_date(struct router_core *core, const struct core_event *event,
-                             const struct channel *channel)
+                             struct channel *channel)
 {
+    channel_trim(core, channel);
     bool same = event->group->epoch == channel->epoch;
     uint64_t has = same ? event->last_offset : 0;
     has = has > channel->top ? channel->top : has;

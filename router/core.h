@@ -11,6 +11,7 @@
 
 #include "common/bytes.h"
 #include "router/command.h"
+#include "router/policy_table.h"
 #include "router/push.h"
 
 #include <stdbool.h>
@@ -48,9 +49,6 @@ struct group_info {
     uint64_t epoch;
 };
 
-/* How a room's messages are kept (architecture section 3). */
-enum room_class { ROOM_DURABLE, ROOM_MEMORY, ROOM_EPHEMERAL };
-
 struct core_config {
     uint64_t seed; /* random: epochs, hash keys */
     uint64_t start_wall_ms;
@@ -67,11 +65,11 @@ struct core_config {
     uint32_t connections_per_user_max; /* 0 = off */
     bool kick_oldest;                  /* else refuse the newest (close 4004 either way) */
     bool publish_without_membership;
-    enum room_class default_class;
+    struct policy_table policy; /* of rooms, settled; copied */
     uint32_t rooms_max;
     uint32_t users_max;
     uint32_t members_max;         /* users in one room */
-    uint32_t history_count;       /* messages kept per room or inbox */
+    uint32_t history_count;       /* messages kept per inbox; for rooms the policy says */
     uint64_t history_bytes;       /* payload bytes kept per room or inbox */
     uint64_t history_total_bytes; /* over all rings: above it the least recently used empty room or
                                      offline inbox is forgotten */
@@ -90,11 +88,12 @@ enum core_event_kind {
     CORE_ANNOUNCE_GROUP,
     CORE_ANNOUNCE_CONN,
     CORE_ANNOUNCE_END,
-    CORE_APPENDED, /* the engine finished the append of `append_id` */
-    CORE_PUBLISH,  /* by an operator or the API: room, user (may be empty), payload, key */
-    CORE_SEND,     /* direct message by an operator: target user, user = from */
-    CORE_KICK,     /* user or connection, or only out of `room` */
-    CORE_TICK      /* router_core_deadline() has come */
+    CORE_APPENDED,   /* the engine finished the append of `append_id` */
+    CORE_PUBLISH,    /* by an operator or the API: room, user (may be empty), payload, key */
+    CORE_SEND,       /* direct message by an operator: target user, user = from */
+    CORE_KICK,       /* user or connection, or only out of `room` */
+    CORE_SET_POLICY, /* of rooms: limits from now on, the class for rooms made from now on */
+    CORE_TICK        /* router_core_deadline() has come */
 };
 
 enum append_result { APPEND_OK, APPEND_FENCED, APPEND_UNKNOWN, APPEND_FAILED };
@@ -128,7 +127,8 @@ struct core_event {
     struct bytes target; /* SEND: to; KICK: user, or empty when `conn` is meant */
     struct bytes payload;
     struct bytes key;
-    struct bytes text; /* KICK: reason */
+    struct bytes text;                 /* KICK: reason */
+    const struct policy_table *policy; /* SET_POLICY: settled; copied */
 };
 
 enum core_effect_kind {

@@ -55,8 +55,8 @@ struct room *room_ensure(struct router_core *core, struct bytes name)
     room = mem_new(1, sizeof(*room) + name.len);
     room->name_len = (uint8_t)name.len;
     memcpy(room->name, name.data, name.len);
-    room->class = core->config.default_class;
     channel_init(core, &room->channel, CHANNEL_ROOM, bytes_of(room->name, room->name_len));
+    room->class = (enum room_class)room->channel.policy->class;
     u32map_init(&room->members);
     u32map_init(&room->detached);
     strmap_put(&core->rooms_by_name, room->channel.name, room);
@@ -84,6 +84,20 @@ void room_forget(struct router_core *core, struct room *room)
     (void)strmap_remove(&core->rooms_by_name, room->channel.name);
     channel_fini(core, &room->channel);
     effects_bury(&core->effects, room);
+}
+
+void room_set_policy(struct router_core *core, const struct core_event *event)
+{
+    struct policy_table old = core->config.policy;
+    core->config.policy = policy_table_copy(event->policy);
+    for (uint32_t i = 0; i < core->channels.used; i++) {
+        struct channel *channel = slotmap_at(&core->channels, i);
+        if (channel != NULL && channel->kind == CHANNEL_ROOM) {
+            channel->policy = policy_table_find(&core->config.policy, channel->name);
+            channel_trim(core, channel);
+        }
+    }
+    policy_table_fini(&old);
 }
 
 static uint32_t count_of(const struct u32map *map, uint32_t user)
@@ -279,6 +293,7 @@ static void join(struct router_core *core, const struct message *message)
         add_member(core, room, message, false);
         answer.first_on_edge = channel_add_member(&room->channel, message->conn.edge);
     }
+    channel_trim(core, &room->channel);
     answer.ok = new_ok(core, COMMAND_JOIN, room->channel.name);
     answer.ok->epoch = room->channel.epoch;
     answer.ok->offset = room->channel.top;
@@ -330,7 +345,7 @@ static void history(struct router_core *core, const struct message *message)
 {
     struct message answer = answer_to(message, SESSION_ANSWER);
     answer.ok = new_ok(core, COMMAND_HISTORY_ROOM, message->room);
-    const struct room *room = room_find(core, message->room);
+    struct room *room = room_find(core, message->room);
     if (room != NULL) {
         channel_history(core, &room->channel, message->command, answer.ok);
     }

@@ -42,6 +42,8 @@ router/router proto/
 router/admin router/
 router/admin common/
 router/admin proto/
+router/policy_file. router/
+router/policy_file. common/
 router/ctl/ router/ctl/
 router/ctl/ common/
 router/ctl/ proto/
@@ -74,7 +76,8 @@ immintrin.h edge/ws_vector.c
 protobuf-c/ proto/
 protobuf-c/ router/admin
 protobuf-c/ router/ctl/
-jansson.h router/ctl/'
+jansson.h router/ctl/
+jansson.h router/policy_file.c'
 
 grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]+["<]' --include='*.[ch]' \
     common edge proto router tests |

@@ -19,7 +19,7 @@ struct core_config core_driver_config(void)
         .heartbeat_timeout_ms = 10000,
         .rooms_per_connection_max = 100,
         .watches_per_connection_max = 100,
-        .default_class = ROOM_MEMORY,
+        .policy.fallback = {.class = ROOM_MEMORY, .history_messages = 100},
         .rooms_max = 1000,
         .users_max = 1000,
         .members_max = 1000,

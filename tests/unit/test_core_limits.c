@@ -250,6 +250,7 @@ START_TEST(without_history_messages_are_still_numbered_and_delivered)
 {
     struct core_config config = core_driver_config();
     config.history_count = 0;
+    config.policy.fallback.history_messages = 0;
     config.key_window = 0;
     struct core_driver d = start(&config);
     core_driver_join(&d, 0, 1, "r");

@@ -671,8 +671,9 @@ static void start(struct model *m, uint64_t seed, enum room_class class)
 {
     *m = (struct model){.config = core_driver_config(), .now_ms = 1000, .rng = {seed}};
     m->config.seed = seed;
-    m->config.default_class = class;
+    m->config.policy.fallback.class = class;
     m->config.history_count = 5;
+    m->config.policy.fallback.history_messages = 5;
     m->config.history_total_bytes = 2000;
     m->config.users_max = 20;
     m->config.key_window = 5;
