@@ -44,10 +44,13 @@ router/admin common/
 router/admin proto/
 router/policy_file. router/
 router/policy_file. common/
+router/engine/embedded router/engine/
+router/engine/embedded common/
 router/ctl/ router/ctl/
 router/ctl/ common/
 router/ctl/ proto/
 router/ctl/ router/endpoint.h
+router/ctl/ router/engine/embedded_offline.h
 tests/ '
 for file in $pure_files; do
     for header in $pure; do
@@ -71,6 +74,7 @@ openssl/ edge/tls.c
 openssl/ edge/tls_certs.
 openssl/ router/auth.c
 sodium common/strmap.c
+sqlite3.h router/engine/embedded
 zlib.h edge/ws_deflate.c
 immintrin.h edge/ws_vector.c
 protobuf-c/ proto/
