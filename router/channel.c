@@ -142,6 +142,26 @@ void channel_emit_add(struct router_core *core, const struct channel *channel, s
     effect->group = channel->id;
     effect->offset = channel->top;
     effect->group_info = info;
+    if (first_on_edge && channel_droppable(channel)) {
+        channel_emit_policy(core, channel, conn.edge);
+    }
+}
+
+void channel_emit_policy(struct router_core *core, const struct channel *channel, uint32_t edge)
+{
+    uint32_t count = edge == ALL_EDGES ? channel->edge_count : 1;
+    if (count == 0) {
+        return;
+    }
+    uint32_t *edges = effects_alloc(&core->effects, count, sizeof(*edges));
+    for (uint32_t i = 0; i < count; i++) {
+        edges[i] = edge == ALL_EDGES ? channel->edges[i].edge : edge;
+    }
+    struct core_effect *effect = effects_add(&core->effects, CORE_GROUP_POLICY);
+    effect->group = channel->id;
+    effect->edges = edges;
+    effect->edge_count = count;
+    effect->droppable = channel_droppable(channel);
 }
 
 void channel_emit_remove(struct router_core *core, const struct channel *channel,

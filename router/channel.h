@@ -58,6 +58,16 @@ void channel_emit_add(struct router_core *core, const struct channel *channel, s
 void channel_emit_remove(struct router_core *core, const struct channel *channel,
                          struct conn_ref conn);
 
+/* GROUP_POLICY to one edge or, with ALL_EDGES, to all that have members. */
+#define ALL_EDGES UINT32_MAX
+void channel_emit_policy(struct router_core *core, const struct channel *channel, uint32_t edge);
+
+/* True when deliveries may be left out for slow readers. */
+static inline bool channel_droppable(const struct channel *channel)
+{
+    return channel->policy->slow_reader == SLOW_READER_GAP;
+}
+
 /* The record of the group, valid until the next step. */
 const struct group_info *channel_info(struct router_core *core, const struct channel *channel);
 

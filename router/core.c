@@ -210,6 +210,7 @@ struct core_effects router_core_step(struct router_core *core, const struct core
         [CORE_PUBLISH] = session_publish,
         [CORE_SEND] = session_send,
         [CORE_KICK] = session_kick,
+        [CORE_LAGGING] = session_lagging,
         [CORE_SET_POLICY] = room_set_policy,
         [CORE_TICK] = tick,
     };

@@ -92,6 +92,8 @@ enum core_event_kind {
     CORE_PUBLISH,    /* by an operator or the API: room, user (may be empty), payload, key */
     CORE_SEND,       /* direct message by an operator: target user, user = from */
     CORE_KICK,       /* user or connection, or only out of `room` */
+    CORE_LAGGING,    /* an edge left deliveries of a room out for a slow connection, which has now
+                        read what it had: it is to be told */
     CORE_SET_POLICY, /* of rooms: limits from now on, the class for rooms made from now on */
     CORE_TICK        /* router_core_deadline() has come */
 };
@@ -116,7 +118,9 @@ struct core_event {
     bool drained;                       /* CONN_CLOSED: by an edge's drain: grace plus its delay */
     uint32_t local;                     /* ANNOUNCE_GROUP: the edge's number of the group */
     const struct group_info *group;
-    uint64_t last_offset;   /* ANNOUNCE_GROUP: newest offset the edge has delivered */
+    uint64_t last_offset;   /* ANNOUNCE_GROUP: newest offset the edge has delivered; LAGGING: first
+                               offset that may be missing, in the life that `group` names */
+    uint64_t token;         /* LAGGING: comes back with the answer */
     const uint32_t *locals; /* ANNOUNCE_CONN: the edge's numbers of its groups */
     size_t local_count;
     uint64_t append_id;
@@ -137,9 +141,11 @@ enum core_effect_kind {
     CORE_DELIVER,   /* push to a group on `edges` */
     CORE_GROUP_ADD, /* conn joins group; `group_info` when it is the first on its edge */
     CORE_GROUP_REMOVE,
-    CORE_GROUP_BIND, /* answer to ANNOUNCE_GROUP: local number -> group id; group 0 = forget it */
-    CORE_CLOSE,      /* close a connection with code and text */
-    CORE_APPEND,     /* engine: store message at (group, offset), then CORE_APPENDED */
+    CORE_GROUP_BIND,   /* answer to ANNOUNCE_GROUP: local number -> group id; group 0 = forget it */
+    CORE_GROUP_POLICY, /* deliveries of the group may be left out on `edges`, or may not */
+    CORE_CATCH_UP,     /* answer to LAGGING: push to one connection that lags */
+    CORE_CLOSE,        /* close a connection with code and text */
+    CORE_APPEND,       /* engine: store message at (group, offset), then CORE_APPENDED */
     CORE_ADMIN_DONE
 };
 
@@ -151,8 +157,11 @@ struct core_effect {
     uint64_t offset;       /* DELIVER: of a numbered message (or of the gap in its place), else 0.
                               APPEND. GROUP_ADD: newest offset at this moment. BIND: where the
                               edge stands now; what it lacks follows from the next one on */
-    const uint32_t *edges; /* DELIVER */
+    const uint32_t *edges; /* DELIVER, GROUP_POLICY */
     size_t edge_count;
+    bool droppable;                      /* GROUP_POLICY */
+    bool last;                           /* CATCH_UP: it lags no more */
+    uint64_t token;                      /* CATCH_UP */
     uint32_t edge;                       /* GROUP_BIND */
     uint32_t local;                      /* GROUP_BIND */
     const struct group_info *group_info; /* GROUP_ADD (first on the edge) and BIND, else NULL */

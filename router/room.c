@@ -93,8 +93,12 @@ void room_set_policy(struct router_core *core, const struct core_event *event)
     for (uint32_t i = 0; i < core->channels.used; i++) {
         struct channel *channel = slotmap_at(&core->channels, i);
         if (channel != NULL && channel->kind == CHANNEL_ROOM) {
+            bool droppable = channel_droppable(channel);
             channel->policy = policy_table_find(&core->config.policy, channel->name);
             channel_trim(core, channel);
+            if (channel_droppable(channel) != droppable) {
+                channel_emit_policy(core, channel, ALL_EDGES);
+            }
         }
     }
     policy_table_fini(&old);
@@ -352,6 +356,35 @@ static void history(struct router_core *core, const struct message *message)
     mailbox_post(&core->mailbox, &answer);
 }
 
+/* What was left out is not sent again, only named: the client asks for what it wants. Nothing but
+ * unnumbered deliveries: a gap from 0 to 0. */
+static void lagging(struct router_core *core, const struct message *message)
+{
+    const struct room *room = room_find(core, message->room);
+    if (room == NULL) {
+        return;
+    }
+    const struct channel *channel = &room->channel;
+    bool same = message->epoch == channel->epoch;
+    struct message answer = answer_to(message, SESSION_LAGGED);
+    answer.group = channel->id;
+    answer.token = message->token;
+    answer.missed = effects_alloc(&core->effects, 2, sizeof(const struct push *));
+    if (!same) {
+        struct push *push = effects_push(&core->effects, PUSH_EPOCH);
+        push->room = channel->name;
+        push->epoch = channel->epoch;
+        answer.missed[answer.missed_count++] = push;
+    }
+    uint64_t from = same ? message->offset : 1;
+    struct push *gap = effects_push(&core->effects, PUSH_GAP);
+    gap->room = channel->name;
+    gap->from = from > channel->top ? 0 : from;
+    gap->to = from > channel->top ? 0 : channel->top;
+    answer.missed[answer.missed_count++] = gap;
+    mailbox_post(&core->mailbox, &answer);
+}
+
 static void presence(struct router_core *core, const struct message *message)
 {
     static const struct push_member nobody[1];
@@ -373,7 +406,7 @@ void room_message(struct router_core *core, const struct message *message)
     static void (*const handlers[])(struct router_core *, const struct message *) = {
         [ROOM_JOIN] = join,         [ROOM_ATTACH] = attach,        [ROOM_LEAVE] = leave,
         [ROOM_DETACH] = detach,     [ROOM_PUBLISH] = room_publish, [ROOM_HISTORY] = history,
-        [ROOM_PRESENCE] = presence,
+        [ROOM_PRESENCE] = presence, [ROOM_LAGGING] = lagging,
     };
     assert(message->kind <= ROOM_PRESENCE);
     handlers[message->kind](core, message);

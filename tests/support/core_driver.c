@@ -274,6 +274,21 @@ static void out_effect(struct core_driver *driver, const struct core_effect *eff
     case CORE_GROUP_BIND:
         out_group_change(driver, effect);
         break;
+    case CORE_GROUP_POLICY:
+        out(driver, "policy");
+        out_group(driver, effect->group);
+        out(driver, " to");
+        for (size_t i = 0; i < effect->edge_count; i++) {
+            out(driver, " %u", effect->edges[i]);
+        }
+        out(driver, effect->droppable ? " gap" : " whole");
+        break;
+    case CORE_CATCH_UP:
+        out_conn(driver, "catch up", effect);
+        out(driver, " token %u", (unsigned)effect->token);
+        out_push(driver, effect->push);
+        out(driver, effect->last ? " last" : "");
+        break;
     case CORE_CLOSE:
         out_conn(driver, "close", effect);
         out(driver, " %u ", effect->code);
