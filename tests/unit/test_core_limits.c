@@ -192,12 +192,12 @@ START_TEST(above_the_total_of_history_the_least_recently_used_idle_channel_goes_
     core_driver_join(&d, 0, 1, "s");
     struct registry_room room;
     struct registry_user user;
-    for (int i = 0; i < 6; i++) { /* 129 bytes each */
+    for (int i = 0; i < 7; i++) { /* 129 bytes each */
         core_driver_say(&d, 0, 1, "s", text);
     }
     ck_assert(!registry_room_find(d.core, BYTES_LIT("r"), &room));
     ck_assert(registry_user_find(d.core, BYTES_LIT("absent"), &user));
-    for (int i = 0; i < 21; i++) {
+    for (int i = 0; i < 20; i++) {
         core_driver_say(&d, 0, 1, "s", text);
     }
     ck_assert(!registry_user_find(d.core, BYTES_LIT("absent"), &user));
