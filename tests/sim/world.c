@@ -92,6 +92,9 @@ static void make_faults(struct world *world)
     if ((world->faults & FAULTS_EDGE) != 0 && rng_below(&world->rng, 2000) == 0) {
         edge_faults(world);
     }
+    if (world->plane != NULL && rng_below(&world->rng, 4000) == 0) {
+        router_set_gaps(world, !world->gaps);
+    }
     if (world->plane != NULL && rng_below(&world->rng, world->forgetful ? 250 : 2000) == 0) {
         router_kick(world, rng_below(&world->rng, USERS));
     }
@@ -140,6 +143,7 @@ static struct world *world_new(uint64_t seed, unsigned faults, bool trace)
     world->credit_bytes = kind % 5 == 0 ? 2000 : 1 << 20;
     world->hold_bytes = kind % 7 == 0 ? 2000 : 1 << 26;
     world->forgetful = kind % 4 == 1;
+    world->gaps = kind % 3 != 2;
     world->book = book_new();
     world->truth = truth_new();
     net_init(&world->net, &world->rng);
