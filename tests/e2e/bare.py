@@ -75,10 +75,11 @@ class Peer:
         head, _, rest = bytes(self.buffer).partition(b"\r\n\r\n")
         self.buffer = bytearray(rest)
         self.status = int(head.split()[1])
-        self.headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+        fields = [line.split(": ", 1) for line in head.decode().split("\r\n")[1:]]
+        self.headers = {name.lower(): value for name, value in fields}
         if self.status == 101:
             want = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
-            assert self.headers["Sec-WebSocket-Accept"] == want.decode()
+            assert self.headers["sec-websocket-accept"] == want.decode()
 
     def __enter__(self):
         return self
@@ -88,7 +89,7 @@ class Peer:
 
     @property
     def extension(self):
-        return self.headers.get("Sec-WebSocket-Extensions")
+        return self.headers.get("sec-websocket-extensions")
 
     def fill(self):
         try:
