@@ -2,7 +2,8 @@
  *
  * Invariants: `message` exists only while bytes of an incomplete message are held, or, just after a
  * MESSAGE event, until the next call; its maximum is what the headers seen so far have announced,
- * which the limit was checked against, but its capacity follows the bytes that came. Frame state
+ * which the limit was checked against, or the limit while more fragments may come, but its capacity
+ * follows the bytes that came, by doubling: each fragment must not move all before it. Frame state
  * (opcode, mask, bytes left) and message state (opcode, fragments, UTF-8) are apart, because
  * control frames come between fragments (RFC 6455 section 5.4).
  *
@@ -270,6 +271,16 @@ static void collect(struct ws_session *session, struct bytes part, uint64_t more
     assert(buf_ok(session->message)); /* the maximum was just made to fit */
 }
 
+/* What may come of this message behind a part that ends at `end`, when `frame_left` is announced.
+ */
+static uint64_t more_to_come(const struct ws_session *session, const struct ws_limits *limits,
+                             uint64_t end)
+{
+    uint64_t room = limits->message_bytes_max > end ? limits->message_bytes_max - end : 0;
+    bool announced = session->frame_final || room < session->frame_left;
+    return announced ? session->frame_left : room;
+}
+
 static bool text_goes_on(struct ws_session *session, struct bytes part)
 {
     return session->message_opcode != WS_OP_TEXT || ws_utf8_feed(&session->utf8, part);
@@ -388,7 +399,8 @@ static bool take_part(struct ws_session *session, const struct ws_limits *limits
     }
     bool in_place = session->message == NULL && session->frame_final && session->frame_left == 0;
     if (!in_place) {
-        collect(session, part, session->frame_left);
+        uint64_t have = session->message == NULL ? 0 : session->message->len;
+        collect(session, part, more_to_come(session, limits, have + part.len));
     }
     return true;
 }

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import os
 import socket
+import ssl
 import struct
 import time
 import zlib
@@ -14,6 +15,8 @@ from cluster import PATIENCE_S, Program, free_port, http_get
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 OPEN = None
 MIB = 1 << 20
+# What a write or read meets when the other side has ended the connection; over TLS it has other names.
+GONE = (ConnectionError, ssl.SSLError)
 TAIL = b"\x00\x00\xff\xff"
 SALAD = "Hello-\u00b5@\u00df\u00f6\u00e4\u00fc\u00e0\u00e1-UTF-8!! \u03ba\u03cc\u03c3\u03bc\u03b5 \U0001f600".encode()
 
@@ -75,10 +78,11 @@ class Peer:
         head, _, rest = bytes(self.buffer).partition(b"\r\n\r\n")
         self.buffer = bytearray(rest)
         self.status = int(head.split()[1])
-        self.headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+        fields = [line.split(": ", 1) for line in head.decode().split("\r\n")[1:]]
+        self.headers = {name.lower(): value for name, value in fields}
         if self.status == 101:
             want = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
-            assert self.headers["Sec-WebSocket-Accept"] == want.decode()
+            assert self.headers["sec-websocket-accept"] == want.decode()
 
     def __enter__(self):
         return self
@@ -88,12 +92,12 @@ class Peer:
 
     @property
     def extension(self):
-        return self.headers.get("Sec-WebSocket-Extensions")
+        return self.headers.get("sec-websocket-extensions")
 
     def fill(self):
         try:
             more = self.socket.recv(1 << 18)
-        except ConnectionError:
+        except GONE:
             return False
         self.buffer += more
         return bool(more)
@@ -103,7 +107,7 @@ class Peer:
         try:
             for at in range(0, len(data), chop or len(data) or 1):
                 self.socket.sendall(data[at:at + (chop or len(data))])
-        except ConnectionError:
+        except GONE:
             pass
 
     def take(self, n):

@@ -473,6 +473,29 @@ START_TEST(memory_follows_the_bytes_that_came_and_not_the_announced_length)
 }
 END_TEST
 
+/* Room for one fragment more at each of them would move the whole message every time. */
+START_TEST(many_fragments_move_the_message_few_times)
+{
+    struct fixture fixture;
+    struct ws_limits wide = {1U << 20, 0, NULL};
+    size_t held = 0;
+    unsigned moves = 0;
+    setup(&fixture);
+    for (unsigned i = 0; i < 10000; i++) {
+        uint8_t input[] = "\x02\x84\0\0\0\0data";
+        uint8_t *data = input;
+        size_t len = sizeof(input) - 1;
+        input[0] = i == 0 ? BINARY : 0;
+        ws_session_receive(&fixture.session, &wide, &data, &len);
+        moves += ws_session_held(&fixture.session) != held;
+        held = ws_session_held(&fixture.session);
+        ck_assert_uint_le(held, sizeof(struct buf) + 64 + (size_t)8 * (i + 1));
+    }
+    ck_assert_uint_le(moves, 12);
+    teardown(&fixture);
+}
+END_TEST
+
 START_TEST(a_collected_message_is_given_back_at_the_next_call)
 {
     struct fixture fixture;
@@ -577,6 +600,7 @@ static TCase *memory_cases(void)
 {
     TCase *tcase = tcase_create("memory");
     tcase_add_test(tcase, memory_follows_the_bytes_that_came_and_not_the_announced_length);
+    tcase_add_test(tcase, many_fragments_move_the_message_few_times);
     tcase_add_test(tcase, a_collected_message_is_given_back_at_the_next_call);
     tcase_add_test(tcase, a_message_whole_in_the_input_is_given_in_place);
     tcase_add_test(tcase, a_message_stays_readable_while_its_connection_is_closed_over_it);
