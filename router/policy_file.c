@@ -189,8 +189,9 @@ static bool fail_unknown(struct reader *reader, size_t above_len)
     begin(reader);
     buf_append_str(reader->text, "unknown key; allowed: ");
     size_t start = reader->base + (reader->base != 0);
-    struct bytes above =
-        above_len <= start ? BYTES_EMPTY : bytes_slice(buf_bytes(&reader->path), start, above_len - start);
+    struct bytes above = above_len <= start
+                             ? BYTES_EMPTY
+                             : bytes_slice(buf_bytes(&reader->path), start, above_len - start);
     append_keys(above, reader->text);
     return false;
 }
