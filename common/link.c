@@ -107,6 +107,9 @@ bool link_resume(struct link *link, uint64_t window, uint64_t peer_received, uin
         link->sent_bytes -= len;
         link->queued_bytes += len;
     }
+    /* What was told may have been told by a frame that travels again: until the answers have left,
+     * nothing is acknowledged by a beat. */
+    link->told = 0;
     go_up(link, window, now_ms);
     return true;
 }

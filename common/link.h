@@ -66,7 +66,7 @@ struct link {
     uint64_t acked_tag;    /* newest tag that is finished */
     uint64_t received;     /* newest seq received */
     uint64_t finished;     /* newest seq we have finished: what we acknowledge */
-    uint64_t told;         /* newest acknowledgement that was transmitted */
+    uint64_t told;         /* newest acknowledgement that was transmitted; 0 after resuming */
     uint64_t untold_bytes; /* received since then */
     uint64_t heard_ms;     /* last frame of the other side */
     uint64_t spoke_ms;     /* last frame of ours */

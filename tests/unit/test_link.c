@@ -162,6 +162,25 @@ START_TEST(an_acknowledgement_never_overtakes_the_answers_that_wait_for_credit)
 }
 END_TEST
 
+START_TEST(an_acknowledgement_does_not_overtake_answers_that_are_to_be_sent_again)
+{
+    struct link link;
+    up(&link, 1000, 0);
+    link.answers = true;
+    link_receive(&link, 1, 0, 0, 10, 1);
+    link_finish(&link, 1);
+    push(&link, 90, 1); /* the answer to 1, lost on its way */
+    ck_assert_uint_eq(send_all(&link, 1), 1);
+    ck_assert(link_resume(&link, 1000, 0, 2));
+    /* The transport takes no data yet; a beat or a hold goes first. */
+    ck_assert_uint_eq(link_sent_seq(&link), 0);
+    ck_assert_uint_eq(link_control_ack(&link), 0);
+    ck_assert_uint_eq(send_all(&link, 3), 1);
+    ck_assert_uint_eq(link_control_ack(&link), 1);
+    link_fini(&link);
+}
+END_TEST
+
 START_TEST(resuming_sends_again_exactly_what_the_other_side_lacks)
 {
     struct link link;
@@ -409,6 +428,7 @@ int main(void)
     tcase_add_test(tcase,
                    a_heartbeat_tells_of_a_lost_last_frame_and_its_acknowledgement_is_not_taken);
     tcase_add_test(tcase, an_acknowledgement_never_overtakes_the_answers_that_wait_for_credit);
+    tcase_add_test(tcase, an_acknowledgement_does_not_overtake_answers_that_are_to_be_sent_again);
     tcase_add_test(tcase, resuming_sends_again_exactly_what_the_other_side_lacks);
     tcase_add_test(tcase, resuming_with_numbers_that_cannot_be_is_refused);
     tcase_add_test(tcase, a_fresh_start_gives_back_what_is_not_finished_in_order);
