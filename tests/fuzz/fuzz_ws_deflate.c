@@ -149,7 +149,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct buf input;
     buf_init(&input, 0);
     append_script(&input, inflaters, bytes_of(data + PREFIX, size - PREFIX));
-    session_run_both(&limits, data[5], seed, buf_bytes(&input));
+    session_run_all(&limits, data[5], seed, buf_bytes(&input));
     buf_fini(&input);
     ws_inflaters_free(&inflaters);
     return 0;
