@@ -35,8 +35,16 @@ static void count_state(struct conn *conn, int change)
     }
 }
 
+static bool is_pending(enum conn_state state)
+{
+    return state == CONN_PROXY || state == CONN_HANDSHAKE;
+}
+
 static void set_state(struct conn *conn, enum conn_state state)
 {
+    if (is_pending((enum conn_state)conn->state) && !is_pending(state)) {
+        conn_pending_remove(conn);
+    }
     count_state(conn, -1);
     conn->state = (uint8_t)state;
     count_state(conn, +1);
@@ -93,6 +101,7 @@ static void kill_conn(struct conn *conn)
     transport.ops->close(&transport);
     edge->message_bytes -= ws_session_held(&conn->session);
     ws_session_fini(&conn->session);
+    conn_deflate_end(conn);
     if (conn->head != NULL) {
         buf_fini(conn->head);
         mem_free(conn->head);
@@ -144,7 +153,7 @@ static void put_close(struct conn *conn, uint16_t code, struct bytes text)
 static void linger(struct conn *conn, enum conn_state state)
 {
     set_state(conn, state);
-    conn->paused &= CONN_PAUSE_END;
+    conn->paused &= CONN_PAUSE_END | CONN_PAUSE_PACE;
     conn->due_ms = edge_now(conn->edge) + CONN_LINGER_MS;
     out_batch_mark(conn->edge->out, &conn->out);
     heartbeat_arm(conn);
@@ -229,6 +238,9 @@ static size_t read_max(const struct conn *conn)
     if (conn->state == CONN_PROXY) {
         return conn_proxy_wanted(conn);
     }
+    if (conn_paced(conn)) {
+        return EDGE_PACED_READ_BYTES;
+    }
     return conn->window_bits != 0 ? EDGE_DEFLATED_READ_BYTES : EDGE_SCRATCH_BYTES;
 }
 
@@ -306,10 +318,12 @@ struct conn *conn_new(struct edge *edge, int fd, const struct address *address, 
     conn->edge = edge;
     conn->address = *address;
     conn->ip_counted = ip_counted;
+    conn->accepted_ms = now_ms;
     conn->last_seen_ms = now_ms;
     conn->due_ms = now_ms + (uint64_t)edge->options->handshake_timeout;
     ws_session_init(&conn->session);
     count_state(conn, +1);
+    conn_pending_add(conn);
     event_assign(&conn->event, edge->base, fd, EV_READ | EV_PERSIST, on_event, conn);
     event_add(&conn->event, NULL);
     heartbeat_arm(conn);
@@ -349,13 +363,44 @@ void conn_put(struct conn *conn, struct blob *frames, size_t message_count)
     }
 }
 
+void conn_put_frames(struct conn *conn, struct frames *frames)
+{
+    if (conn->deflater == NULL) {
+        conn_put(conn, frames_for(frames, conn->window_bits), frames->count);
+        return;
+    }
+    struct blob *own = frames_own(frames, conn->deflater);
+    conn_put(conn, own, frames->count);
+    blob_unref(&own);
+}
+
+bool conn_is_behind(struct conn *conn)
+{
+    struct edge *edge = conn->edge;
+    size_t max = (size_t)edge->options->soft_output;
+    if (conn->state != CONN_OPEN || out_queue_cost(&conn->out) <= max) {
+        return false;
+    }
+    /* As above: only what the kernel does not take makes a slow reader. */
+    if (!conn->want_write) {
+        enum out_result result = out_batch_write(edge->out, &conn->out);
+        if (result == OUT_FAILED) {
+            conn_abort(conn, WS_REASON_NETWORK);
+            return false;
+        }
+        conn->want_write = result == OUT_BLOCKED; /* until the end of the turn says it again */
+    }
+    conn->behind = out_queue_cost(&conn->out) > max;
+    return conn->behind;
+}
+
 void conn_send(struct conn *conn, struct bytes payload, bool binary)
 {
     struct frames frames;
     frames_init(&frames, conn->edge, &payload, 1, binary);
     metrics_observe(conn->edge->metrics, EDGE_METRIC_MESSAGE_SIZE, EDGE_DIRECTION_OUT,
                     (double)payload.len);
-    conn_put(conn, frames_for(&frames, conn->window_bits), 1);
+    conn_put_frames(conn, &frames);
     frames_fini(&frames);
 }
 
@@ -414,10 +459,22 @@ void conn_enter_open(struct conn *conn, struct bytes answer)
     struct edge *edge = conn->edge;
     set_state(conn, CONN_OPEN);
     conn->opened_ms = edge_now(edge);
+    conn_pace_start(conn);
     conn->last_message_ms = conn->opened_ms;
     put_copy(conn, answer);
     metrics_add(edge->metrics, EDGE_METRIC_CONNECTIONS, 0, 1);
     heartbeat_start(conn);
+}
+
+static void count_pause(struct edge *edge, enum conn_pause why)
+{
+    if (why == CONN_PAUSE_CONGESTION) {
+        metrics_add(edge->metrics, EDGE_METRIC_READ_PAUSES, EDGE_READ_PAUSE_CONGESTION, 1);
+    } else if (why == CONN_PAUSE_OUTPUT) {
+        metrics_add(edge->metrics, EDGE_METRIC_READ_PAUSES, EDGE_READ_PAUSE_OUTPUT, 1);
+    } else if (why == CONN_PAUSE_PACE) {
+        metrics_add(edge->metrics, EDGE_METRIC_READ_PAUSES, EDGE_READ_PAUSE_PACE, 1);
+    }
 }
 
 void conn_pause(struct conn *conn, enum conn_pause why)
@@ -426,11 +483,7 @@ void conn_pause(struct conn *conn, enum conn_pause why)
         return;
     }
     conn->paused |= (uint8_t)why;
-    if (why == CONN_PAUSE_CONGESTION || why == CONN_PAUSE_OUTPUT) {
-        metrics_add(conn->edge->metrics, EDGE_METRIC_READ_PAUSES,
-                    why == CONN_PAUSE_OUTPUT ? EDGE_READ_PAUSE_OUTPUT : EDGE_READ_PAUSE_CONGESTION,
-                    1);
-    }
+    count_pause(conn->edge, why);
     update_events(conn);
 }
 
@@ -460,6 +513,18 @@ static void watch_soft_limit(struct conn *conn)
     }
 }
 
+/* Half of the limit, so that one message more is not one too many again. */
+static void watch_behind(struct conn *conn)
+{
+    struct edge *edge = conn->edge;
+    if (conn->behind && conn->state == CONN_OPEN &&
+        out_queue_cost(&conn->out) <= (size_t)edge->options->soft_output / 2) {
+        conn->behind = false;
+        uplink_caught_up(edge->uplink, slot_id_index(conn->id));
+        edge->caught_up = true;
+    }
+}
+
 void conn_on_written(void *owner, struct out_queue *queue, enum out_result result)
 {
     struct conn *conn = (struct conn *)(void *)((char *)queue - offsetof(struct conn, out));
@@ -470,6 +535,7 @@ void conn_on_written(void *owner, struct out_queue *queue, enum out_result resul
     }
     conn->want_write = result == OUT_BLOCKED;
     watch_soft_limit(conn);
+    watch_behind(conn);
     bool last = conn->state == CONN_CLOSING || conn->state == CONN_ANSWERED;
     if (result == OUT_DONE && last) {
         flushed(conn);

@@ -1,7 +1,8 @@
 /* One client connection: socket, WebSocket session, output, deadlines. While it is idle it owns
  * nothing but this struct, and what TLS needs. Split by subject: conn.c life and events,
- * conn_proxy.c what a load balancer says first, conn_upgrade.c the HTTP part, conn_message.c the
- * frames, conn_shed.c the limit over all output, heartbeat.c the deadlines.
+ * conn_pace.c the rate of frames, conn_proxy.c what a load balancer says first, conn_upgrade.c the
+ * HTTP part, conn_message.c the frames, conn_deflate.c memory for compression, conn_pending.c the
+ * limit over unfinished openings, conn_shed.c the one over all output, heartbeat.c the deadlines.
  *
  *   (PROXY ──►) HANDSHAKE ──upgrade──► OPEN ──close frame queued──► CLOSING ──► DEAD (freed at end
  * of turn) └──HTTP answer queued──► ANSWERED ──────────────────────────────┘
@@ -18,6 +19,7 @@
 #include "edge/address.h"
 #include "edge/edge_metrics.h"
 #include "edge/output.h"
+#include "edge/ws_extensions.h"
 #include "edge/ws_reason.h"
 #include "edge/ws_session.h"
 
@@ -26,6 +28,7 @@
 #include <stdint.h>
 
 struct edge;
+struct frames;
 struct tls;
 
 enum conn_state {
@@ -42,6 +45,7 @@ enum conn_pause {
     CONN_PAUSE_CONGESTION = 1, /* the router does not keep up */
     CONN_PAUSE_OUTPUT = 2,     /* the client does not read what it is sent */
     CONN_PAUSE_FENCED = 4,     /* the router gave this client away; it is about to be closed */
+    CONN_PAUSE_PACE = 16,      /* it sends more frames than --max-frames-per-second */
     CONN_PAUSE_END = 8         /* the peer has ended; only our output is still to be written */
 };
 
@@ -52,17 +56,28 @@ struct conn {
     struct event event;
     struct ws_session session;
     struct out_queue out;
-    struct buf *head; /* incomplete request or PROXY head, NULL else */
-    struct tls *tls;  /* spoken from HANDSHAKE on; NULL = plain */
-    struct conn *next_ended;
-    struct conn *next_dead;
+    struct buf *head;             /* incomplete request or PROXY head, NULL else */
+    struct ws_deflater *deflater; /* context of our messages; NULL = they stand alone */
+    struct tls *tls;              /* spoken from HANDSHAKE on; NULL = plain */
+    union {                       /* it is pending before OPEN, ended and dead after */
+        struct conn *next_ended;
+        struct conn *pending_older;
+    };
+    union {
+        struct conn *next_dead;
+        struct conn *pending_newer;
+    };
     slot_id id;
-    uint64_t opened_ms;    /* when the upgrade was completed */
+    union {
+        uint64_t accepted_ms; /* while pending */
+        uint64_t opened_ms;   /* when the upgrade was completed */
+    };
     uint64_t last_seen_ms; /* last byte received */
     uint64_t last_message_ms;
     uint64_t due_ms;      /* PROXY, HANDSHAKE: timeout; OPEN: next ping or pong due; else: linger */
     uint64_t soft_due_ms; /* too much output since; 0 = no */
     uint64_t planned_ms;  /* close at this time with planned_reason; 0 = no */
+    uint64_t pace_us;     /* when its frames so far would be due at the allowed rate */
     uint64_t ping_stamp_us; /* payload of the last ping */
     struct address address; /* of the client; behind trusted proxies not the peer's */
     uint16_t close_code;    /* that passed, 0 = none */
@@ -75,6 +90,7 @@ struct conn {
     bool want_write;   /* output waits for the socket */
     bool shut;         /* our sending side is shut down */
     bool ping_pending; /* due_ms is when the pong is due */
+    bool behind;       /* deliveries are left out for it until it has read what waits */
     bool clean;        /* the client closed with a close frame */
 };
 
@@ -89,6 +105,13 @@ struct conn *conn_at(struct edge *edge, uint32_t slot);
 
 /* Puts ready frames with `message_count` data messages to an OPEN connection; checks the limits. */
 void conn_put(struct conn *conn, struct blob *frames, size_t message_count);
+
+/* The same in the form that this client can take. */
+void conn_put_frames(struct conn *conn, struct frames *frames);
+
+/* True when so much waits for the client that what may be left out must be; from then on the uplink
+ * is told when it has read. */
+bool conn_is_behind(struct conn *conn);
 
 /* Frames one message and puts it. */
 void conn_send(struct conn *conn, struct bytes payload, bool binary);
@@ -136,11 +159,30 @@ void conn_reap(struct edge *edge);
  * were some, whose close frames are to be flushed. */
 bool conn_shed_output(struct edge *edge);
 
+/* Closes the oldest unfinished openings while there are more than --max-handshakes. */
+void conn_pending_limit(struct edge *edge);
+
+/* At a full edge: closes the oldest unfinished opening if it is old enough to be no honest one.
+ * True when there is room for one connection now. */
+bool conn_pending_make_room(struct edge *edge);
+
 /* The router keeps up again: all connections paused for congestion read on. */
 void conn_resume_congested(struct edge *edge);
 
 /* --- between the files of conn --- */
 
+/* conn_pace.c: the connection is OPEN now. */
+void conn_pace_start(struct conn *conn);
+/* Charges frames that came; above the rate reading pauses. */
+void conn_pace_charge(struct conn *conn, uint32_t frames);
+/* True while frames come so fast that little shall be read at a time. */
+bool conn_paced(const struct conn *conn);
+/* When reading goes on, monotonic; UINT64_MAX when it is not paused for this. */
+uint64_t conn_pace_due_ms(const struct conn *conn);
+
+/* conn_pending.c: the list of those in PROXY and HANDSHAKE. */
+void conn_pending_add(struct conn *conn);
+void conn_pending_remove(struct conn *conn);
 /* conn_proxy.c: input while in PROXY, and how much of it may be read now. */
 void conn_proxy_input(struct conn *conn, uint8_t *data, size_t len);
 size_t conn_proxy_wanted(const struct conn *conn);
@@ -148,5 +190,13 @@ size_t conn_proxy_wanted(const struct conn *conn);
 void conn_upgrade_input(struct conn *conn, uint8_t *data, size_t len);
 /* conn_message.c: input while OPEN or CLOSING. */
 void conn_message_input(struct conn *conn, uint8_t *data, size_t len);
+/* conn_deflate.c: takes from settled terms what --compression-memory does not allow. */
+void conn_deflate_bound(struct edge *edge, struct ws_deflate_terms *terms);
+/* The connection works by these terms from now on, to the end of its life. */
+void conn_deflate_start(struct conn *conn, const struct ws_deflate_terms *terms);
+void conn_deflate_end(struct conn *conn);
+/* Closes those whose compressed messages are incomplete for longest until --compression-memory is
+ * enough. */
+void conn_deflate_shed(struct edge *edge);
 
 #endif

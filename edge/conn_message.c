@@ -109,10 +109,17 @@ void conn_message_input(struct conn *conn, uint8_t *data, size_t len)
         .inflaters = edge->inflaters,
     };
     struct ws_event event = {.kind = WS_EVENT_PONG};
+    uint32_t frames = conn->session.frames;
     while (conn->state != CONN_DEAD && event.kind != WS_EVENT_NONE && event.kind != WS_EVENT_FAIL) {
         size_t held = ws_session_held(&conn->session);
         event = ws_session_receive(&conn->session, &limits, &data, &len);
         edge->message_bytes += ws_session_held(&conn->session) - held;
         ON_EVENT[event.kind](conn, &event);
+    }
+    if (conn->state != CONN_DEAD) {
+        conn_pace_charge(conn, conn->session.frames - frames);
+    }
+    if (conn->window_bits != 0) {
+        conn_deflate_shed(edge);
     }
 }

@@ -91,7 +91,7 @@ static void tell_uplink(struct conn *conn, const struct ws_request *request)
               LOG_U("gen", slot_id_gen(conn->id)), LOG_S("address", address));
 }
 
-static void upgrade(struct conn *conn, const struct ws_request *request)
+static void upgrade(struct conn *conn, struct ws_request *request)
 {
     struct edge *edge = conn->edge;
     enum edge_refusal refusal;
@@ -104,18 +104,15 @@ static void upgrade(struct conn *conn, const struct ws_request *request)
         conn_refuse(conn, 429, "too many connections from this address", EDGE_REFUSED_PER_IP);
         return;
     }
+    conn_deflate_bound(edge, &request->deflate);
     buf_clear(&edge->reply);
     ws_handshake_accept(request, &edge->reply);
     conn_enter_open(conn, buf_bytes(&edge->reply));
-    if (request->deflate.agreed) {
-        conn->window_bits = request->deflate.window_bits;
-        ws_session_enable_deflate(&conn->session);
-    }
+    conn_deflate_start(conn, &request->deflate);
     tell_uplink(conn, request);
 }
 
-static void act(struct conn *conn, enum ws_handshake_verdict verdict,
-                const struct ws_request *request)
+static void act(struct conn *conn, enum ws_handshake_verdict verdict, struct ws_request *request)
 {
     switch (verdict) {
     case WS_HANDSHAKE_INCOMPLETE:

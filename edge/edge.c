@@ -73,7 +73,9 @@ static void derive_settings(struct edge *edge)
         .fields_max = HEAD_FIELDS_MAX,
         .origins = edge->origins,
         .origin_count = origins->count,
-        .deflate = options->compression,
+        .deflate = {.enabled = options->compression,
+                    .context = (enum ws_context)options->compression_context,
+                    .window_bits = (uint8_t)options->compression_window_bits},
     };
     if (options->compression) {
         edge->inflaters = ws_inflaters_new();
@@ -124,7 +126,8 @@ static void end_turn(struct edge *edge)
     if (conn_shed_output(edge)) {
         out_batch_flush(edge->out);
     }
-    if (conn_report_ended(edge)) {
+    if (conn_report_ended(edge) || edge->caught_up) {
+        edge->caught_up = false;
         uplink_flush(edge->uplink, now_ms);
     }
     conn_reap(edge);
@@ -183,7 +186,7 @@ struct edge *edge_new(const struct edge_options *options, struct buf *error)
     clock_random(seed, sizeof(seed));
     ip_counts_init(&edge->ip_counts, seed);
     edge->metrics = edge_metrics_new(edge->id);
-    slotmap_init(&edge->conns, edge->connections_max);
+    slotmap_init(&edge->conns, edge->connections_max + EDGE_DEAD_SLOTS);
     edge->wheel = wheel_new(HEARTBEAT_TICK_MS, HEARTBEAT_SLOTS, edge_now(edge));
     edge->out = out_batch_new(&OUT_CALLBACKS, edge);
     edge->input = mem_new(EDGE_SCRATCH_BYTES, 1);
@@ -320,7 +323,11 @@ const char *edge_unready(struct edge *edge, enum edge_refusal *ret_refusal)
 
 bool edge_is_full(const struct edge *edge)
 {
-    return edge->conns.count >= edge->connections_max;
+    uint64_t live = 0;
+    for (size_t state = EDGE_STATE_HANDSHAKE; state <= EDGE_STATE_CLOSING; state++) {
+        live += edge->state_counts[state];
+    }
+    return live >= edge->connections_max;
 }
 
 void edge_stop(struct edge *edge, int exit_code)

@@ -61,6 +61,13 @@ static void refresh_tls(struct edge *edge)
     set(edge, EDGE_METRIC_MEMORY_BYTES, EDGE_MEMORY_TLS, stats->open * TLS_CONNECTION_BYTES);
 }
 
+static void refresh_compression(struct edge *edge)
+{
+    set(edge, EDGE_METRIC_COMPRESSION_MEMORY, EDGE_COMPRESSION_CONTEXTS, edge->context_bytes);
+    set(edge, EDGE_METRIC_COMPRESSION_MEMORY, EDGE_COMPRESSION_MESSAGES,
+        edge->inflaters == NULL ? 0 : ws_inflaters_lent_bytes(edge->inflaters));
+}
+
 /* Values that somebody else counts are fetched when they are asked for. */
 static void refresh(struct edge *edge)
 {
@@ -75,6 +82,7 @@ static void refresh(struct edge *edge)
     if (edge->tls != NULL) {
         refresh_tls(edge);
     }
+    refresh_compression(edge);
     set(edge, EDGE_METRIC_OUTPUT_BYTES, 0, out_batch_bytes(edge->out));
     set(edge, EDGE_METRIC_HELD_BYTES, 0, stats.held_bytes);
     set(edge, EDGE_METRIC_HELD_FRAMES, 0, stats.held_frames);
@@ -85,6 +93,8 @@ static void refresh(struct edge *edge)
     set(edge, EDGE_METRIC_LINK_BAD_FRAMES, 0, stats.bad_frames);
     set(edge, EDGE_METRIC_OFFSET_HOLES, 0, stats.offset_holes);
     set(edge, EDGE_METRIC_UNKNOWN_GROUPS, 0, stats.unknown_groups);
+    set(edge, EDGE_METRIC_LEFT_OUT, 0, stats.left_out);
+    set(edge, EDGE_METRIC_LAGGING, 0, stats.lagging);
     set(edge, EDGE_METRIC_GROUPS, 0, stats.groups);
     set(edge, EDGE_METRIC_MEMORY_BYTES, EDGE_MEMORY_CONNECTIONS, sockets * sizeof(struct conn));
     set(edge, EDGE_METRIC_MEMORY_BYTES, EDGE_MEMORY_OUTPUT, out_batch_bytes(edge->out));

@@ -19,8 +19,14 @@ enum edge_metric_type { EDGE_TYPE_TEXT, EDGE_TYPE_BINARY };
 enum edge_metric_state { EDGE_STATE_HANDSHAKE, EDGE_STATE_OPEN, EDGE_STATE_CLOSING };
 enum edge_metric_limit { EDGE_LIMIT_HARD, EDGE_LIMIT_SOFT, EDGE_LIMIT_TOTAL };
 enum edge_metric_tls { EDGE_TLS_FULL, EDGE_TLS_RESUMED };
+enum edge_metric_compression { EDGE_COMPRESSION_CONTEXTS, EDGE_COMPRESSION_MESSAGES };
+enum edge_metric_compression_limit { EDGE_COMPRESSION_DECLINED, EDGE_COMPRESSION_CLOSED };
 enum edge_metric_accept_pause { EDGE_ACCEPT_PAUSE_DESCRIPTORS, EDGE_ACCEPT_PAUSE_RATE };
-enum edge_metric_read_pause { EDGE_READ_PAUSE_CONGESTION, EDGE_READ_PAUSE_OUTPUT };
+enum edge_metric_read_pause {
+    EDGE_READ_PAUSE_CONGESTION,
+    EDGE_READ_PAUSE_OUTPUT,
+    EDGE_READ_PAUSE_PACE
+};
 
 enum edge_metric_memory {
     EDGE_MEMORY_CONNECTIONS,
@@ -43,7 +49,8 @@ enum edge_refusal {
     EDGE_REFUSED_VERSION,
     EDGE_REFUSED_HEAD_TOO_LARGE,
     EDGE_REFUSED_TIMEOUT,
-    EDGE_REFUSED_PROXY
+    EDGE_REFUSED_PROXY,
+    EDGE_REFUSED_HANDSHAKES
 };
 
 /* All rows at zero. */

@@ -89,15 +89,21 @@ static enum status check_endpoints(const struct option_list *list, const char *n
     return STATUS_OK;
 }
 
-static enum status check_tls(const struct edge_options *options, struct buf *text)
+enum status edge_options_check_certificates(const struct edge_options *options, struct buf *text)
 {
-    enum status status = check_endpoints(&options->listen_tls, "listen-tls", text);
-    bool complete = options->tls_cert_file != NULL && options->tls_key_file != NULL;
-    if (status == STATUS_OK && options->listen_tls.count != 0 && !complete) {
+    if (options->listen_tls.count == 0) {
+        return STATUS_OK;
+    }
+    if (options->tls_cert_file.count == 0 || options->tls_key_file.count == 0) {
         buf_append_str(text, "--listen-tls: needs --tls-cert-file and --tls-key-file");
         return STATUS_MALFORMED;
     }
-    return status;
+    if (options->tls_cert_file.count != options->tls_key_file.count) {
+        buf_append_str(text, "--tls-cert-file and --tls-key-file: give the same number of each, as "
+                             "pairs in order");
+        return STATUS_MALFORMED;
+    }
+    return STATUS_OK;
 }
 
 static enum status check_listen(const struct edge_options *options, struct buf *text)
@@ -107,7 +113,10 @@ static enum status check_listen(const struct edge_options *options, struct buf *
     }
     enum status status = check_endpoints(&options->listen, "listen", text);
     if (status == STATUS_OK) {
-        status = check_tls(options, text);
+        status = check_endpoints(&options->listen_tls, "listen-tls", text);
+    }
+    if (status == STATUS_OK) {
+        status = edge_options_check_certificates(options, text);
     }
     if (status != STATUS_OK) {
         return status;

@@ -20,6 +20,10 @@ const struct option_program *edge_options_program(void);
  * other. MALFORMED with one line in `text`. */
 enum status edge_options_check(const struct edge_options *options, struct buf *text) MUST_CHECK;
 
+/* The part of it that SIGHUP can break: certificates and keys come in pairs. */
+enum status edge_options_check_certificates(const struct edge_options *options,
+                                            struct buf *text) MUST_CHECK;
+
 /* --id, or the default made of host name and first port. The caller owns it (mem_free). The options
  * must have passed the check. */
 char *edge_options_id(const struct edge_options *options);

@@ -30,9 +30,11 @@ struct listener;
 struct tls;
 
 enum {
-    EDGE_SCRATCH_BYTES = 65536,      /* read at most per connection and turn */
+    EDGE_SCRATCH_BYTES = 65536,   /* read at most per connection and turn */
+    EDGE_PACED_READ_BYTES = 2048, /* the same while frames come fast: small ones by the hundred */
     EDGE_DEFLATED_READ_BYTES = 8192, /* the same with compression: it may inflate a thousandfold */
     EDGE_DESCRIPTOR_RESERVE = 64,
+    EDGE_DEAD_SLOTS = 1024,     /* for connections that have ended in this turn */
     EDGE_ROUTER_AWAY_MS = 3000, /* without a router for longer: no new clients */
     EDGE_EXIT_VERSION = 3
 };
@@ -60,14 +62,17 @@ struct edge {
     struct slotmap conns; /* of struct conn */
     struct wheel *wheel;  /* one deadline per slot */
     struct out_batch *out;
-    struct conn *ended;       /* not yet reported to the uplink (conn->next_ended) */
-    struct conn *dead;        /* freed at the end of the turn (conn->next_dead) */
+    struct conn *ended;          /* not yet reported to the uplink (conn->next_ended) */
+    struct conn *dead;           /* freed at the end of the turn (conn->next_dead) */
+    struct conn *pending_oldest; /* openings not finished, by time of accept (conn_pending.c) */
+    struct conn *pending_newest;
     uint64_t state_counts[3]; /* by enum edge_metric_state */
     uint64_t message_bytes;   /* held for incomplete messages */
     slot_id *paused;          /* stopped reading because of congestion; may hold stale ids */
     size_t paused_count;
     size_t paused_capacity;
     bool congested;
+    bool caught_up;          /* slow readers have read: the uplink has something to say */
     uint64_t judged_from_ms; /* no client is blamed for silence before this (heartbeat.h) */
     uint64_t close_slice_ms; /* planned closes are counted in slices of 10 ms */
     uint32_t close_slice_used;
@@ -82,6 +87,7 @@ struct edge {
     /* Compression streams of all connections; NULL with --compression off */
     struct ws_inflaters *inflaters;
     struct ws_deflaters *deflaters;
+    uint64_t context_bytes; /* price of the contexts that connections have */
 
     struct ip_counts ip_counts;
     struct listener *listener;
@@ -112,7 +118,7 @@ uint64_t edge_random(uint64_t from, uint64_t to);
 /* NULL when a new client can be taken, else why not: "draining" or "no router" (static). */
 const char *edge_unready(struct edge *edge, enum edge_refusal *ret_refusal);
 
-/* True when every connection slot is taken. */
+/* True when there are as many live connections as may be. */
 bool edge_is_full(const struct edge *edge);
 
 /* Leaves the loop at the end of this turn. */

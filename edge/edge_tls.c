@@ -13,12 +13,19 @@ _Static_assert(sizeof(struct ticket_key) == PLANE_TICKET_KEY_BYTES, "a key is it
 
 static enum status load(struct edge *edge, struct buf *error)
 {
-    const struct edge_options *options = edge->options;
-    if (options->tls_cert_file == NULL || options->tls_key_file == NULL) {
-        buf_append_str(error, "--listen-tls needs --tls-cert-file and --tls-key-file");
-        return STATUS_MALFORMED;
+    const struct option_list *certs = &edge->options->tls_cert_file;
+    const struct option_list *keys = &edge->options->tls_key_file;
+    enum status status = edge_options_check_certificates(edge->options, error);
+    if (status != STATUS_OK) {
+        return status;
     }
-    return tls_load(edge->tls, options->tls_cert_file, options->tls_key_file, error);
+    struct tls_files *files = mem_new(certs->count, sizeof(files[0]));
+    for (size_t i = 0; i < certs->count; i++) {
+        files[i] = (struct tls_files){certs->items[i], keys->items[i]};
+    }
+    status = tls_load(edge->tls, files, certs->count, error);
+    mem_free(files);
+    return status;
 }
 
 enum status edge_tls_open(struct edge *edge, struct buf *error)
@@ -39,7 +46,8 @@ void edge_tls_reload(struct edge *edge)
     }
     buf_init(&error, 0);
     if (load(edge, &error) == STATUS_OK) {
-        log_event(LOG_TLS_LOADED, LOG_S("cert", edge->options->tls_cert_file));
+        log_event(LOG_TLS_LOADED, LOG_S("cert", edge->options->tls_cert_file.items[0]),
+                  LOG_U("certs", edge->options->tls_cert_file.count));
     } else {
         log_event(LOG_TLS_LOAD_FAILED, LOG_B("why", buf_bytes(&error)));
     }

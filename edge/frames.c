@@ -30,16 +30,35 @@ static void count(const struct frames *frames, size_t before, size_t after)
     metrics_add(metrics, EDGE_METRIC_COMPRESSED_BYTES_WIRE, EDGE_DIRECTION_OUT, (int64_t)after);
 }
 
-/* All frames, those compressed that gain by it; false when none does. */
-static bool append_deflated(const struct frames *frames, unsigned window_bits, struct buf *out)
+/* How the messages of one form are compressed. */
+struct packer {
+    struct ws_deflater *own; /* NULL: each message stands alone */
+    unsigned window_bits;
+};
+
+/* False when the message is to go as it is. */
+static bool pack(const struct frames *frames, const struct packer *packer, struct bytes plain,
+                 struct bytes *ret_packed)
 {
-    size_t min = (size_t)frames->edge->options->compression_min;
+    if (plain.len == 0 || plain.len < (size_t)frames->edge->options->compression_min) {
+        return false;
+    }
+    if (packer->own == NULL) {
+        return ws_deflate(frames->edge->deflaters, packer->window_bits, plain, ret_packed);
+    }
+    *ret_packed = ws_deflater_next(packer->own, plain);
+    return true;
+}
+
+/* All frames, those compressed that gain by it; false when none does. */
+static bool append_deflated(const struct frames *frames, const struct packer *packer,
+                            struct buf *out)
+{
     bool some = false;
     for (size_t i = 0; i < frames->count; i++) {
         struct bytes plain = frames->payloads[i];
         struct bytes packed = BYTES_EMPTY;
-        bool deflated =
-            plain.len >= min && ws_deflate(frames->edge->deflaters, window_bits, plain, &packed);
+        bool deflated = pack(frames, packer, plain, &packed);
         append_frame(frames, deflated ? packed : plain, deflated, out);
         if (deflated) {
             count(frames, plain.len, packed.len);
@@ -49,12 +68,12 @@ static bool append_deflated(const struct frames *frames, unsigned window_bits, s
     return some;
 }
 
-static struct blob *make_deflated(struct frames *frames, unsigned window_bits)
+static struct blob *make_deflated(struct frames *frames, const struct packer *packer)
 {
     struct buf joined;
     struct blob *blob = NULL;
     buf_init(&joined, 0);
-    if (append_deflated(frames, window_bits, &joined)) {
+    if (append_deflated(frames, packer, &joined)) {
         blob = blob_new(joined.len);
         memcpy(blob->data, joined.data, joined.len);
     } else {
@@ -80,10 +99,17 @@ void frames_fini(struct frames *frames)
 struct blob *frames_for(struct frames *frames, unsigned window_bits)
 {
     assert(window_bits <= WS_WINDOW_BITS_MAX);
+    const struct packer packer = {.window_bits = window_bits};
     struct blob **form = &frames->forms[window_bits];
     if (*form == NULL) {
         *form = window_bits == 0 ? out_frame(frames->payloads, frames->count, frames->binary)
-                                 : make_deflated(frames, window_bits);
+                                 : make_deflated(frames, &packer);
     }
     return *form;
+}
+
+struct blob *frames_own(struct frames *frames, struct ws_deflater *deflater)
+{
+    const struct packer packer = {.own = deflater};
+    return make_deflated(frames, &packer);
 }

@@ -1,6 +1,7 @@
 /* The frames of one delivery in the forms that its recipients can take: plain, and compressed for
  * each window size that a recipient has agreed to. A form is made when the first recipient needs it
- * and shared by all others; nearly always there are one or two. */
+ * and shared by all others; nearly always there are one or two. A recipient with a context of its
+ * own cannot share. */
 #ifndef EDGE_FRAMES_H
 #define EDGE_FRAMES_H
 
@@ -12,6 +13,7 @@
 #include <stddef.h>
 
 struct edge;
+struct ws_deflater;
 
 struct frames {
     struct edge *edge;
@@ -28,5 +30,9 @@ void frames_fini(struct frames *frames);
 
 /* The form for a recipient with that window (ws_extensions.h; 0 = no compression), borrowed. */
 struct blob *frames_for(struct frames *frames, unsigned window_bits);
+
+/* The form for the recipient whose context `deflater` is; the caller owns the reference. It must be
+ * sent, and in the order of the calls. */
+struct blob *frames_own(struct frames *frames, struct ws_deflater *deflater);
 
 #endif

@@ -119,6 +119,9 @@ static void open_due(struct conn *conn, uint64_t now_ms)
 
 static void conn_due(struct conn *conn, uint64_t now_ms)
 {
+    if (now_ms >= conn_pace_due_ms(conn)) {
+        conn_resume(conn, CONN_PAUSE_PACE);
+    }
     if (conn->state == CONN_OPEN) {
         open_due(conn, now_ms);
     } else if (now_ms >=
@@ -152,6 +155,7 @@ void heartbeat_arm(struct conn *conn)
         due_ms = min_u64(due_ms, conn->soft_due_ms == 0 ? UINT64_MAX : conn->soft_due_ms);
         due_ms = min_u64(due_ms, idle_due_ms(conn));
     }
+    due_ms = min_u64(due_ms, conn_pace_due_ms(conn));
     wheel_set(conn->edge->wheel, slot_id_index(conn->id), due_ms);
 }
 

@@ -19,7 +19,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ACCEPT_BATCH = 64, BACKLOG = 4096, EXHAUSTED_PAUSE_MS = 100, RETRY_FULL_S = 5 };
+enum {
+    ACCEPT_BATCH = 64,
+    ACCEPT_BATCH_TLS = 16, /* their handshakes are the next turn's work: half a millisecond each */
+    BACKLOG = 4096,
+    EXHAUSTED_PAUSE_MS = 100,
+    RETRY_FULL_S = 5
+};
 
 struct listening {
     int fd;
@@ -179,7 +185,7 @@ static void admit(struct listening *socket, int fd, const struct address *addres
         refuse_stranger(edge, fd, address);
         return;
     }
-    if (edge_is_full(edge)) {
+    if (edge_is_full(edge) && !conn_pending_make_room(edge)) {
         turn_away(socket, fd, 503, EDGE_REFUSED_FULL);
         return;
     }
@@ -196,7 +202,9 @@ static void admit(struct listening *socket, int fd, const struct address *addres
             ip_counts_release(&edge->ip_counts, address);
         }
         turn_away(socket, fd, 503, EDGE_REFUSED_FULL);
+        return;
     }
+    conn_pending_limit(edge);
 }
 
 /* What accept4 said when it gave no socket: true to try again at once. */
@@ -223,8 +231,9 @@ static void on_acceptable(evutil_socket_t listen_fd, short what, void *owner)
     struct edge *edge = listener->edge;
     uint64_t rate = (uint64_t)edge->options->accept_rate;
     uint64_t retry_ms = 0;
+    int batch = socket->tls == NULL ? ACCEPT_BATCH : ACCEPT_BATCH_TLS;
     (void)what;
-    for (int i = 0; i < ACCEPT_BATCH && listener->resume_ms == 0; i++) {
+    for (int i = 0; i < batch && listener->resume_ms == 0; i++) {
         struct gcra before = listener->rate;
         struct sockaddr_storage peer = {0};
         socklen_t len = sizeof(peer);

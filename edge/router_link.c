@@ -95,10 +95,16 @@ static void deliver(void *owner, const struct uplink_delivery *delivery)
         struct conn *conn =
             slot == delivery->except && slot != NO_SLOT ? NULL : conn_at(edge, slot);
         if (conn != NULL) {
-            conn_put(conn, frames_for(&frames, conn->window_bits), delivery->payload_count);
+            conn_put_frames(conn, &frames);
         }
     }
     frames_fini(&frames);
+}
+
+static bool is_slow(void *owner, uint32_t slot)
+{
+    struct conn *conn = conn_at(owner, slot);
+    return conn != NULL && conn_is_behind(conn);
 }
 
 static void close_one(void *owner, uint32_t slot, uint16_t code, struct bytes text)
@@ -192,6 +198,7 @@ enum status router_link_open(struct edge *edge, struct buf *error)
         .reconnect = reconnect,
         .send = send_to,
         .deliver = deliver,
+        .is_slow = is_slow,
         .close = close_one,
         .on_state = on_state,
         .fenced = fenced,
@@ -204,7 +211,7 @@ enum status router_link_open(struct edge *edge, struct buf *error)
         .edge_id = bytes_of_str(edge->id),
         .hold_bytes_max = (uint64_t)options->hold_buffer,
         .credit_bytes = (uint64_t)options->link_credit,
-        .slots_max = edge->connections_max,
+        .slots_max = edge->conns.max,
         .reconnect_delay_ms = (uint32_t)options->reconnect_delay,
     };
     /* With --echo the uplink stands alone: nobody greets, so it stays down and says nothing. */

@@ -10,12 +10,15 @@
 #include "common/clock.h"
 #include "common/mem.h"
 #include "edge/ticket_keys.h"
+#include "edge/tls_certs.h"
+#include "edge/tls_hello.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -30,12 +33,11 @@ static const char CIPHERS_1_2[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 static const char CIPHERS_1_3[] =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 static const char GROUPS[] = "X25519:P-256:P-384";
-/* The same in all edges, or none would take another's ticket. */
-static const unsigned char SESSION_CONTEXT[] = "splitrail";
 static const unsigned char ALPN[] = "\x08http/1.1";
 
 struct tls {
     SSL_CTX *context;
+    struct tls_certs *certs; /* also for handshakes that the context before has begun */
     int version_min;
     struct ticket_keys ticket_keys;
     struct tls_stats stats;
@@ -45,11 +47,12 @@ struct tls {
 
 struct session {
     struct tls *tls;
-    SSL *ssl;            /* NULL until something was received */
-    int end;             /* STILL_OPEN, 0 = the peer has ended, else -1 (error_number) */
-    int error_number;    /* what receive and send say from now on */
-    uint16_t unsent;     /* sealed bytes that OpenSSL could not write yet */
-    uint16_t record_max; /* payload of one record */
+    SSL *ssl;             /* NULL until the first record was received */
+    int end;              /* STILL_OPEN, 0 = the peer has ended, else -1 (error_number) */
+    int error_number;     /* what receive and send say from now on */
+    uint16_t unsent;      /* sealed bytes that OpenSSL could not write yet */
+    uint16_t record_max;  /* payload of one record */
+    uint16_t hello_bytes; /* of tls_hello_ready() */
     bool established;
 };
 
@@ -129,18 +132,43 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
     return SSL_TLSEXT_ERR_OK;
 }
 
-/* A key with a passphrase is an error; the default would ask on the terminal. */
-static int no_passphrase(char *out, int size, int writing, void *owner)
+/* RFC 6066 section 3: a session may only be resumed under the name that it was made with. The
+ * context of sessions is derived from the whole extension, byte for byte, and OpenSSL resumes none
+ * of another context, in TLS 1.2 and 1.3. The same in all edges, or none would take another's
+ * ticket. */
+static int on_client_hello(SSL *ssl, int *alert, void *owner)
 {
-    (void)writing;
+    static const unsigned char PREFIX[] = "splitrail";
+    const unsigned char *name = NULL;
+    size_t len = 0;
+    unsigned char digest[SHA256_DIGEST_LENGTH];
     (void)owner;
-    if (size > 0) {
-        out[0] = '\0';
-    }
-    return -1;
+    (void)SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &name, &len);
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    bool ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
+              EVP_DigestUpdate(md, PREFIX, sizeof(PREFIX)) == 1 &&
+              EVP_DigestUpdate(md, name, len) == 1 && EVP_DigestFinal_ex(md, digest, NULL) == 1 &&
+              SSL_set_session_id_context(ssl, digest, sizeof(digest)) == 1;
+    EVP_MD_CTX_free(md);
+    *alert = SSL_AD_INTERNAL_ERROR;
+    return ok ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
 }
 
-static void set_behaviour(SSL_CTX *context)
+/* Who resumes is shown no certificate. The answer tells the client whether its name decided. */
+static int on_server_name(SSL *ssl, int *alert, void *owner)
+{
+    const struct tls *tls = owner;
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    (void)alert;
+    if (name == NULL || SSL_session_reused(ssl) == 1) {
+        return SSL_TLSEXT_ERR_NOACK;
+    }
+    bool known = tls_certs_choose(tls->certs, ssl, name);
+    ERR_clear_error();
+    return known ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
+static void set_behaviour(SSL_CTX *context, struct tls *tls)
 {
     SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                      SSL_OP_IGNORE_UNEXPECTED_EOF); /* WebSocket has its own end */
@@ -149,8 +177,11 @@ static void set_behaviour(SSL_CTX *context)
     SSL_CTX_set_read_ahead(context, 1);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_timeout(context, TICKET_KEYS_PERIOD_MS / 1000);
-    SSL_CTX_set_default_passwd_cb(context, no_passphrase);
     SSL_CTX_set_alpn_select_cb(context, on_alpn, NULL);
+    SSL_CTX_set_client_hello_cb(context, on_client_hello, NULL);
+    SSL_CTX_set_tlsext_servername_callback(context, on_server_name);
+    SSL_CTX_set_tlsext_servername_arg(context, tls);
+    (void)SSL_CTX_set_app_data(context, tls);
 }
 
 static SSL_CTX *context_new(struct tls *tls)
@@ -160,38 +191,14 @@ static SSL_CTX *context_new(struct tls *tls)
               SSL_CTX_set_cipher_list(context, CIPHERS_1_2) == 1 &&
               SSL_CTX_set_ciphersuites(context, CIPHERS_1_3) == 1 &&
               SSL_CTX_set1_groups_list(context, GROUPS) == 1 &&
-              SSL_CTX_set_session_id_context(context, SESSION_CONTEXT,
-                                             sizeof(SESSION_CONTEXT) - 1) == 1 &&
               SSL_CTX_set_num_tickets(context, 1) == 1 &&
               SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket) == 1;
     if (!ok) {
         SSL_CTX_free(context);
         return NULL;
     }
-    set_behaviour(context);
-    (void)SSL_CTX_set_app_data(context, tls);
+    set_behaviour(context, tls);
     return context;
-}
-
-static enum status load_failed(struct buf *error, const char *what, const char *file)
-{
-    char text[ERROR_TEXT_MAX] = "unknown";
-    unsigned long code = ERR_peek_error();
-    const char *reason = ERR_reason_error_string(code);
-    if (ERR_SYSTEM_ERROR(code)) {
-        reason = strerror(ERR_GET_REASON(code));
-    } else if (reason == NULL) {
-        ERR_error_string_n(code, text, sizeof(text));
-        reason = text;
-    }
-    buf_append_str(error, "cannot use the ");
-    buf_append_str(error, what);
-    buf_append_str(error, " in ");
-    buf_append_str(error, file);
-    buf_append_str(error, ": ");
-    buf_append_str(error, reason);
-    ERR_clear_error();
-    return STATUS_IO;
 }
 
 struct tls *tls_new(enum tls_version version_min, uint64_t now_ms)
@@ -209,29 +216,33 @@ void tls_free(struct tls **tls_at)
         return;
     }
     SSL_CTX_free(tls->context);
+    tls_certs_free(&tls->certs);
     OPENSSL_cleanse(&tls->ticket_keys, sizeof(tls->ticket_keys));
     mem_free(tls);
     *tls_at = NULL;
 }
 
-enum status tls_load(struct tls *tls, const char *cert_file, const char *key_file,
+enum status tls_load(struct tls *tls, const struct tls_files *files, size_t count,
                      struct buf *error)
 {
-    ERR_clear_error();
-    enum status status = STATUS_OK;
-    SSL_CTX *context = context_new(tls);
-    if (context == NULL || SSL_CTX_use_certificate_chain_file(context, cert_file) != 1) {
-        status = load_failed(error, "certificate", cert_file);
-    } else if (SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) != 1 ||
-               SSL_CTX_check_private_key(context) != 1) {
-        status = load_failed(error, "key", key_file);
-    }
+    struct tls_certs *certs = NULL;
+    enum status status = tls_certs_load(files, count, &certs, error);
     if (status != STATUS_OK) {
-        SSL_CTX_free(context);
         return status;
     }
+    SSL_CTX *context = context_new(tls);
+    if (context == NULL || !tls_certs_offer(certs, context)) {
+        ERR_clear_error();
+        buf_append_str(error, "OpenSSL refuses the certificate in ");
+        buf_append_str(error, files[0].cert);
+        SSL_CTX_free(context);
+        tls_certs_free(&certs);
+        return STATUS_IO;
+    }
     SSL_CTX_free(tls->context); /* connections that use it hold it */
+    tls_certs_free(&tls->certs);
     tls->context = context;
+    tls->certs = certs;
     return STATUS_OK;
 }
 
@@ -377,6 +388,9 @@ static bool begin(struct session *session, int fd)
 static ssize_t shake_hands(struct transport *transport)
 {
     struct session *session = transport->session;
+    if (session->ssl == NULL && !tls_hello_ready(transport->fd, &session->hello_bytes)) {
+        return -1;
+    }
     if (session->ssl == NULL && !begin(session, transport->fd)) {
         return outcome(session);
     }

@@ -1,9 +1,9 @@
-/* TLS 1.2 and 1.3 at the client's end of the edge: the only user of libssl. One certificate and one
- * set of ticket keys serve all connections; a connection's own part hangs below its transport.
+/* TLS 1.2 and 1.3 at the client's end of the edge. One set of certificates (tls_certs.h) and one of
+ * ticket keys serve all connections; a connection's own part hangs below its transport.
  *
  * Decided here: ECDHE with AEAD ciphers only; no compression, renegotiation or early data; ALPN
- * http/1.1 is taken when offered; any server name is served with the one certificate; nothing is
- * kept of past sessions, clients resume by ticket. */
+ * http/1.1 is taken when offered; any server name is served; nothing is kept of past sessions,
+ * clients resume by ticket, and only under the name that they had asked for. */
 #ifndef EDGE_TLS_H
 #define EDGE_TLS_H
 
@@ -21,7 +21,7 @@ enum tls_version { TLS_1_2, TLS_1_3 };
 /* Why handshakes failed. */
 enum tls_failure {
     TLS_FAILURE_CLOSED,  /* the peer ended first */
-    TLS_FAILURE_TIMEOUT, /* we ended it: its time was over, or the edge drains */
+    TLS_FAILURE_TIMEOUT, /* we ended it: its time was over, others needed the place, or we drain */
     TLS_FAILURE_HTTP,    /* a plain HTTP request */
     TLS_FAILURE_VERSION, /* no TLS at all, or no version in common */
     TLS_FAILURE_CIPHER,  /* no cipher, group or signature algorithm in common */
@@ -45,10 +45,16 @@ struct tls *tls_new(enum tls_version version_min, uint64_t now_ms);
 /* Accepts NULL. Connections must be closed before. */
 void tls_free(struct tls **tls);
 
-/* Reads a certificate with its chain, and its key, both PEM. New connections use them from now on;
+/* A certificate with its chain, and its key, both PEM. */
+struct tls_files {
+    const char *cert;
+    const char *key;
+};
+
+/* Reads all pairs; which client gets which says tls_certs.h. New connections use them from now on;
  * existing ones keep what they have. IO with one line in `error`, and everything as it was, when
- * something is wrong with them. */
-enum status tls_load(struct tls *tls, const char *cert_file, const char *key_file,
+ * something is wrong with any of them. */
+enum status tls_load(struct tls *tls, const struct tls_files *files, size_t count,
                      struct buf *error) MUST_CHECK;
 
 /* Changes the ticket keys when it is time, and drops old ones. Once per turn. */
@@ -59,7 +65,7 @@ void tls_share_tickets(struct tls *tls, const struct ticket_key *current,
                        const struct ticket_key *previous, uint64_t drawn_ms, uint64_t now_ms);
 
 /* Makes a plain transport one that expects a TLS handshake. OpenSSL's part is made when the first
- * byte comes: who only connects costs little. */
+ * record has come: who does not send one costs little. */
 void tls_start(struct tls *tls, struct transport *transport);
 
 /* Counted since tls_new(). */

@@ -26,6 +26,7 @@ struct offer {
     bool declined;
     bool seen[PARAMETER_COUNT];
     uint8_t server_bits; /* 0 = not named */
+    uint8_t client_bits; /* 0 = not named, or without a value */
 };
 
 static void skip_blanks(struct cursor *cursor)
@@ -156,6 +157,7 @@ static void offer_add(struct offer *offer, struct bytes name, const struct value
         break;
     case CLIENT_BITS: /* section 7.1.2.2: in an offer it may come without a value */
         offer->declined |= value->present && bits == 0;
+        offer->client_bits = bits;
         break;
     case PARAMETER_COUNT:
         break;
@@ -178,6 +180,11 @@ static void take_extension(struct cursor *cursor, struct ws_deflate_terms *terms
     terms->agreed = true;
     terms->limited = offer.server_bits != 0;
     terms->window_bits = terms->limited ? offer.server_bits : WS_WINDOW_BITS_MAX;
+    terms->server_stands_alone = offer.seen[SERVER_NO_CONTEXT];
+    terms->client_stands_alone = offer.seen[CLIENT_NO_CONTEXT];
+    /* Section 7.1.2.2: a client that did not offer the parameter must not be answered with it. */
+    terms->client_limited = offer.seen[CLIENT_BITS];
+    terms->client_window_bits = offer.client_bits != 0 ? offer.client_bits : WS_WINDOW_BITS_MAX;
 }
 
 bool ws_extensions_read(struct bytes value, struct ws_deflate_terms *terms)
@@ -202,13 +209,44 @@ bool ws_extensions_read(struct bytes value, struct ws_deflate_terms *terms)
     return !cursor.bad;
 }
 
+static uint8_t min_bits(uint8_t a, uint8_t b)
+{
+    return a < b ? a : b;
+}
+
+void ws_extensions_settle(struct ws_deflate_terms *terms, const struct ws_deflate_policy *policy)
+{
+    if (!policy->enabled) {
+        terms->agreed = false;
+    }
+    if (!terms->agreed) {
+        return;
+    }
+    terms->window_bits = min_bits(terms->window_bits, policy->window_bits);
+    /* zlib deflates with no window of 8 bits; a message alone can be made to fit (ws_deflate). */
+    terms->server_stands_alone |=
+        policy->context != WS_CONTEXT_BOTH || terms->window_bits == WS_WINDOW_BITS_MIN;
+    terms->client_stands_alone |= policy->context == WS_CONTEXT_OFF;
+    /* The inflater that is lent for one message has the largest window: nothing to be limited. */
+    terms->client_limited &= !terms->client_stands_alone;
+    terms->client_window_bits = terms->client_limited
+                                    ? min_bits(terms->client_window_bits, policy->window_bits)
+                                    : WS_WINDOW_BITS_MAX;
+    terms->client_limited &= terms->client_window_bits < WS_WINDOW_BITS_MAX;
+}
+
 void ws_extensions_answer(const struct ws_deflate_terms *terms, struct buf *out)
 {
     assert(terms->agreed && "nothing to answer");
-    buf_append_str(out, "permessage-deflate; server_no_context_takeover; "
-                        "client_no_context_takeover");
+    buf_append_str(out, "permessage-deflate");
+    buf_append_str(out, terms->server_stands_alone ? "; server_no_context_takeover" : "");
+    buf_append_str(out, terms->client_stands_alone ? "; client_no_context_takeover" : "");
     if (terms->limited) {
         buf_append_str(out, "; server_max_window_bits=");
         buf_append_u64(out, terms->window_bits);
+    }
+    if (terms->client_limited) {
+        buf_append_str(out, "; client_max_window_bits=");
+        buf_append_u64(out, terms->client_window_bits);
     }
 }

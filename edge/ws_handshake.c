@@ -305,9 +305,8 @@ static enum outcome fill_request(struct reader *reader)
     request->forwarded = bytes_slice(decoded, routing_end, decoded.len);
     request->key = reader->fields.values[WS_FIELD_KEY];
     request->subprotocol = select_protocol(reader);
-    if (reader->config->deflate) {
-        request->deflate = reader->fields.deflate;
-    }
+    request->deflate = reader->fields.deflate;
+    ws_extensions_settle(&request->deflate, &reader->config->deflate);
     request->agent = bytes_slice(reader->fields.values[WS_FIELD_USER_AGENT], 0, AGENT_LEN_MAX);
     request->origin = reader->fields.values[WS_FIELD_ORIGIN];
     return OUTCOME_OK;

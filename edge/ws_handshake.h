@@ -17,7 +17,7 @@ struct ws_handshake_config {
     size_t fields_max;           /* number of header fields; more: 431 */
     const struct bytes *origins; /* allowed Origin values, "scheme://host[:port]"; count 0 = any */
     size_t origin_count;
-    bool deflate; /* permessage-deflate may be agreed */
+    struct ws_deflate_policy deflate;
 };
 
 enum ws_handshake_verdict {

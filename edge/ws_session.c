@@ -240,6 +240,7 @@ static enum step on_rest(struct ws_session *session, const struct ws_limits *lim
         return fail(session, WS_REASON_PROTOCOL, ret_event);
     }
     memcpy(session->mask, session->header + whole - MASK_LEN, MASK_LEN);
+    session->frames++;
     session->frame_left = payload;
     session->phase = 0;
     if (is_control(session->frame_opcode)) {
@@ -307,7 +308,9 @@ static bool inflate_part(struct ws_session *session, const struct ws_limits *lim
 {
     assert(limits->inflaters != NULL && "deflate was enabled without a pool");
     if (session->inflater == NULL) {
-        session->inflater = ws_inflater_take(limits->inflaters);
+        session->inflater = session->context_bits == 0
+                                ? ws_inflater_take(limits->inflaters, session)
+                                : ws_inflater_keep(limits->inflaters, session->context_bits);
     }
     ws_inflater_feed(session->inflater, part);
     return inflate_fed(session, limits, ret_reason);
@@ -322,6 +325,15 @@ static bool inflate_end(struct ws_session *session, const struct ws_limits *limi
     }
     *ret_reason = WS_REASON_BAD_DEFLATE;
     return ws_inflater_complete(session->inflater);
+}
+
+static void leave_message(struct ws_session *session)
+{
+    if (session->context_bits == 0) {
+        ws_inflater_give(&session->inflater);
+    } else {
+        ws_inflater_next_message(session->inflater);
+    }
 }
 
 /* The current data frame is at its end; `part` is the whole message when nothing was collected. */
@@ -344,7 +356,7 @@ static enum step end_data(struct ws_session *session, const struct ws_limits *li
             return fail(session, reason, ret_event);
         }
         wire_bytes = ws_inflater_fed(session->inflater);
-        ws_inflater_give(&session->inflater);
+        leave_message(session);
         part = BYTES_EMPTY;
     }
     if (!binary && !ws_utf8_complete(&session->utf8)) {
@@ -493,9 +505,10 @@ void ws_session_init(struct ws_session *session)
     memset(session, 0, sizeof(*session));
 }
 
-void ws_session_enable_deflate(struct ws_session *session)
+void ws_session_enable_deflate(struct ws_session *session, uint8_t context_bits)
 {
     session->deflate = true;
+    session->context_bits = context_bits;
 }
 
 static void drop_control(struct ws_session *session)
@@ -550,8 +563,9 @@ void ws_session_close(struct ws_session *session, uint16_t code, struct bytes te
     }
     session->close_sent = true;
     if (session->message_opcode != 0) {
-        drop_incomplete(session); /* it will not be wanted any more */
+        drop_message(session); /* it will not be wanted any more */
     }
+    ws_inflater_give(&session->inflater);
     struct bytes body = is_close_code(code) ? close_text(text) : BYTES_EMPTY;
     size_t payload = is_close_code(code) ? 2 + body.len : 0;
     uint8_t header[WS_FRAME_HEADER_MAX];
@@ -577,5 +591,6 @@ size_t ws_session_held(const struct ws_session *session)
 {
     size_t message =
         session->message == NULL ? 0 : sizeof(*session->message) + session->message->capacity;
-    return message + (session->inflater == NULL ? 0 : ws_inflater_held(session->inflater));
+    bool lent = session->inflater != NULL && session->context_bits == 0;
+    return message + (lent ? ws_inflater_held(session->inflater) : 0);
 }

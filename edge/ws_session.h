@@ -44,7 +44,8 @@ struct ws_event {
 /* Embedded in the connection: small and without pointers when idle. Fields are private. */
 struct ws_session {
     struct buf *message;          /* collected part of an incomplete message, or NULL */
-    struct ws_inflater *inflater; /* of a compressed message that is incomplete, or NULL */
+    struct ws_inflater *inflater; /* of a compressed message that is incomplete, or the context that
+                                     is kept between messages, or NULL */
     uint8_t *control;             /* payload of a control frame that came in pieces, or NULL */
     uint64_t frame_left;          /* payload bytes of the current frame still to come */
     uint8_t mask[4];
@@ -55,19 +56,23 @@ struct ws_session {
     bool frame_final;
     uint8_t message_opcode; /* of the message in progress, 0 = none */
     bool message_deflated;
-    bool deflate;  /* permessage-deflate was agreed */
-    uint8_t phase; /* mask phase of the next payload byte */
+    bool deflate;         /* permessage-deflate was agreed */
+    uint8_t context_bits; /* window of the peer's context takeover; 0 = none */
+    uint8_t phase;        /* mask phase of the next payload byte */
     bool close_sent;
     bool close_received;
     uint8_t control_len;
     uint32_t fragments;
+    uint32_t frames; /* begun ever, wraps */
     struct ws_utf8 utf8;
 };
 
 void ws_session_init(struct ws_session *session);
-/* permessage-deflate without context takeover was agreed in the handshake: from now on each call of
- * ws_session_receive comes with limits->inflaters. */
-void ws_session_enable_deflate(struct ws_session *session);
+/* permessage-deflate was agreed in the handshake: from now on each call of ws_session_receive comes
+ * with limits->inflaters. `context_bits`: 0 when the peer's messages stand alone, else the window
+ * (8 to 15) of its context takeover; an inflater is then kept from the first compressed message on.
+ */
+void ws_session_enable_deflate(struct ws_session *session, uint8_t context_bits);
 /* Frees what an incomplete message holds. */
 void ws_session_fini(struct ws_session *session);
 
@@ -92,8 +97,8 @@ bool ws_session_close_sent(const struct ws_session *session);
 bool ws_session_closed(const struct ws_session *session);
 
 /* Heap bytes held for an incomplete message: never more than its bytes so far doubled, nor than the
- * limit, apart from the few of the struct buf itself, and the inflater of a compressed one. A
- * message just given out counts until the next call. */
+ * limit, apart from the few of the struct buf itself, and the inflater lent to a compressed one. A
+ * message just given out counts until the next call. A context that is kept does not count. */
 size_t ws_session_held(const struct ws_session *session);
 
 #endif

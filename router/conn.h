@@ -13,6 +13,7 @@ struct conn {
     slot_id id;
     struct conn_ref ref;
     bool attached;
+    bool abusive; /* told to go for exceeding its limits */
     uint8_t encoding;
     uint16_t address_len;
     uint64_t edge_serial;

@@ -97,13 +97,27 @@ static void apply_deliver(struct router_plane *plane, const struct core_effect *
     }
 }
 
+static void apply_policy(struct router_plane *plane, const struct core_effect *effect)
+{
+    for (size_t i = 0; i < effect->edge_count; i++) {
+        struct plane_edge *edge = edge_at(plane, effect->edges[i]);
+        if (edge != NULL) {
+            say(plane, edge,
+                &(struct plane_op){.kind = OP_GROUP_POLICY,
+                                   .a = effect->group,
+                                   .b = effect->droppable ? PLANE_GROUP_DROPPABLE : 0});
+        }
+    }
+}
+
 static void apply_append(struct router_plane *plane, const struct core_effect *effect)
 {
     plane->appends_pending++;
     plane->stats.appends++;
     plane->engine->ops->append(
         plane->engine, &(struct engine_append){.id = effect->append_id,
-                                               .room = effect->room,
+                                               .kind = ENGINE_ROOM,
+                                               .name = effect->room,
                                                .epoch = effect->epoch,
                                                .offset = effect->offset,
                                                .timestamp_ms = effect->message->timestamp_ms,
@@ -146,10 +160,17 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
                                .b = effect->offset,
                                .bytes = write_group(plane, effect->group_info)};
         break;
+    case CORE_CATCH_UP:
+        op.kind = OP_CATCH_UP;
+        op.a = effect->token;
+        op.b = effect->last;
+        op.bytes = write_push(plane, effect->push);
+        break;
     case CORE_CLOSE:
         plane_close_conn(edge, op.slot, op.gen, effect->code, effect->text);
         return;
     case CORE_DELIVER:
+    case CORE_GROUP_POLICY:
     case CORE_APPEND:
     case CORE_ADMIN_DONE:
         assert(false && "handled by plane_apply");
@@ -166,6 +187,9 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
         case CORE_DELIVER:
             apply_deliver(plane, effect);
             break;
+        case CORE_GROUP_POLICY:
+            apply_policy(plane, effect);
+            break;
         case CORE_APPEND:
             apply_append(plane, effect);
             break;
@@ -177,6 +201,7 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
         case CORE_GROUP_ADD:
         case CORE_GROUP_REMOVE:
         case CORE_GROUP_BIND:
+        case CORE_CATCH_UP:
         case CORE_CLOSE:
             apply_to_edge(plane, effect);
             break;

@@ -12,3 +12,13 @@ enum client_error policy_admit(struct policy_rates *rates, const struct core_con
     }
     return CLIENT_ERROR_NONE;
 }
+
+/* Refusals are paid back at a tenth of the burst in a second, so the bucket holds ten seconds'
+ * worth; gcra holds one, hence the units. */
+bool policy_forgives(struct policy_rates *rates, const struct core_config *config, uint64_t now_ms)
+{
+    enum { REFILL_S = 10 };
+    uint64_t retry_ms = 0;
+    return config->denials_max == 0 ||
+           gcra_take(&rates->denials, config->denials_max, 1, now_ms * 1000 / REFILL_S, &retry_ms);
+}

@@ -10,11 +10,15 @@
 struct policy_rates {
     struct gcra messages;
     struct gcra bytes;
+    struct gcra denials;
 };
 
 /* Charges one message of `wire_bytes`. NONE when it is allowed, else the error and when to retry.
  */
 enum client_error policy_admit(struct policy_rates *rates, const struct core_config *config,
                                uint64_t wire_bytes, uint64_t now_ms, uint64_t *ret_retry_ms);
+
+/* Charges one refusal. False: the connection has kept exceeding its limits and is to be closed. */
+bool policy_forgives(struct policy_rates *rates, const struct core_config *config, uint64_t now_ms);
 
 #endif

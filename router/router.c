@@ -44,7 +44,8 @@ struct router {
     struct metrics *metrics;
     struct router_http *http;
     uint64_t started_ms;
-    bool synced; /* seen and logged */
+    bool durable; /* the engine is */
+    bool synced;  /* seen and logged */
     bool stopped;
     void (*on_hangup)(void *owner);
     void *hangup_owner;
@@ -161,6 +162,7 @@ static struct core_config core_config(const struct router_options *options)
         .grace_ms = (uint64_t)options->presence_grace,
         .messages_per_second = (uint64_t)options->messages_per_second,
         .bytes_per_second = (uint64_t)options->bytes_per_second,
+        .denials_max = (uint32_t)options->denials,
         .message_bytes = (uint64_t)options->message_bytes,
         .heartbeat_interval_ms = (uint64_t)options->heartbeat_interval,
         .heartbeat_timeout_ms = (uint64_t)options->heartbeat_timeout,
@@ -169,7 +171,6 @@ static struct core_config core_config(const struct router_options *options)
         .connections_per_user_max = (uint32_t)options->connections_per_user,
         .kick_oldest = options->on_user_limit == ROUTER_ON_USER_LIMIT_KICK_OLDEST,
         .publish_without_membership = options->publish_without_membership,
-        .default_class = ROOM_MEMORY,
         .rooms_max = (uint32_t)options->rooms_max,
         .users_max = (uint32_t)options->users_max,
         .members_max = (uint32_t)options->members_max,
@@ -184,10 +185,23 @@ static struct core_config core_config(const struct router_options *options)
     return config;
 }
 
-static struct router_plane *make_plane(struct router *router)
+/* A copy in which every class is one that the engine can give. */
+static struct policy_table settled(const struct router *router, const struct policy_table *policy)
+{
+    struct policy_table copy = policy_table_copy(policy);
+    size_t in_vain = policy_table_settle(&copy, router->durable);
+    if (in_vain != 0) {
+        log_event(
+            LOG_POLICY_NOT_DURABLE, LOG_U("namespaces", in_vain),
+            LOG_S("text", "durable rooms are kept in memory only: there is no durable store"));
+    }
+    return copy;
+}
+
+static struct router_plane *make_plane(struct router *router, const struct policy_table *policy)
 {
     const struct router_options *options = router->options;
-    const struct plane_config config = {
+    struct plane_config config = {
         .router_id = bytes_of_str(options->router_id),
         .core = core_config(options),
         .auth =
@@ -210,7 +224,12 @@ static struct router_plane *make_plane(struct router *router)
     /* Larger than that of any router before: nobody starts two within a microsecond. */
     uint64_t incarnation = clock_wall_ms() * 1000 + clock_mono_us() % 1000;
     struct engine *engine = engine_memory_new(incarnation);
-    return router_plane_new(&config, &engine, &plane_callbacks, router, router->started_ms);
+    router->durable = engine->ops->durable(engine);
+    config.core.policy = settled(router, policy);
+    struct router_plane *plane =
+        router_plane_new(&config, &engine, &plane_callbacks, router, router->started_ms);
+    policy_table_fini(&config.core.policy);
+    return plane;
 }
 
 static void bind_failed(const char *endpoint, const char *reason)
@@ -309,7 +328,7 @@ static bool open_http(struct router *router)
     return true;
 }
 
-static void make_parts(struct router *router)
+static void make_parts(struct router *router, const struct policy_table *policy)
 {
     static const int numbers[SIGNAL_COUNT] = {SIGTERM, SIGINT, SIGHUP};
     router->base = event_base_new();
@@ -320,7 +339,7 @@ static void make_parts(struct router *router)
     }
     router->metrics =
         metrics_new(router_metric_specs, ROUTER_METRIC_COUNT, router->options->router_id);
-    router->plane = make_plane(router);
+    router->plane = make_plane(router, policy);
     const struct admin_config config = {
         .router_id = bytes_of_str(router->options->router_id),
         .message_bytes_max = (uint64_t)router->options->message_bytes,
@@ -329,12 +348,12 @@ static void make_parts(struct router *router)
     router->admin = admin_new(&config, router->plane, on_admin_reply, router);
 }
 
-struct router *router_new(const struct router_options *options)
+struct router *router_new(const struct router_options *options, const struct policy_table *policy)
 {
     struct router *router = mem_new(1, sizeof(*router));
     router->options = options;
     router->started_ms = clock_mono_ms();
-    make_parts(router);
+    make_parts(router, policy);
     if (!open_links(router) || !open_http(router)) {
         router_free(&router);
     }
@@ -394,6 +413,13 @@ void router_run(struct router *router, void (*on_hangup)(void *owner), void *own
         event_base_loop(router->base, EVLOOP_ONCE);
         end_turn(router);
     }
+}
+
+void router_set_policy(struct router *router, const struct policy_table *policy)
+{
+    struct policy_table copy = settled(router, policy);
+    router_plane_set_policy(router->plane, &copy, clock_mono_ms(), clock_wall_ms());
+    policy_table_fini(&copy);
 }
 
 void router_set_rates(struct router *router, uint64_t messages_per_second,

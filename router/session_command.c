@@ -6,6 +6,8 @@
 
 #include <assert.h>
 
+enum { CLOSE_POLICY = 1008 };
+
 static void error_of(struct router_core *core, const struct conn *conn,
                      const struct command *command, enum client_error error)
 {
@@ -265,12 +267,20 @@ void session_command(struct router_core *core, const struct core_event *event)
     const struct command *command = event->command;
     core->counters.commands[command->kind]++;
     conn->last_activity_ms = core->wall_ms;
+    if (conn->abusive) {
+        return; /* what was on its way when it was closed */
+    }
     uint64_t retry_ms = 0;
     enum client_error denied =
         policy_admit(&conn->rates, &core->config, event->wire_bytes,
                      event->arrived_ms != 0 ? event->arrived_ms : core->now_ms, &retry_ms);
     if (denied != CLIENT_ERROR_NONE) {
         session_error(core, conn, command->id, denied, BYTES_EMPTY, retry_ms);
+        if (!conn->abusive && !policy_forgives(&conn->rates, &core->config, core->now_ms)) {
+            conn->abusive = true;
+            effects_close(&core->effects, conn->ref, CLOSE_POLICY,
+                          bytes_of_str("kept exceeding the limits"));
+        }
         return;
     }
     handlers[command->kind](core, conn, command);

@@ -1,7 +1,8 @@
 /* What must outlive the router's memory, behind one table of functions. Calls are asynchronous:
- * each completes exactly once through engine_poll(), in the order of the calls. `memory` keeps
- * nothing (tests, and routers without --data-dir); `embedded` and a shared store follow the same
- * contract. */
+ * each append and each load completes exactly once through poll(), appends of one channel in the
+ * order of the calls. `memory` keeps nothing (tests, and routers without --data-dir); `embedded`
+ * and a shared store follow the same contract, which tests/unit/test_engine_conformance.c states.
+ * No call blocks on a disk but those that open and close. */
 #ifndef ROUTER_ENGINE_ENGINE_H
 #define ROUTER_ENGINE_ENGINE_H
 
@@ -18,11 +19,41 @@ enum engine_result {
     ENGINE_FAILED   /* did not happen (disk full, I/O error): may be tried again */
 };
 
+/* Whose log. The numbers are stored: never change them. */
+enum engine_kind { ENGINE_ROOM = 1, ENGINE_INBOX = 2 };
+
+/* Appending at an offset that the log already has replaces nothing: OK when it is the same message
+ * (an UNKNOWN asked again), FAILED when it is another one. An offset above top + 1 is allowed: a
+ * hole whose message was lost. The first append of an epoch that the log does not have begins the
+ * log anew. */
 struct engine_append {
-    uint64_t id;   /* the caller's, given back */
-    uint16_t slot; /* of the cluster map */
-    struct bytes room;
+    uint64_t id; /* the caller's, given back */
+    enum engine_kind kind;
+    uint16_t slot;     /* of the cluster map */
+    struct bytes name; /* of the room or user */
     uint64_t epoch;
+    uint64_t offset;
+    uint64_t timestamp_ms;
+    struct bytes user; /* sender */
+    struct bytes server_id;
+    struct bytes payload;
+    struct bytes key; /* idempotency key, may be empty */
+    /* Retention, in the engine's own time: offsets at or below top - keep_count go (holes count),
+     * and what is older than keep_ms. 0 = no such limit. The last append's numbers hold. */
+    uint32_t keep_count;
+    uint64_t keep_ms;
+};
+
+struct engine_load {
+    uint64_t id;
+    enum engine_kind kind;
+    struct bytes name;
+    uint32_t count_max; /* newest messages wanted */
+    uint64_t bytes_max; /* of their payloads; at least one message comes whatever its size */
+};
+
+/* One kept message. Offsets grow, holes are possible. */
+struct engine_record {
     uint64_t offset;
     uint64_t timestamp_ms;
     struct bytes user;
@@ -31,14 +62,47 @@ struct engine_append {
     struct bytes key;
 };
 
+struct engine_log {
+    bool found; /* false: nothing was ever appended; the rest is zero */
+    uint64_t epoch;
+    uint64_t top;
+    const struct engine_record *records; /* oldest first */
+    size_t record_count;
+};
+
+enum engine_what { ENGINE_APPENDED, ENGINE_LOADED };
+
 struct engine_completion {
     uint64_t id;
+    enum engine_what what;
     enum engine_result result;
+    struct engine_log log; /* ENGINE_LOADED with OK; views valid until the next poll or close */
+};
+
+/* Small values under names (bans, user state): `table` 1-32 bytes, `key` 1-256, `value` to 64 KiB.
+ */
+struct engine_value {
+    struct bytes table;
+    struct bytes key;
+    struct bytes value;
+};
+
+struct engine_stats {
+    uint64_t appends; /* committed */
+    uint64_t commits;
+    uint64_t failures; /* appends that FAILED or stayed UNKNOWN */
+    uint64_t commit_us_last;
+    uint64_t commit_us_total;
+    uint64_t waiting;       /* appends not completed */
+    uint64_t waiting_bytes; /* of their payloads */
+    uint64_t store_bytes;   /* on disk, as of the last commit */
+    const char *trouble;    /* static text: why appends fail now; NULL = all is well */
 };
 
 struct engine;
 
 struct engine_ops {
+    /* Finishes what was accepted, then frees. */
     void (*close)(struct engine **engine);
     /* This router's number, larger than all before it. */
     uint64_t (*incarnation)(const struct engine *engine);
@@ -46,8 +110,21 @@ struct engine_ops {
     bool (*durable)(const struct engine *engine);
     /* Copies what it needs. */
     void (*append)(struct engine *engine, const struct engine_append *append);
+    /* A load sees every append that was asked for before it and completes after those. */
+    void (*load)(struct engine *engine, const struct engine_load *load);
     /* Takes one completion; false when none is ready. */
     bool (*poll)(struct engine *engine, struct engine_completion *ret_completion);
+    /* Readable when poll() has something; -1 for an engine that completes at once. Reading it is
+     * poll()'s business. */
+    int (*fd)(const struct engine *engine);
+    /* Stores a value, or removes it when value.data is NULL; no completion: in order with appends,
+     * failures count as `trouble`. */
+    void (*put)(struct engine *engine, const struct engine_value *value);
+    /* Calls `each` for all values of a table as they were at the start plus all puts; at start only
+     * (may block). */
+    void (*values)(struct engine *engine, struct bytes table,
+                   void (*each)(void *owner, const struct engine_value *value), void *owner);
+    void (*stats)(const struct engine *engine, struct engine_stats *ret_stats);
 };
 
 /* First member of every implementation. */

@@ -1,17 +1,32 @@
-/* Keeps nothing: an append is finished as soon as it is asked. Completions still come through
- * poll, in order, so that the caller lives under the same contract as with a disk. */
+/* Keeps no messages: an append is finished as soon as it is asked, a load finds nothing. Values
+ * live as long as the process. Completions still come through poll, in order, so that the caller
+ * lives under the same contract as with a disk. */
 #include "common/mem.h"
 #include "router/engine/engine.h"
 
 #include <stddef.h>
 
+struct memory_value {
+    struct memory_value *next;
+    struct bytes table;
+    struct bytes key;
+    struct bytes value;
+};
+
+struct memory_done {
+    uint64_t id;
+    enum engine_what what;
+};
+
 struct memory_engine {
     struct engine engine;
     uint64_t incarnation;
-    uint64_t *done; /* ids, oldest at `head` */
+    struct memory_done *done; /* ring, oldest at `head` */
     size_t head;
     size_t count;
     size_t capacity;
+    uint64_t appends;
+    struct memory_value *values; /* few: bans, not users */
 };
 
 static struct memory_engine *memory_of(struct engine *engine)
@@ -19,13 +34,27 @@ static struct memory_engine *memory_of(struct engine *engine)
     return (struct memory_engine *)engine;
 }
 
+static void free_value(struct memory_value *value)
+{
+    mem_free((void *)(uintptr_t)value->table.data);
+    mem_free((void *)(uintptr_t)value->key.data);
+    mem_free((void *)(uintptr_t)value->value.data);
+    mem_free(value);
+}
+
 static void memory_close(struct engine **engine)
 {
     if (*engine == NULL) {
         return;
     }
-    mem_free(memory_of(*engine)->done);
-    mem_free(*engine);
+    struct memory_engine *memory = memory_of(*engine);
+    while (memory->values != NULL) {
+        struct memory_value *value = memory->values;
+        memory->values = value->next;
+        free_value(value);
+    }
+    mem_free(memory->done);
+    mem_free(memory);
     *engine = NULL;
 }
 
@@ -40,12 +69,11 @@ static bool memory_durable(const struct engine *engine)
     return false;
 }
 
-static void memory_append(struct engine *engine, const struct engine_append *append)
+static void finish(struct memory_engine *memory, uint64_t id, enum engine_what what)
 {
-    struct memory_engine *memory = memory_of(engine);
     if (memory->count == memory->capacity) {
         size_t capacity = memory->capacity == 0 ? 16 : memory->capacity * 2;
-        uint64_t *done = mem_new(capacity, sizeof(*done));
+        struct memory_done *done = mem_new(capacity, sizeof(*done));
         for (size_t i = 0; i < memory->count; i++) {
             done[i] = memory->done[(memory->head + i) % memory->capacity];
         }
@@ -54,7 +82,19 @@ static void memory_append(struct engine *engine, const struct engine_append *app
         memory->head = 0;
         memory->capacity = capacity;
     }
-    memory->done[(memory->head + memory->count++) % memory->capacity] = append->id;
+    memory->done[(memory->head + memory->count++) % memory->capacity] =
+        (struct memory_done){id, what};
+}
+
+static void memory_append(struct engine *engine, const struct engine_append *append)
+{
+    memory_of(engine)->appends++;
+    finish(memory_of(engine), append->id, ENGINE_APPENDED);
+}
+
+static void memory_load(struct engine *engine, const struct engine_load *load)
+{
+    finish(memory_of(engine), load->id, ENGINE_LOADED);
 }
 
 static bool memory_poll(struct engine *engine, struct engine_completion *ret_completion)
@@ -63,11 +103,67 @@ static bool memory_poll(struct engine *engine, struct engine_completion *ret_com
     if (memory->count == 0) {
         return false;
     }
+    struct memory_done done = memory->done[memory->head];
     *ret_completion =
-        (struct engine_completion){.id = memory->done[memory->head], .result = ENGINE_OK};
+        (struct engine_completion){.id = done.id, .what = done.what, .result = ENGINE_OK};
     memory->head = (memory->head + 1) % memory->capacity;
     memory->count--;
     return true;
+}
+
+static int memory_fd(const struct engine *engine)
+{
+    (void)engine;
+    return -1;
+}
+
+static void forget_value(struct memory_engine *memory, const struct engine_value *value)
+{
+    struct memory_value **at = &memory->values;
+    while (*at != NULL) {
+        struct memory_value *found = *at;
+        if (bytes_equal(found->table, value->table) && bytes_equal(found->key, value->key)) {
+            *at = found->next;
+            free_value(found);
+            return;
+        }
+        at = &found->next;
+    }
+}
+
+static struct bytes keep(struct bytes bytes)
+{
+    return bytes_of(mem_copy(bytes), bytes.len);
+}
+
+static void memory_put(struct engine *engine, const struct engine_value *value)
+{
+    struct memory_engine *memory = memory_of(engine);
+    forget_value(memory, value);
+    if (value->value.data == NULL) {
+        return;
+    }
+    struct memory_value *kept = mem_new(1, sizeof(*kept));
+    *kept = (struct memory_value){memory->values, keep(value->table), keep(value->key),
+                                  keep(value->value)};
+    memory->values = kept;
+}
+
+static void memory_values(struct engine *engine, struct bytes table,
+                          void (*each)(void *owner, const struct engine_value *value), void *owner)
+{
+    for (const struct memory_value *value = memory_of(engine)->values; value != NULL;
+         value = value->next) {
+        if (bytes_equal(value->table, table)) {
+            each(owner, &(struct engine_value){value->table, value->key, value->value});
+        }
+    }
+}
+
+static void memory_stats(const struct engine *engine, struct engine_stats *ret_stats)
+{
+    const struct memory_engine *memory = (const struct memory_engine *)engine;
+    *ret_stats = (struct engine_stats){.appends = memory->appends, .waiting = memory->count};
 }
 
 static const struct engine_ops memory_ops = {
@@ -75,7 +171,12 @@ static const struct engine_ops memory_ops = {
     .incarnation = memory_incarnation,
     .durable = memory_durable,
     .append = memory_append,
+    .load = memory_load,
     .poll = memory_poll,
+    .fd = memory_fd,
+    .put = memory_put,
+    .values = memory_values,
+    .stats = memory_stats,
 };
 
 struct engine *engine_memory_new(uint64_t incarnation)

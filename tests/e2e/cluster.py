@@ -186,9 +186,12 @@ class Edge:
 
 
 class Certificate:
-    """A self-signed certificate for 127.0.0.1 and localhost in a directory of its own."""
+    """A self-signed certificate in a directory of its own."""
 
-    def __init__(self):
+    def __init__(self, names="DNS:localhost,IP:127.0.0.1", key=("ec", "-pkeyopt",
+                                                               "ec_paramgen_curve:prime256v1")):
+        self.names = names
+        self.kind = key
         self.dir = tempfile.mkdtemp(prefix="splitrail-tls-")
         self.cert = os.path.join(self.dir, "cert.pem")
         self.key = os.path.join(self.dir, "key.pem")
@@ -197,9 +200,9 @@ class Certificate:
     def renew(self):
         """A new pair in the same files."""
         subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-             "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
-             "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", self.key, "-out", self.cert],
+            ["openssl", "req", "-x509", "-newkey", *self.kind, "-nodes", "-days", "2", "-subj",
+             "/CN=test", "-addext", "subjectAltName=" + self.names, "-keyout", self.key, "-out",
+             self.cert],
             check=True, capture_output=True)
 
     def context(self, version=None):

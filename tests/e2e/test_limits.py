@@ -49,6 +49,33 @@ class Rates(ClusterCase):
         self.assertGreater(error["retryAfterMs"], 0)
 
 
+class Floods(ClusterCase):
+    router_options = ("--max-messages-per-second", "10", "--max-denials", "100")
+    edge_options = ("--max-frames-per-second", "1000")
+
+    async def test_who_keeps_exceeding_the_rate_is_closed_with_1008_and_counted(self):
+        loud, other = await self.client(), await self.client()
+        for n in range(400):
+            await loud.send("ping", id=n + 1)
+        self.assertEqual((await loud.closed())[0], 1008)
+        self.assertEqual((await other.reply("ping"))["type"], "pong")
+        await eventually(lambda: any(
+            v for k, v in self.cluster.edges[0].metrics().items()
+            if k.startswith("ws_disconnections_total") and 'reason="policy"' in k), "counted as policy")
+
+    async def test_a_flood_of_pings_is_read_slowly_and_answered_when_it_ends(self):
+        other = await self.client()
+        raw = await Raw.upgraded(self.cluster.edges[0])
+        await raw.send(frame(9) * 3000)
+        await eventually(lambda: any(
+            v for k, v in self.cluster.edges[0].metrics().items()
+            if k.startswith("splitrail_edge_read_pauses_total") and 'reason="pace"' in k), "paused")
+        self.assertEqual((await other.reply("ping"))["type"], "pong")
+        await raw.send(frame(8, b"\x03\xe8"))
+        self.assertEqual(await raw.close_code(), 1000)
+        raw.end()
+
+
 class Unlimited(ClusterCase):
     router_options = ("--max-messages-per-second", "0", "--max-bytes-per-second", "0",
                       "--max-rooms-per-connection", "10")

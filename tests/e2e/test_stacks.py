@@ -32,6 +32,7 @@ class Stack(typing.NamedTuple):
     command: str  # shell words, run in PROGRAMS; $OUT is the directory for what is built
     build: str = ""  # shell, run in PROGRAMS
     deflate: str = "in out"  # what it compresses, as the edge sees it
+    keeps: bool = False  # compresses only where it may keep its context (its program: KEEPS_CONTEXT)
     code: int = 1000  # 0: it does not tell the close code of the peer
     secure: bool = True  # can be told by its program or by a variable what certificate to trust
 
@@ -73,7 +74,7 @@ STANDARD = "node $(node -e 'typeof WebSocket == \"undefined\" && console.log(\"-
 STACKS = [
     python("websockets", "python3-websockets", "websockets.version"),
     python("aiohttp", "python3-aiohttp", "aiohttp"),
-    python("tornado", "python3-tornado", "tornado", deflate=""),
+    python("tornado", "python3-tornado", "tornado", deflate="", keeps=True),
     python("autobahn", "python3-autobahn", "autobahn"),
     python("websocket_client", "python3-websocket", "websocket", deflate=""),
     node("ws"),
@@ -84,7 +85,7 @@ STACKS = [
           STANDARD + " -p 'WebSocket && process.version'", STANDARD + " node_standard.js", deflate="out"),
     Stack("perl_mojolicious", "libmojolicious-perl",
           "perl -MMojolicious -MIO::Socket::SSL -e 'print Mojolicious->VERSION'",
-          "perl perl_mojolicious.pl", deflate=""),
+          "perl perl_mojolicious.pl", deflate="", keeps=True),
     Stack("ruby_faye", "ruby-faye-websocket",
           "ruby -e 'require \"faye/websocket\"' && dpkg-query -W -f '${Version}' ruby-faye-websocket",
           "ruby ruby_faye.rb", deflate=""),
@@ -150,6 +151,8 @@ def tearDownModule():
 
 
 class StackCase(ClusterCase):
+    environment = {}
+
     @classmethod
     def setUpClass(cls):
         cls.certificate = Certificate()
@@ -167,7 +170,7 @@ class StackCase(ClusterCase):
         """What it printed as JSON."""
         ca = self.certificate.cert
         words = [url + "?token=" + stack.name, room, TEXT, str(TIMES)] + [ca] * url.startswith("wss:")
-        how = shell(stack.command + ' "$@"', workshop.out, NODE_EXTRA_CA_CERTS=ca)
+        how = shell(stack.command + ' "$@"', workshop.out, NODE_EXTRA_CA_CERTS=ca, **self.environment)
         program = await asyncio.create_subprocess_exec(
             *how.pop("args"), "bash", *words, **how,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True)
@@ -211,9 +214,7 @@ class Plain(StackCase):
         await self.talk(stack, scheme)
 
 
-class Compressing(StackCase):
-    edge_options = ("--compression", "on")
-
+class CompressionCase(StackCase):
     def count(self):
         metrics = self.cluster.edges[0].metrics()
         return {direction: metrics.get(COUNT % direction, 0) for direction in ("in", "out")}
@@ -222,7 +223,31 @@ class Compressing(StackCase):
         before = self.count()
         await self.talk(stack, scheme)
         after = self.count()
-        self.assertEqual(" ".join(d for d in after if after[d] > before[d]), stack.deflate)
+        self.assertEqual(" ".join(d for d in after if after[d] > before[d]), self.expected(stack))
+
+    def expected(self, stack):
+        return stack.deflate
+
+
+class Compressing(CompressionCase):
+    edge_options = ("--compression", "on")
+
+
+class ContextCase(CompressionCase):
+    environment = {"KEEPS_CONTEXT": "1"}
+
+    def expected(self, stack):
+        return "in out" if stack.keeps else stack.deflate
+
+
+class ClientContext(ContextCase):
+    """The edge lets clients refer to their earlier messages."""
+    edge_options = ("--compression", "on", "--compression-context", "client")
+
+
+class BothContexts(ContextCase):
+    """And it refers to its own."""
+    edge_options = ("--compression", "on", "--compression-context", "both")
 
 
 def sentence(stack):
@@ -235,6 +260,9 @@ for each in STACKS:
     setattr(Plain, "test_%s_talks" % each.name, sentence(each))
     kind = "talks_compressed" if each.deflate else "talks_where_others_compress"
     setattr(Compressing, "test_%s_%s" % (each.name, kind), sentence(each))
+    if each.deflate or each.keeps:
+        setattr(ClientContext, "test_%s_talks_with_its_context" % each.name, sentence(each))
+        setattr(BothContexts, "test_%s_talks_with_both_contexts" % each.name, sentence(each))
 
 
 if __name__ == "__main__":

@@ -34,11 +34,11 @@ class TlsCase(ClusterCase):
     def tls_metric(self, name, label, edge=0):
         return self.cluster.edges[edge].metrics()["splitrail_edge_tls_%s_total{%s}" % (name, label)]
 
-    def exchange(self, edge, request, context=None, session=None):
+    def exchange(self, edge, request, context=None, session=None, name="localhost"):
         """One request over TLS, blocking: (answer, session, resumed, certificate)."""
         context = context or self.certificate.context()
         with socket.create_connection(("127.0.0.1", edge.tls_port), PATIENCE_S) as plain:
-            with context.wrap_socket(plain, server_hostname="localhost", session=session) as secure:
+            with context.wrap_socket(plain, server_hostname=name, session=session) as secure:
                 secure.sendall(request)
                 answer = b""
                 while True:
@@ -330,6 +330,86 @@ class Certificates(TlsCase):
             key.write("not a key\n")
         await eventually(self.reload("tls.load_failed"), "the bad key is refused")
         self.assertEqual((await asyncio.to_thread(self.exchange, edge, HEALTH))[3], second)
+        await stays.ok("ping")
+
+
+class Names(TlsCase):
+    """One edge, several names: each client gets the certificate that it can verify."""
+    edges = 1
+
+    @classmethod
+    def setUpClass(cls):
+        cls.others = {"chat.one.test": Certificate("DNS:*.one.test"),
+                      "two.test": Certificate("DNS:two.test,DNS:www.two.test"),
+                      "rsa.test": Certificate("DNS:rsa.test", ("rsa:2048",))}
+        cls.edge_options = [word for other in cls.others.values() for word in (
+            "--tls-cert-file", other.cert, "--tls-key-file", other.key)]
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        for other in cls.others.values():
+            other.remove()
+
+    async def ask(self, name, context, session=None):
+        answer = await asyncio.to_thread(self.exchange, self.cluster.edges[0], HEALTH, context,
+                                         session, name)
+        self.assertTrue(answer[0].startswith(b"HTTP/1.1 200 "), answer[0])
+        return answer
+
+    async def test_each_name_is_verified_with_its_own_certificate(self):
+        for name, other in self.others.items():
+            for version in VERSIONS.values():
+                await self.ask(name, other.context(version))
+        await self.ask("localhost", self.certificate.context())
+        with self.assertRaises(ssl.SSLError):
+            await self.ask("two.test", self.certificate.context())
+
+    async def test_unknown_names_and_none_get_the_first(self):
+        with open(self.certificate.cert, encoding="ascii") as file:
+            default = ssl.PEM_cert_to_DER_cert(file.read())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        for name in ("unknown.test", "deep.chat.one.test", "one.test", None):
+            self.assertEqual((await self.ask(name, context))[3], default, name)
+
+    async def test_a_session_is_not_taken_to_another_name(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        for certificate in self.certificate, *self.others.values():
+            context.load_verify_locations(certificate.cert)
+        for version in VERSIONS.values():
+            context.maximum_version = context.minimum_version = version
+            session = (await self.ask("two.test", context))[1]
+            self.assertTrue((await self.ask("two.test", context, session))[2])
+            session = (await self.ask("two.test", context))[1]
+            self.assertFalse((await self.ask("rsa.test", context, session))[2])
+            session = (await self.ask("two.test", context))[1]
+            self.assertFalse((await self.ask("www.two.test", context, session))[2])
+
+    async def test_one_bad_file_keeps_the_whole_set(self):
+        program = self.cluster.edges[0].program
+        first, second = self.others["chat.one.test"], self.others["two.test"]
+        stays = await self.client(ssl=self.certificate.context())
+        old = first.context()
+        with open(second.key, encoding="ascii") as file:
+            good = file.read()
+        first.renew()
+        with open(second.key, "w", encoding="ascii") as file:
+            file.write("not a key\n")
+        program.send_signal(signal.SIGHUP)
+        line = await eventually(lambda: program.find("tls.load_failed"), "the bad key is refused")
+        self.assertIn(second.key, line)
+        await self.ask("chat.one.test", old)
+        await self.ask("two.test", second.context())
+        with open(second.key, "w", encoding="ascii") as file:
+            file.write(good)
+        program.send_signal(signal.SIGHUP)
+        await eventually(lambda: program.find("tls.loaded.*certs=4"), "the new set is read")
+        await self.ask("chat.one.test", first.context())
+        await self.ask("two.test", second.context())
         await stays.ok("ping")
 
 

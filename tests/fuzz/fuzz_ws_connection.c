@@ -24,10 +24,11 @@ enum {
     DEFLATED_BIT = 0x40
 };
 
-static const struct ws_handshake_config config = {.path = {(const uint8_t *)"/ws", 3},
-                                                  .head_bytes_max = HEAD_BYTES_MAX,
-                                                  .fields_max = FIELDS_MAX,
-                                                  .deflate = true};
+static const struct ws_handshake_config config = {
+    .path = {(const uint8_t *)"/ws", 3},
+    .head_bytes_max = HEAD_BYTES_MAX,
+    .fields_max = FIELDS_MAX,
+    .deflate = {.enabled = true, .context = WS_CONTEXT_OFF, .window_bits = WS_WINDOW_BITS_MAX}};
 
 enum state { STATE_HEAD, STATE_OPEN, STATE_DONE };
 
@@ -131,7 +132,8 @@ static void end_head(struct peer *peer, enum ws_handshake_verdict verdict,
     peer->answer_len = peer->sent.len;
     peer->terms = request->deflate;
     if (request->deflate.agreed) {
-        ws_session_enable_deflate(&peer->session);
+        assert(request->deflate.client_stands_alone && request->deflate.server_stands_alone);
+        ws_session_enable_deflate(&peer->session, 0);
     }
     peer->state = STATE_OPEN;
     give_frames(peer, bytes_slice(buf_bytes(&peer->head), request->consumed, peer->head.len));

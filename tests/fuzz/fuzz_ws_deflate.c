@@ -1,8 +1,9 @@
 /* A session with permessage-deflate, and an input that is a script of frames, so that what the
  * fuzzer changes lies behind a good header. Like fuzz_ws_session, and what a script compresses must
  * come out as it went in.
- * Input: seed of the pieces (4), message limit (1), close after (1), then steps of three bytes and
- * their data: kind (low four bits; high: window bits), length, cut. */
+ * Input: seed of the pieces (4), message limit (1), close after (1; above 127: less 128, and with
+ * the client's context takeover), then steps of three bytes and their data: kind (low four bits;
+ * high: window bits), length, cut. */
 #include "tests/fuzz/session_run.h"
 #include "tests/support/fuzz.h"
 #include "tests/support/ws_peer.h"
@@ -47,42 +48,72 @@ static void append_message(struct buf *out, unsigned opcode, bool deflated, stru
     ws_peer_frame(out, WS_PEER_FIN, bytes_slice(payload, cut, payload.len));
 }
 
-/* What we compress inflates to the same. */
-static void check_round_trip(struct ws_inflaters *inflaters, struct bytes packed,
-                             struct bytes plain)
+/* The client whose script it is. With a context its messages refer to each other. */
+struct client {
+    struct ws_deflaters *deflaters;
+    struct ws_deflater *own; /* NULL: each message stands alone */
+    struct ws_inflaters *pool;
+    struct ws_session checker; /* what we compress inflates to the same */
+};
+
+static void client_init(struct client *client, struct ws_inflaters *pool, bool context)
 {
-    const struct ws_limits limits = {.message_bytes_max = plain.len, .inflaters = inflaters};
-    struct ws_session session;
+    *client = (struct client){.deflaters = ws_deflaters_new(), .pool = pool};
+    if (context) {
+        client->own = ws_deflater_new(client->deflaters, WS_WINDOW_BITS_MAX);
+    }
+    ws_session_init(&client->checker);
+    ws_session_enable_deflate(&client->checker, context ? WS_WINDOW_BITS_MAX : 0);
+}
+
+static void client_fini(struct client *client)
+{
+    ws_session_fini(&client->checker);
+    ws_deflater_free(&client->own);
+    ws_deflaters_free(&client->deflaters);
+}
+
+static bool client_pack(struct client *client, unsigned bits, struct bytes plain,
+                        struct bytes *ret_packed)
+{
+    if (client->own == NULL) {
+        return ws_deflate(client->deflaters, bits, plain, ret_packed);
+    }
+    if (plain.len != 0) {
+        *ret_packed = ws_deflater_next(client->own, plain);
+    }
+    return plain.len != 0;
+}
+
+static void check_round_trip(struct client *client, struct bytes packed, struct bytes plain)
+{
+    /* What a context makes may be longer than the message. */
+    const struct ws_limits limits = {.message_bytes_max = plain.len + packed.len,
+                                     .inflaters = client->pool};
     struct buf input;
     buf_init(&input, 0);
     ws_peer_frame(&input, WS_PEER_FIN | WS_PEER_RSV1 | WS_OP_BINARY, packed);
-    ws_session_init(&session);
-    ws_session_enable_deflate(&session);
     uint8_t *data = input.data;
     size_t len = input.len;
-    /* A payload that is not shorter than its message was not made. */
-    struct ws_event event = ws_session_receive(&session, &limits, &data, &len);
+    struct ws_event event = ws_session_receive(&client->checker, &limits, &data, &len);
     assert(event.kind == WS_EVENT_MESSAGE && event.deflated && event.wire_bytes == packed.len);
     assert(bytes_equal(event.data, plain));
-    ws_session_fini(&session);
     buf_fini(&input);
 }
 
-static void append_deflated(struct buf *out, struct ws_inflaters *inflaters, unsigned opcode,
+static void append_deflated(struct buf *out, struct client *client, unsigned opcode,
                             const struct step *step, struct bytes plain)
 {
-    struct ws_deflaters *deflaters = ws_deflaters_new();
     struct bytes packed = BYTES_EMPTY;
-    if (ws_deflate(deflaters, step->bits, plain, &packed)) {
-        check_round_trip(inflaters, packed, plain);
+    if (client_pack(client, step->bits, plain, &packed)) {
+        check_round_trip(client, packed, plain);
         append_message(out, opcode, true, packed, step->cut);
     } else {
         append_message(out, opcode, false, plain, step->cut);
     }
-    ws_deflaters_free(&deflaters);
 }
 
-static void append_step(struct buf *out, struct ws_inflaters *inflaters, const struct step *step)
+static void append_step(struct buf *out, struct client *client, const struct step *step)
 {
     struct buf repeated;
     buf_init(&repeated, 0);
@@ -96,9 +127,8 @@ static void append_step(struct buf *out, struct ws_inflaters *inflaters, const s
         for (size_t i = 0; i < (step->kind == STEP_BOMB ? REPEAT_MAX : 1); i++) {
             buf_append(&repeated, step->data);
         }
-        append_deflated(out, inflaters,
-                        step->kind == STEP_DEFLATED_TEXT ? WS_OP_TEXT : WS_OP_BINARY, step,
-                        buf_bytes(&repeated));
+        append_deflated(out, client, step->kind == STEP_DEFLATED_TEXT ? WS_OP_TEXT : WS_OP_BINARY,
+                        step, buf_bytes(&repeated));
         break;
     case STEP_PLAIN_TEXT:
     case STEP_PLAIN_BINARY:
@@ -121,7 +151,7 @@ static void append_step(struct buf *out, struct ws_inflaters *inflaters, const s
     buf_fini(&repeated);
 }
 
-static void append_script(struct buf *out, struct ws_inflaters *inflaters, struct bytes script)
+static void append_script(struct buf *out, struct client *client, struct bytes script)
 {
     while (script.len >= STEP_PREFIX) {
         const struct step step = {
@@ -130,7 +160,7 @@ static void append_script(struct buf *out, struct ws_inflaters *inflaters, struc
             .cut = script.data[2],
             .data = bytes_slice(script, STEP_PREFIX, script.data[1]),
         };
-        append_step(out, inflaters, &step);
+        append_step(out, client, &step);
         script = bytes_slice(script, STEP_PREFIX + step.data.len, script.len);
     }
 }
@@ -148,7 +178,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                      .inflaters = inflaters};
     struct buf input;
     buf_init(&input, 0);
-    append_script(&input, inflaters, bytes_of(data + PREFIX, size - PREFIX));
+    struct client client;
+    client_init(&client, inflaters, (data[5] & SESSION_RUN_CONTEXT) != 0);
+    append_script(&input, &client, bytes_of(data + PREFIX, size - PREFIX));
+    client_fini(&client);
     session_run_all(&limits, data[5], seed, buf_bytes(&input));
     buf_fini(&input);
     ws_inflaters_free(&inflaters);

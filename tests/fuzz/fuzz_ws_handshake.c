@@ -20,7 +20,7 @@ static const struct ws_handshake_config config = {
     .fields_max = FIELDS_MAX,
     .origins = origins,
     .origin_count = 1,
-    .deflate = true,
+    .deflate = {.enabled = true, .window_bits = WS_WINDOW_BITS_MAX},
 };
 
 static bool is_inside(struct bytes part, struct bytes whole)

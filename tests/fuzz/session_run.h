@@ -12,24 +12,29 @@
 #include "common/buf.h"
 #include "common/mem.h"
 #include "edge/ws_deflate.h"
+#include "edge/ws_extensions.h"
 #include "edge/ws_session.h"
 #include "tests/support/rng.h"
 
 #include <assert.h>
 #include <string.h>
 
+/* SESSION_RUN_CONTEXT, in the number of events to close after: with the client's context takeover,
+ * and the largest window, since zlib does not refuse what is too far back inside one output. */
 enum {
     SESSION_RUN_PIECE_MAX = 40,
     SESSION_RUN_BYTEWISE_MAX = 1024, /* longer inputs are not given byte by byte */
     SESSION_RUN_INFLATER_MAX = 64 * 1024,
     SESSION_RUN_FRAME_MIN = 6, /* a client's header with its mask */
-    SESSION_RUN_CLOSE_MAX = 127
+    SESSION_RUN_CLOSE_MAX = 127,
+    SESSION_RUN_CONTEXT = 0x80
 };
 
 struct session_run {
     struct ws_session session;
     struct ws_limits limits; /* inflaters: NULL = without deflate */
-    unsigned close_after;    /* events after which we send our own close frame; 0 = never */
+    unsigned
+        close_after; /* low 7 bits: events after which we send our own close frame; 0 = never */
     unsigned event_count;
     bool ended;          /* failed, or the peer's close frame came */
     uint64_t given;      /* input bytes */
@@ -41,10 +46,12 @@ struct session_run {
 static inline void session_run_init(struct session_run *run, const struct ws_limits *limits,
                                     unsigned close_after)
 {
-    *run = (struct session_run){.limits = *limits, .close_after = close_after};
+    *run = (struct session_run){.limits = *limits,
+                                .close_after = close_after & (SESSION_RUN_CONTEXT - 1)};
     ws_session_init(&run->session);
     if (limits->inflaters != NULL) {
-        ws_session_enable_deflate(&run->session);
+        ws_session_enable_deflate(
+            &run->session, (close_after & SESSION_RUN_CONTEXT) != 0 ? WS_WINDOW_BITS_MAX : 0);
     }
     buf_init(&run->trace, 0);
     buf_init(&run->sent, 0);

@@ -52,6 +52,33 @@ START_TEST(the_rate_is_counted_by_when_clients_spoke_not_by_when_we_had_time)
 }
 END_TEST
 
+START_TEST(who_keeps_exceeding_the_rate_is_closed_once_and_who_stumbles_is_not)
+{
+    struct core_config config = core_driver_config();
+    config.messages_per_second = 1;
+    config.denials_max = 20;
+    struct core_driver d = start(&config);
+    struct command ping = {.kind = COMMAND_PING};
+    for (int second = 0; second < 30; second++) { /* two refusals a second are forgiven */
+        for (int i = 0; i < 3; i++) {
+            core_driver_command(&d, 0, 1, &ping);
+        }
+        d.now_ms += 1000;
+    }
+    core_driver_expect_none(&d, "close");
+    for (int i = 0; i < 22; i++) {
+        core_driver_command(&d, 0, 1, &ping);
+    }
+    core_driver_expect_line(&d, "close 0/1 1008");
+    core_driver_forget(&d);
+    core_driver_command(&d, 0, 1, &ping);
+    core_driver_expect(&d, ""); /* what was on its way finds nobody */
+    core_driver_command(&d, 1, 1, &ping);
+    core_driver_expect_line(&d, "send 1/1 pong");
+    core_driver_stop(&d);
+}
+END_TEST
+
 START_TEST(above_the_byte_rate_too_and_rates_change_while_running)
 {
     struct core_config config = core_driver_config();
@@ -154,7 +181,7 @@ END_TEST
 START_TEST(above_the_total_of_history_the_least_recently_used_idle_channel_goes_first)
 {
     struct core_config config = core_driver_config();
-    config.history_total_bytes = 1000;
+    config.history_total_bytes = 1064;
     struct core_driver d = start(&config);
     static const char text[] = "\"0123456789012345678901234567890123456789"
                                "0123456789012345678901234567890123456789\"";
@@ -165,7 +192,7 @@ START_TEST(above_the_total_of_history_the_least_recently_used_idle_channel_goes_
     core_driver_join(&d, 0, 1, "s");
     struct registry_room room;
     struct registry_user user;
-    for (int i = 0; i < 7; i++) { /* 121 bytes each */
+    for (int i = 0; i < 7; i++) { /* 129 bytes each */
         core_driver_say(&d, 0, 1, "s", text);
     }
     ck_assert(!registry_room_find(d.core, BYTES_LIT("r"), &room));
@@ -179,7 +206,7 @@ START_TEST(above_the_total_of_history_the_least_recently_used_idle_channel_goes_
     ck_assert_uint_gt(room.first_offset, 15);
     struct registry_totals totals;
     registry_totals(d.core, &totals);
-    ck_assert_uint_le(totals.history_bytes, 1000);
+    ck_assert_uint_le(totals.history_bytes, 1064);
     ck_assert_uint_eq(totals.evicted_channels, 2);
     core_driver_stop(&d);
 }
@@ -223,6 +250,7 @@ START_TEST(without_history_messages_are_still_numbered_and_delivered)
 {
     struct core_config config = core_driver_config();
     config.history_count = 0;
+    config.policy.fallback.history_messages = 0;
     config.key_window = 0;
     struct core_driver d = start(&config);
     core_driver_join(&d, 0, 1, "r");
@@ -342,6 +370,7 @@ int main(void)
     TCase *tcase = tcase_create("all");
     tcase_add_test(tcase, the_rate_is_counted_by_when_clients_spoke_not_by_when_we_had_time);
     tcase_add_test(tcase, above_the_message_rate_a_command_is_refused_and_not_acted_upon);
+    tcase_add_test(tcase, who_keeps_exceeding_the_rate_is_closed_once_and_who_stumbles_is_not);
     tcase_add_test(tcase, above_the_byte_rate_too_and_rates_change_while_running);
     tcase_add_test(tcase, a_connection_has_a_limit_of_rooms_and_of_watches);
     tcase_add_test(tcase, a_room_has_a_limit_of_users_but_not_of_their_devices);

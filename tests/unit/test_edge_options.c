@@ -6,7 +6,7 @@
 
 #include <check.h>
 
-enum { ARGUMENTS_MAX = 4 };
+enum { ARGUMENTS_MAX = 10 };
 
 /* What a command line of up to four words leads to; `text` gets the complaint. */
 static enum status check_line(const char *const words[ARGUMENTS_MAX], struct edge_options *options,
@@ -34,9 +34,13 @@ static const char *const good_lines[][ARGUMENTS_MAX] = {
     {"--trusted-proxies", "10.0.0.0/8"},
     {"--soft-output", "1MiB", "--max-output", "1MiB"},
     {"--compression", "on", "--compression-min", "0B"},
+    {"--compression-context", "both", "--compression-window-bits", "11"},
+    {"--compression-context", "client", "--compression-memory", "1MiB"},
     {"--echo", "--max-message", "16MiB"},
     {"--tls-cert-file", "c.pem", "--tls-key-file", "k.pem"},
     {"--tls-min-version", "1.3", "--proxy-protocol", "v2"},
+    {"--listen-tls", "127.0.0.1:8443", "--tls-cert-file", "a.pem,b.pem", "--tls-key-file", "a.key",
+     "--tls-key-file", "b.key", "--max-handshakes", "0"},
 };
 
 START_TEST(a_good_command_line_passes)
@@ -73,6 +77,7 @@ static const char *const bad_lines[][ARGUMENTS_MAX] = {
     {"--listen-tls", "8443"},
     {"--listen-tls", "127.0.0.1:8443"},
     {"--listen-tls", "127.0.0.1:8443", "--tls-cert-file", "c.pem"},
+    {"--tls-cert-file", "a.pem,b.pem", "--tls-key-file", "k.pem", "--listen-tls", "127.0.0.1:1"},
 };
 
 START_TEST(a_bad_option_is_named_in_one_line)

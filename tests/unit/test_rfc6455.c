@@ -100,7 +100,7 @@ static const struct ws_handshake_config config = {
     .fields_max = 20,
     .origins = origins,
     .origin_count = 1,
-    .deflate = true,
+    .deflate = {.enabled = true, .window_bits = WS_WINDOW_BITS_MAX},
 };
 
 static bool holds(const struct buf *answer, const char *text)

@@ -72,7 +72,8 @@ static struct tls *tls_ready(const struct files *files, enum tls_version version
     struct buf error;
     buf_init(&error, 0);
     struct tls *tls = tls_new(version_min, 0);
-    ck_assert_int_eq(tls_load(tls, files->cert[0], files->key[0], &error), STATUS_OK);
+    ck_assert_int_eq(tls_load(tls, &(struct tls_files){files->cert[0], files->key[0]}, 1, &error),
+                     STATUS_OK);
     ck_assert_uint_eq(error.len, 0);
     buf_fini(&error);
     return tls;
@@ -344,7 +345,8 @@ START_TEST(a_new_certificate_is_for_new_connections_and_drops_nobody)
     struct tls *tls = tls_ready(&files, TLS_1_2);
     link_open(&before, tls);
     ck_assert(shake(&before));
-    ck_assert_int_eq(tls_load(tls, files.cert[1], files.key[1], &error), STATUS_OK);
+    ck_assert_int_eq(tls_load(tls, &(struct tls_files){files.cert[1], files.key[1]}, 1, &error),
+                     STATUS_OK);
     link_open(&after, tls);
     ck_assert(shake(&after));
     X509 *cert = SSL_get1_peer_certificate(after.client);
@@ -368,14 +370,14 @@ START_TEST(a_bad_pair_changes_nothing_and_says_why)
     files_make(&files);
     buf_init(&error, 0);
     struct tls *tls = tls_ready(&files, TLS_1_2);
-    const char *const bad[][2] = {
+    const struct tls_files bad[] = {
         {files.cert[0], files.key[1]}, /* not its key */
         {files.key[0], files.key[0]},      {files.cert[0], files.cert[0]},
         {"/does/not/exist", files.key[0]}, {files.cert[0], "/does/not/exist"},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         buf_clear(&error);
-        ck_assert_int_eq(tls_load(tls, bad[i][0], bad[i][1], &error), STATUS_IO);
+        ck_assert_int_eq(tls_load(tls, &bad[i], 1, &error), STATUS_IO);
         ck_assert_uint_gt(error.len, 0);
         ck_assert_ptr_null(memchr(error.data, '\n', error.len));
     }

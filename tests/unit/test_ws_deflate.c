@@ -129,7 +129,7 @@ struct bed {
 static void bed_init(struct bed *bed)
 {
     ws_session_init(&bed->session);
-    ws_session_enable_deflate(&bed->session);
+    ws_session_enable_deflate(&bed->session, 0);
     bed->inflaters = ws_inflaters_new();
     bed->limits = (struct ws_limits){LIMIT, FRAGMENTS, bed->inflaters};
     buf_init(&bed->events, 0);
@@ -242,7 +242,7 @@ START_TEST(what_is_deflated_inflates_to_the_same_and_is_shorter)
         uint8_t *data = sample(len, i % 2 == 1);
         struct bytes packed = BYTES_EMPTY;
         if (ws_deflate(deflaters, (unsigned)_i, bytes_of(data, len), &packed)) {
-            struct ws_inflater *inflater = ws_inflater_take(inflaters);
+            struct ws_inflater *inflater = ws_inflater_take(inflaters, NULL);
             struct buf out;
             buf_init(&out, 0);
             ck_assert_uint_lt(packed.len, len);
@@ -450,7 +450,7 @@ START_TEST(sessions_share_the_pool_and_do_not_mix)
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < SESSIONS; i++) {
             ws_session_init(&sessions[i]);
-            ws_session_enable_deflate(&sessions[i]);
+            ws_session_enable_deflate(&sessions[i], 0);
             buf_init(&events[i], 0);
         }
         for (size_t at = 0; at < input.len; at++) {
@@ -469,6 +469,257 @@ START_TEST(sessions_share_the_pool_and_do_not_mix)
     ws_inflaters_free(&inflaters);
 }
 END_TEST
+
+/* --- context takeover --- */
+
+static struct buf text_number(unsigned number)
+{
+    struct buf text;
+    buf_init(&text, 0);
+    buf_append_str(&text, "{\"type\":\"room_message\",\"number\":");
+    buf_append_u64(&text, number);
+    buf_append_str(&text, ",\"payload\":\"what every message repeats\"}");
+    return text;
+}
+
+static void append_packed(struct buf *input, struct ws_deflater *deflater, struct bytes text)
+{
+    ws_peer_frame(input, DEFLATED, ws_deflater_next(deflater, text));
+}
+
+struct conversation {
+    struct buf input;
+    struct buf events;
+};
+
+/* Three messages that refer to each other, a plain one and a ping between them, an empty one. */
+static struct conversation conversation_of(unsigned window_bits)
+{
+    struct conversation talk;
+    struct ws_deflaters *deflaters = ws_deflaters_new();
+    struct ws_deflater *deflater = ws_deflater_new(deflaters, window_bits);
+    buf_init(&talk.input, 0);
+    buf_init(&talk.events, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        struct buf text = text_number(i);
+        append_packed(&talk.input, deflater, buf_bytes(&text));
+        buf_append_str(&talk.events, "text(");
+        buf_append(&talk.events, buf_bytes(&text));
+        buf_append_str(&talk.events, ")text(plain)ping(p)text()");
+        ws_peer_frame(&talk.input, FIN | TEXT, BYTES_LIT("plain"));
+        ws_peer_frame(&talk.input, PING, BYTES_LIT("p"));
+        ws_peer_frame(&talk.input, DEFLATED, i == 0 ? BYTES_LIT("\x00") : BYTES_EMPTY);
+        buf_fini(&text);
+    }
+    ws_deflater_free(&deflater);
+    ws_deflaters_free(&deflaters);
+    return talk;
+}
+
+struct context_case {
+    struct conversation talk;
+    uint8_t window_bits;
+};
+
+static void check_context_split(void *ctx, struct bytes head, struct bytes tail)
+{
+    struct context_case *each = ctx;
+    struct bed bed;
+    bed_init(&bed);
+    ws_session_enable_deflate(&bed.session, each->window_bits);
+    give(&bed, head);
+    give(&bed, tail);
+    ck_assert(bytes_equal(buf_bytes(&bed.events), buf_bytes(&each->talk.events)));
+    bed_fini(&bed);
+}
+
+/* _i is the window. */
+START_TEST(messages_that_refer_to_earlier_ones_are_understood_wherever_they_are_cut)
+{
+    struct context_case each = {conversation_of((unsigned)_i), (uint8_t)_i};
+    split_each(buf_bytes(&each.talk.input), check_context_split, &each);
+    buf_fini(&each.talk.input);
+    buf_fini(&each.talk.events);
+}
+END_TEST
+
+/* 7.1.1.2: what tornado 6.2 does although it was answered with client_no_context_takeover. */
+START_TEST(without_a_context_such_messages_are_1007)
+{
+    struct conversation talk = conversation_of(15);
+    struct bed bed;
+    bed_init(&bed);
+    give(&bed, buf_bytes(&talk.input));
+    struct bytes end = bytes_slice(buf_bytes(&bed.events), bed.events.len - 10, bed.events.len);
+    ck_assert(bytes_equal(end, BYTES_LIT("fail(1007)")));
+    bed_fini(&bed);
+    buf_fini(&talk.input);
+    buf_fini(&talk.events);
+}
+END_TEST
+
+START_TEST(a_context_goes_on_after_blocks_marked_as_the_last)
+{
+    struct bed bed;
+    bed_init(&bed);
+    ws_session_enable_deflate(&bed.session, 15);
+    give_frame(&bed, DEFLATED, BYTES_LIT("\xF3\x48\xCD\xC9\xC9\x07\x00"));
+    /* length 5, distance 5: the "Hello" of the message before; 7.2.3.2 */
+    give_frame(&bed, DEFLATED, BYTES_LIT("\xF2\x00\x11\x00\x00"));
+    give_frame(&bed, DEFLATED, BYTES_LIT("\x03\x00"));
+    give_frame(&bed, DEFLATED, BYTES_LIT("\xF2\x00\x11\x00\x00"));
+    expect(&bed, "text(Hello)text(Hello)text()text(Hello)", "7.2.3.2");
+    bed_fini(&bed);
+}
+END_TEST
+
+START_TEST(a_context_is_kept_between_messages_and_given_back_at_every_end)
+{
+    for (int way = 0; way < 3; way++) {
+        struct bed bed;
+        struct buf sent;
+        bed_init(&bed);
+        buf_init(&sent, 0);
+        ws_session_enable_deflate(&bed.session, 15);
+        ck_assert_ptr_null(bed.session.inflater);
+        give_frame(&bed, DEFLATED, BYTES_LIT(HELLO));
+        ck_assert_ptr_nonnull(bed.session.inflater);
+        ck_assert_uint_le(ws_session_held(&bed.session), 64 + sizeof(struct buf));
+        ck_assert_uint_eq(ws_inflaters_lent_bytes(bed.inflaters), 0);
+        if (way == 0) {
+            ws_session_close(&bed.session, 1012, BYTES_EMPTY, &sent);
+        } else if (way == 1) {
+            give_frame(&bed, DEFLATED, BYTES_LIT("\x07"));
+        } else {
+            give_frame(&bed, CLOSE, BYTES_LIT("\x03\xE8"));
+        }
+        ck_assert_ptr_null(bed.session.inflater);
+        buf_fini(&sent);
+        bed_fini(&bed);
+    }
+}
+END_TEST
+
+START_TEST(no_stream_holds_more_than_its_price_nor_much_less)
+{
+    unsigned bits = (unsigned)_i;
+    enum { LEN = 200000 };
+    struct ws_deflaters *deflaters = ws_deflaters_new();
+    struct ws_inflaters *inflaters = ws_inflaters_new();
+    struct ws_deflater *deflater = ws_deflater_new(deflaters, bits);
+    struct ws_inflater *inflater = ws_inflater_keep(inflaters, bits);
+    uint8_t *data = sample(LEN, false);
+    struct buf out;
+    buf_init(&out, 0);
+    struct bytes packed = ws_deflater_next(deflater, bytes_of(data, LEN));
+    ck_assert(bytes_equal(inflate_whole(inflater, packed, &out), bytes_of(data, LEN)));
+    ck_assert_uint_le(ws_deflater_held(deflater), ws_deflater_price(bits));
+    ck_assert_uint_le(ws_inflater_held(inflater), ws_inflater_price(bits));
+    ck_assert_uint_ge(ws_deflater_held(deflater) + 2500, ws_deflater_price(bits));
+    ck_assert_uint_ge(ws_inflater_held(inflater) + 1500, ws_inflater_price(bits));
+    buf_fini(&out);
+    mem_free(data);
+    ws_inflater_give(&inflater);
+    ws_deflater_free(&deflater);
+    ws_inflaters_free(&inflaters);
+    ws_deflaters_free(&deflaters);
+}
+END_TEST
+
+/* Compresses well, not at all, and by a few bytes, in turn. */
+START_TEST(a_context_of_ours_survives_messages_of_every_kind)
+{
+    static const size_t lens[] = {1, 70000, 3, 300, 300, 40000, 257, 1000};
+    struct ws_deflaters *deflaters = ws_deflaters_new();
+    struct ws_inflaters *inflaters = ws_inflaters_new();
+    struct ws_deflater *deflater = ws_deflater_new(deflaters, (unsigned)_i);
+    struct ws_inflater *inflater = ws_inflater_keep(inflaters, (unsigned)_i);
+    for (size_t i = 0; i < 2 * sizeof(lens) / sizeof(lens[0]); i++) {
+        size_t len = lens[i / 2];
+        uint8_t *data = sample(len, i % 2 == 1);
+        struct buf out;
+        buf_init(&out, 0);
+        struct bytes packed = ws_deflater_next(deflater, bytes_of(data, len));
+        ck_assert_uint_le(packed.len, len + len / 8 + 16);
+        ck_assert(bytes_equal(inflate_whole(inflater, packed, &out), bytes_of(data, len)));
+        ws_inflater_next_message(inflater);
+        buf_fini(&out);
+        mem_free(data);
+    }
+    ws_inflater_give(&inflater);
+    ws_deflater_free(&deflater);
+    ws_inflaters_free(&inflaters);
+    ws_deflaters_free(&deflaters);
+}
+END_TEST
+
+START_TEST(a_bomb_in_a_context_is_stopped_at_the_limit_message_by_message)
+{
+    struct buf payload = packed_zeros(20000);
+    struct buf too_much = packed_zeros(20001);
+    struct bed bed;
+    bed_init(&bed);
+    ws_session_enable_deflate(&bed.session, 15);
+    bed.limits.message_bytes_max = 20000;
+    bed.limits.fragments_max = 0;
+    for (int i = 0; i < 3; i++) {
+        buf_clear(&bed.events);
+        give_frame(&bed, FIN | RSV1 | BINARY, buf_bytes(&payload));
+        ck_assert_uint_eq(bed.events.len, 20000 + strlen("binary()"));
+    }
+    buf_clear(&bed.events);
+    give_frame(&bed, RSV1 | BINARY, BYTES_EMPTY);
+    for (size_t i = 0; i < too_much.len; i++) { /* a byte in each fragment */
+        give_frame(&bed, 0, bytes_of(too_much.data + i, 1));
+        ck_assert_uint_le(ws_session_held(&bed.session), 20000 + 64);
+    }
+    expect(&bed, "fail(1009)", "bomb in many fragments");
+    buf_fini(&payload);
+    buf_fini(&too_much);
+    bed_fini(&bed);
+}
+END_TEST
+
+START_TEST(the_pool_tells_whose_message_is_incomplete_for_longest)
+{
+    struct ws_inflaters *inflaters = ws_inflaters_new();
+    struct ws_inflater *lent[6];
+    int owners[6];
+    uint64_t price = ws_inflater_price(15);
+    ck_assert_ptr_null(ws_inflaters_oldest(inflaters));
+    for (int i = 0; i < 6; i++) {
+        lent[i] = ws_inflater_take(inflaters, &owners[i]);
+    }
+    struct ws_inflater *kept = ws_inflater_keep(inflaters, 15);
+    ck_assert_uint_eq(ws_inflaters_lent_bytes(inflaters), 6 * price);
+    static const int order[] = {2, 0, 5, 1, 3, 4};
+    static const int oldest[] = {0, 1, 1, 3, 4, -1};
+    for (int i = 0; i < 6; i++) {
+        ws_inflater_give(&lent[order[i]]);
+        ck_assert_ptr_eq(ws_inflaters_oldest(inflaters),
+                         oldest[i] < 0 ? NULL : (void *)&owners[oldest[i]]);
+        ck_assert_uint_eq(ws_inflaters_lent_bytes(inflaters), (5 - (uint64_t)i) * price);
+    }
+    ws_inflater_give(&kept);
+    ws_inflaters_free(&inflaters);
+}
+END_TEST
+
+static TCase *context_cases(void)
+{
+    TCase *tcase = tcase_create("contexts");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_loop_test(
+        tcase, messages_that_refer_to_earlier_ones_are_understood_wherever_they_are_cut, 9, 16);
+    tcase_add_test(tcase, without_a_context_such_messages_are_1007);
+    tcase_add_test(tcase, a_context_goes_on_after_blocks_marked_as_the_last);
+    tcase_add_test(tcase, a_context_is_kept_between_messages_and_given_back_at_every_end);
+    tcase_add_loop_test(tcase, no_stream_holds_more_than_its_price_nor_much_less, 9, 16);
+    tcase_add_loop_test(tcase, a_context_of_ours_survives_messages_of_every_kind, 9, 16);
+    tcase_add_test(tcase, a_bomb_in_a_context_is_stopped_at_the_limit_message_by_message);
+    tcase_add_test(tcase, the_pool_tells_whose_message_is_incomplete_for_longest);
+    return tcase;
+}
 
 static TCase *limit_cases(void)
 {
@@ -497,5 +748,6 @@ int main(void)
     tcase_add_test(tcase, an_empty_message_is_never_compressed);
     suite_add_tcase(suite, tcase);
     suite_add_tcase(suite, limit_cases());
+    suite_add_tcase(suite, context_cases());
     return check_main(suite);
 }

@@ -5,6 +5,7 @@
 #include "tests/support/guard_page.h"
 
 #include <check.h>
+#include <string.h>
 
 #define BOTH "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 #define BITS(number) BOTH "; server_max_window_bits=" number
@@ -104,8 +105,93 @@ static const struct row rows[] = {
     {"6455 9.1 bad in another extension", {"foo; =1, " PMD}, malformed},
 };
 
+struct policy_row {
+    const char *name;
+    enum ws_context context;
+    uint8_t window_bits;
+    const char *offer; /* behind the name */
+    const char *answer;
+};
+
+#define SERVER_ALONE "; server_no_context_takeover"
+#define CLIENT_ALONE "; client_no_context_takeover"
+#define SERVER_BITS(number) "; server_max_window_bits=" number
+#define CLIENT_BITS(number) "; client_max_window_bits=" number
+
+static const struct policy_row policy_rows[] = {
+    {"off: a small window", WS_CONTEXT_OFF, 10, "", SERVER_ALONE CLIENT_ALONE},
+    {"off: the smaller window counts, ours", WS_CONTEXT_OFF, 10, SERVER_BITS("12"),
+     SERVER_ALONE CLIENT_ALONE SERVER_BITS("10")},
+    {"off: the smaller window counts, theirs", WS_CONTEXT_OFF, 10, SERVER_BITS("9"),
+     SERVER_ALONE CLIENT_ALONE SERVER_BITS("9")},
+    {"off: nobody keeps a window of the client", WS_CONTEXT_OFF, 10, CLIENT_BITS("9"),
+     SERVER_ALONE CLIENT_ALONE},
+    {"client: takes over", WS_CONTEXT_CLIENT, 15, "", SERVER_ALONE},
+    {"client: 7.1.1.2 a client that wants to stand alone does", WS_CONTEXT_CLIENT, 15, CLIENT_ALONE,
+     SERVER_ALONE CLIENT_ALONE},
+    {"client: 7.1.1.1", WS_CONTEXT_CLIENT, 15, SERVER_ALONE, SERVER_ALONE},
+    {"client: 7.1.2.2 who cannot be told is not told", WS_CONTEXT_CLIENT, 10, "", SERVER_ALONE},
+    {"client: 7.1.2.2 who can be told is", WS_CONTEXT_CLIENT, 10, "; client_max_window_bits",
+     SERVER_ALONE CLIENT_BITS("10")},
+    {"client: 7.1.2.2 the smaller window counts, ours", WS_CONTEXT_CLIENT, 10, CLIENT_BITS("12"),
+     SERVER_ALONE CLIENT_BITS("10")},
+    {"client: 7.1.2.2 the smaller window counts, theirs", WS_CONTEXT_CLIENT, 15, CLIENT_BITS("9"),
+     SERVER_ALONE CLIENT_BITS("9")},
+    {"client: 7.1.2.2 eight", WS_CONTEXT_CLIENT, 15, CLIENT_BITS("8"),
+     SERVER_ALONE CLIENT_BITS("8")},
+    {"client: the largest needs no word", WS_CONTEXT_CLIENT, 15, "; client_max_window_bits",
+     SERVER_ALONE},
+    {"client: one who stands alone needs no window", WS_CONTEXT_CLIENT, 10,
+     "; client_max_window_bits" CLIENT_ALONE, SERVER_ALONE CLIENT_ALONE},
+    {"both: take over", WS_CONTEXT_BOTH, 15, "", ""},
+    {"both: 7.1.1.1 the server stands alone when asked to", WS_CONTEXT_BOTH, 15, SERVER_ALONE,
+     SERVER_ALONE},
+    {"both: 7.1.1.2", WS_CONTEXT_BOTH, 15, CLIENT_ALONE, CLIENT_ALONE},
+    {"both: 7.1 all four", WS_CONTEXT_BOTH, 15,
+     SERVER_ALONE CLIENT_ALONE SERVER_BITS("9") CLIENT_BITS("9"),
+     SERVER_ALONE CLIENT_ALONE SERVER_BITS("9")},
+    {"both: both windows", WS_CONTEXT_BOTH, 11, SERVER_BITS("13") CLIENT_BITS("12"),
+     SERVER_BITS("11") CLIENT_BITS("11")},
+    {"both: 7.1.2.1 a window that zlib has not stands alone", WS_CONTEXT_BOTH, 15, SERVER_BITS("8"),
+     SERVER_ALONE SERVER_BITS("8")},
+};
+
+START_TEST(each_policy_gives_its_answer)
+{
+    const struct policy_row *row = &policy_rows[_i];
+    const struct ws_deflate_policy policy = {true, row->context, row->window_bits};
+    struct ws_deflate_terms terms = {.agreed = false};
+    struct buf offer;
+    struct buf answer;
+    buf_init(&offer, 0);
+    buf_init(&answer, 0);
+    buf_append_str(&offer, PMD);
+    buf_append_str(&offer, row->offer);
+    ck_assert(ws_extensions_read(buf_bytes(&offer), &terms));
+    ws_extensions_settle(&terms, &policy);
+    ws_extensions_answer(&terms, &answer);
+    struct bytes parameters = bytes_slice(buf_bytes(&answer), strlen(PMD), answer.len);
+    ck_assert_msg(bytes_equal(parameters, bytes_of_str(row->answer)), "%s: %.*s", row->name,
+                  (int)answer.len, (const char *)answer.data);
+    ck_assert_uint_le(terms.window_bits, row->window_bits);
+    buf_fini(&answer);
+    buf_fini(&offer);
+}
+END_TEST
+
+START_TEST(without_compression_nothing_is_agreed)
+{
+    const struct ws_deflate_policy policy = {.enabled = false, .window_bits = 15};
+    struct ws_deflate_terms terms = {.agreed = false};
+    ck_assert(ws_extensions_read(BYTES_LIT(PMD), &terms));
+    ws_extensions_settle(&terms, &policy);
+    ck_assert(!terms.agreed);
+}
+END_TEST
+
 static void read_lines(const struct row *row, struct buf *ret_answer)
 {
+    static const struct ws_deflate_policy policy = {true, WS_CONTEXT_OFF, WS_WINDOW_BITS_MAX};
     struct ws_deflate_terms terms = {.agreed = false};
     struct guard_page page = {0};
     bool good = true;
@@ -113,6 +199,7 @@ static void read_lines(const struct row *row, struct buf *ret_answer)
         good =
             good && ws_extensions_read(guard_page_copy(&page, bytes_of_str(row->lines[i])), &terms);
     }
+    ws_extensions_settle(&terms, &policy);
     if (good && terms.agreed) {
         ws_extensions_answer(&terms, ret_answer);
     } else {
@@ -162,6 +249,9 @@ int main(void)
     TCase *tcase = tcase_create("all");
     tcase_add_loop_test(tcase, each_offer_gets_its_answer, 0,
                         (int)(sizeof(rows) / sizeof(rows[0])));
+    tcase_add_loop_test(tcase, each_policy_gives_its_answer, 0,
+                        (int)(sizeof(policy_rows) / sizeof(policy_rows[0])));
+    tcase_add_test(tcase, without_compression_nothing_is_agreed);
     tcase_add_test(tcase, every_window_is_agreed_as_it_was_asked_for);
     tcase_add_test(tcase, a_malformed_line_changes_nothing);
     suite_add_tcase(suite, tcase);

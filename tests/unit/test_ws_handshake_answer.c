@@ -28,7 +28,10 @@ START_TEST(the_accept_key_is_that_of_the_rfc)
                            "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
                            "Sec-WebSocket-Protocol: splitrail.v1.json\r\n\r\n");
     request.subprotocol = BYTES_EMPTY;
-    request.deflate = (struct ws_deflate_terms){.agreed = true, .window_bits = 15};
+    request.deflate = (struct ws_deflate_terms){.agreed = true,
+                                                .window_bits = 15,
+                                                .server_stands_alone = true,
+                                                .client_stands_alone = true};
     ws_handshake_accept(&request, &answer);
     expect_answer(&answer, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                            "Connection: Upgrade\r\n"

@@ -12,9 +12,10 @@ my %result;
 
 my $agent = Mojo::UserAgent->new;
 $agent->ca($ca) if $ca;
-# No compression: it reads no parameters in the answer, so it overlooks client_no_context_takeover
-# (RFC 7692 section 7.1.1.2).
-$agent->websocket($url => sub {
+# It reads no parameters in the answer, so it overlooks client_no_context_takeover (RFC 7692 section
+# 7.1.1.2), and must not offer compression to an edge that gives this answer.
+my %headers = $ENV{KEEPS_CONTEXT} ? ('Sec-WebSocket-Extensions' => 'permessage-deflate') : ();
+$agent->websocket($url => \%headers => sub {
     my ($agent, $tx) = @_;
     die "no upgrade\n" unless $tx->is_websocket;
     # It hangs up as soon as its close is written and tells its own code. The loop ends when nothing

@@ -1,0 +1,410 @@
+"""From accept to the end of the request head: limits and their order, slow clients, and resets in
+every state of a connection, over TLS and plainly, beside a bystander."""
+
+import asyncio
+import os
+import signal
+import socket
+import ssl
+import struct
+import time
+import unittest
+
+from clients import Client, ClusterCase, Raw, frame, handshake
+from cluster import PATIENCE_S, Certificate, Cluster, eventually
+
+
+
+class OpeningCase(ClusterCase):
+    """One edge with both ports."""
+    edges = 1
+
+    @classmethod
+    def setUpClass(cls):
+        cls.certificate = Certificate()
+        cls.cluster = Cluster(cls.edges, cls.router_options, cls.edge_options, cls.auth,
+                              tls=cls.certificate)
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            super().tearDownClass()
+        finally:
+            cls.certificate.remove()
+
+    @property
+    def edge(self):
+        return self.cluster.edges[0]
+
+    @property
+    def ports(self):
+        return self.edge.port, self.edge.tls_port
+
+    async def secure(self):
+        return await self.client(ssl=self.certificate.context())
+
+    def refused(self, reason):
+        return self.edge.metrics()['splitrail_edge_refused_total{reason="%s"}' % reason]
+
+    def in_state(self, state):
+        return self.edge.metrics()['splitrail_edge_connections{state="%s"}' % state]
+
+    def tls_metrics(self):
+        return {k: v for k, v in self.edge.metrics().items() if "_edge_tls_" in k}
+
+    def hello(self):
+        """The first flight of a TLS client, and the client."""
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = self.certificate.context().wrap_bio(incoming, outgoing, server_hostname="localhost")
+        with self.assertRaises(ssl.SSLWantReadError):
+            client.do_handshake()
+        return outgoing.read(), client, incoming, outgoing
+
+
+class Crowd(OpeningCase):
+    """More unfinished openings than may be: the oldest go."""
+    edge_options = ("--max-handshakes", "20", "--handshake-timeout", "60s")
+
+    async def test_the_oldest_is_closed_and_everybody_else_gets_in(self):
+        hello = self.hello()[0]
+        rows = [(self.edge.port, b""), (self.edge.port, handshake()[:-2]), (self.edge.tls_port, b""),
+                (self.edge.tls_port, hello[:50]), (self.edge.tls_port, hello)]
+        before = self.refused("handshakes")
+        stays = await self.secure(), await self.client()
+        raws = []
+        for n in range(20):
+            port, data = rows[n % len(rows)]
+            raws.append(await Raw.open(port))
+            await raws[-1].send(data)
+            await eventually(lambda: self.in_state("handshake") == n + 1, "it is accepted")
+        self.assertEqual(self.refused("handshakes"), before)
+        for n in range(10):  # each new client needs one place, and the oldest pays for it
+            await (await (self.secure() if n % 2 else self.client())).ok("ping")
+            await raws[n].rest()
+            self.assertEqual(self.refused("handshakes"), before + 1 + n)
+            raws.append(await Raw.open(self.edge.port))
+            await eventually(lambda: self.in_state("handshake") == 20, "it is accepted")
+        self.assertEqual([raw.reader.at_eof() for raw in raws[10:20]], [False] * 10)
+        self.assertIn("address=127.0.0.1", self.edge.program.find("handshake.limit"))
+        for client in stays:
+            await client.ok("ping")
+        for raw in raws:
+            raw.end()
+        await eventually(lambda: self.in_state("handshake") == 0, "all are gone")
+
+    async def test_a_crowd_of_thousands_only_pushes_out_itself(self):
+        bystander = await self.secure()
+        hello = self.hello()[0]
+        fds = len(os.listdir("/proc/%d/fd" % self.edge.program.pid))
+        raws = []
+        for n in range(1000):
+            raws.append(await Raw.open(self.ports[n % 2]))
+            await raws[-1].send((hello if n % 2 else handshake())[:n % 150])
+            if n % 50 == 0:
+                await bystander.ok("ping")
+                await (await self.secure()).ok("ping")
+                self.assertLessEqual(self.in_state("handshake"), 20)
+        now = len(os.listdir("/proc/%d/fd" % self.edge.program.pid))
+        self.assertLessEqual(now, fds + 20 + 20 + 5)  # the clients above, too
+        for raw in raws:
+            raw.end()
+        await eventually(lambda: self.in_state("handshake") == 0, "all are gone")
+
+
+class FullOfOpenings(OpeningCase):
+    """Openings that never end do not keep others out of a full edge."""
+    edge_options = ("--max-connections", "4", "--handshake-timeout", "60s")
+
+    async def test_a_place_is_taken_from_the_oldest_opening(self):
+        raws = [await Raw.open(self.ports[n % 2]) for n in range(4)]
+        start = time.monotonic()
+        while True:
+            try:
+                client = await Client.connect(self.edge, self.new("u"))
+                break
+            except Exception as refused:
+                self.assertEqual(getattr(refused, "status_code", None), 503, refused)
+                self.assertLess(time.monotonic() - start, PATIENCE_S)
+                await asyncio.sleep(0.1)
+        self.clients.append(client)
+        self.assertGreater(time.monotonic() - start, 0.5)  # honest openings are not pushed out
+        self.assertEqual(await raws[0].rest(), b"")
+        self.assertEqual(self.refused("handshakes"), 1)
+        for raw in raws:
+            raw.end()
+
+
+class OrderAtTheDoor(OpeningCase):
+    edge_options = ("--max-connections-per-ip", "2")
+
+    async def test_the_limit_per_address_comes_before_tls(self):
+        _ = [await self.secure() for _ in range(2)]
+        before, refused = self.tls_metrics(), self.refused("per_ip")
+        for _ in range(5):
+            with self.assertRaises((ssl.SSLError, OSError)):
+                await Client.connect(self.edge, "x", ssl=self.certificate.context())
+        self.assertEqual(self.refused("per_ip"), refused + 5)
+        self.assertEqual(self.tls_metrics(), before)
+
+
+class FullBeforeTls(OpeningCase):
+    edge_options = ("--max-connections", "2")
+
+    async def test_a_full_edge_turns_away_before_tls(self):
+        _ = [await self.secure() for _ in range(2)]
+        before = self.tls_metrics()
+        with self.assertRaises((ssl.SSLError, OSError)):
+            await Client.connect(self.edge, "x", ssl=self.certificate.context())
+        self.assertEqual(self.refused("full"), 1)
+        self.assertEqual(self.tls_metrics(), before)
+
+
+class RateAtTheDoor(OpeningCase):
+    edge_options = ("--accept-rate", "10")
+
+    async def test_the_accept_rate_comes_before_tls(self):
+        hello = self.hello()[0]
+        raws = [await Raw.open(self.edge.tls_port) for _ in range(30)]
+        start = time.monotonic()
+        for raw in raws:
+            await raw.send(hello)
+        answered = 0
+        for raw in raws:
+            self.assertNotEqual(await asyncio.wait_for(raw.reader.read(5), PATIENCE_S), b"")
+            answered += 1
+            allowed = 10 + 10 * (time.monotonic() - start) + 10
+            self.assertLessEqual(answered, allowed)
+        self.assertGreater(time.monotonic() - start, 1.0)
+        pauses = self.edge.metrics()['splitrail_edge_accept_pauses_total{reason="rate"}']
+        self.assertGreaterEqual(pauses, 1)
+        for raw in raws:
+            raw.end()
+
+
+class Dripping(OpeningCase):
+    edge_options = ("--handshake-timeout", "2s")
+
+    async def drip(self, raw, data, until):
+        """One byte at a time, evenly up to `until`; false when the edge has had enough."""
+        for n, byte in enumerate(data):
+            await raw.send(bytes([byte]))
+            wait = (until - time.monotonic()) / (len(data) - n)
+            if wait > 0:
+                await asyncio.sleep(wait)
+            if raw.reader.at_eof():
+                return False
+        return True
+
+    async def ended_in_time(self, raw, start):
+        await raw.rest()
+        self.assertGreater(time.monotonic() - start, 1.8)
+        self.assertLess(time.monotonic() - start, 4.0)
+        raw.end()
+
+    async def test_a_slow_request_is_ended_at_the_deadline(self):
+        start = time.monotonic()
+        raw = await Raw.open(self.edge.port)
+        before = self.refused("timeout")
+        reader = asyncio.create_task(self.ended_in_time(raw, start))
+        await self.drip(raw, handshake()[:-1], start + 3)
+        await reader
+        self.assertEqual(self.refused("timeout"), before + 1)
+
+    async def test_tls_and_request_share_one_deadline_that_starts_at_accept(self):
+        start = time.monotonic()
+        raw = await Raw.open(self.edge.tls_port)
+        before = self.refused("timeout")
+        hello, client, incoming, outgoing = self.hello()
+        self.assertTrue(await self.drip(raw, hello, start + 0.6))
+        while True:  # neither half alone would be too long
+            incoming.write(await asyncio.wait_for(raw.reader.read(4096), PATIENCE_S))
+            try:
+                client.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                pass
+        self.assertTrue(await self.drip(raw, outgoing.read(), start + 1.2))
+        reader = asyncio.create_task(self.ended_in_time(raw, start))
+        for byte in handshake()[:-1]:
+            client.write(bytes([byte]))
+            await raw.send(outgoing.read())
+            await asyncio.sleep(0.015)
+            if reader.done():
+                break
+        await reader
+        self.assertEqual(self.refused("timeout"), before + 1)
+        resumed = 'splitrail_edge_tls_handshakes_total{kind="full"}'
+        self.assertGreaterEqual(self.edge.metrics()[resumed], 1)
+
+
+class Resets(OpeningCase):
+    """RST in every state; the bystander talks on, and nothing is left behind."""
+    router_options = ("--max-messages-per-second", "0", "--max-bytes-per-second", "0")
+    edge_options = ("--max-output", "512KiB", "--soft-output", "256KiB")
+    rounds = 8
+
+    def connect(self, secure):
+        """Blocking; with `secure` the TLS handshake is done."""
+        plug = socket.socket()
+        plug.settimeout(PATIENCE_S)
+        plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        plug.connect(("127.0.0.1", self.edge.tls_port if secure else self.edge.port))
+        if not secure:
+            return plug
+        return self.certificate.context().wrap_socket(plug, server_hostname="localhost")
+
+    def upgraded(self, secure):
+        plug = self.connect(secure)
+        plug.sendall(handshake("/ws?token=" + self.new("u")))
+        heard = b""
+        while b'"welcome"' not in heard:
+            heard += plug.recv(4096)
+        return plug
+
+    @staticmethod
+    def reset(plug):
+        """Closes with RST; for TLS without its goodbye."""
+        fd = plug.detach()
+        with socket.socket(fileno=fd) as bare:
+            bare.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    # Each gives a socket that is ready to be reset.
+    def after_accept(self, secure):
+        plug = socket.create_connection(("127.0.0.1", self.ports[secure]), PATIENCE_S)
+        return plug
+
+    def in_the_hello(self, _):
+        plug = self.after_accept(True)
+        plug.sendall(self.hello()[0][:self.turn * 40 + 1])
+        return plug
+
+    def in_the_tls_handshake(self, _):
+        plug = self.after_accept(True)
+        plug.sendall(self.hello()[0])
+        self.assertNotEqual(plug.recv(4096), b"")
+        return plug
+
+    def in_the_head(self, secure):
+        plug = self.connect(secure)
+        plug.sendall(handshake()[:self.turn * 20 + 1])
+        return plug
+
+    def after_the_head(self, secure):
+        plug = self.connect(secure)
+        plug.sendall(handshake("/ws?token=" + self.new("u")))
+        return plug
+
+    def after_a_refusal(self, secure):
+        plug = self.connect(secure)
+        plug.sendall(handshake("/nowhere"))
+        self.assertIn(b" 404 ", plug.recv(4096))
+        return plug
+
+    def when_open(self, secure):
+        return self.upgraded(secure)
+
+    def in_a_frame(self, secure):
+        plug = self.upgraded(secure)
+        plug.sendall(frame(1, b"x" * 5000)[:self.turn * 300 + 1])
+        return plug
+
+    def between_fragments(self, secure):
+        plug = self.upgraded(secure)
+        plug.sendall(frame(1, b"x" * 5000, fin=False))
+        return plug
+
+    def with_output_that_waits(self, secure):
+        plug = self.upgraded(secure)
+        plug.sendall(frame(1, b'{"type":"join","room":"%s"}' % self.flood.encode()))
+        return plug
+
+    def in_our_close(self, secure):
+        plug = self.upgraded(secure)
+        plug.sendall(frame(8, b"\x03\xe8"))
+        return plug
+
+    def in_the_edges_close(self, secure):
+        plug = self.upgraded(secure)
+        plug.sendall(frame(3, b"reserved"))
+        while True:
+            if plug.recv(4096)[:1] == b"\x88":
+                return plug
+
+    STATES = (after_accept, in_the_hello, in_the_tls_handshake, in_the_head, after_the_head,
+              after_a_refusal, when_open, in_a_frame, between_fragments, with_output_that_waits,
+              in_our_close, in_the_edges_close)
+
+    def descriptors(self):
+        return len(os.listdir("/proc/%d/fd" % self.edge.program.pid))
+
+    def counts(self):
+        metrics = self.edge.metrics()
+        names = ["splitrail_edge_output_bytes", "splitrail_edge_memory_bytes"]
+        return {k: v for k, v in metrics.items()
+                if k.split("{")[0] in names + ["splitrail_edge_connections", "splitrail_edge_groups",
+                                               "ws_active_connections", "splitrail_edge_held_frames"]
+                and "uplink" not in k}
+
+    async def chatter(self, talker, listener, room):
+        """Large messages to the flooded room, small ones in the bystanders' own."""
+        count = slowest = 0
+        while not self.calm.is_set():
+            count += 1
+            start = time.monotonic()
+            await talker.ok("room_message", room=self.flood, payload="x" * 20000, echo=False)
+            await talker.ok("room_message", room=room, payload=count, echo=False)
+            await listener.expect("room_message", roomId=room, payload=count, offset=count)
+            slowest = max(slowest, time.monotonic() - start)
+            await asyncio.sleep(0.02)
+        return count, slowest
+
+    async def rage(self, secure):
+        for state in self.STATES:
+            for turn in range(self.rounds):
+                self.turn = turn
+                self.reset(await asyncio.to_thread(state, self, secure))
+
+    async def test_a_reset_in_any_state_disturbs_nobody_and_leaves_nothing(self):
+        room, self.flood = self.new(), self.new("flood")
+        talker, listener = await self.client(), await self.secure()
+        await talker.ok("join", room=room)
+        await listener.ok("join", room=room)
+        await talker.ok("join", room=self.flood)
+        await eventually(lambda: self.counts()["splitrail_edge_held_frames"] == 0, "quiet")
+        before, fds = self.counts(), self.descriptors()
+        self.calm = asyncio.Event()
+        bystander = asyncio.create_task(self.chatter(talker, listener, room))
+        for secure in False, True:
+            await self.rage(secure)
+        self.calm.set()
+        count, slowest = await bystander
+        self.assertGreater(count, 5)
+        self.assertLess(slowest, 3.0)
+        for client in talker, listener:
+            await client.ok("ping")
+            self.assertEqual(client.heard("error"), [])
+        await eventually(lambda: self.counts() == before, "all counts are as before: %s" % before)
+        self.assertLessEqual(self.descriptors(), fds + 1)  # that of the metrics' reader
+
+
+class PausedEdge(OpeningCase):
+    """All that happened while the edge could not look: it finds only the end."""
+
+    async def test_a_client_that_was_reset_before_accept_is_nobody(self):
+        bystander = await self.secure()
+        self.edge.program.send_signal(signal.SIGSTOP)
+        try:
+            for port in self.ports:
+                for data in b"", b"\x16", self.hello()[0], handshake():
+                    plug = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
+                    plug.sendall(data)
+                    Resets.reset(plug)
+        finally:
+            self.edge.program.send_signal(signal.SIGCONT)
+        await bystander.ok("ping")
+        await eventually(lambda: self.in_state("handshake") == 0 and self.in_state("open") == 1,
+                         "only the bystander is left")
+
+
+if __name__ == "__main__":
+    unittest.main()
