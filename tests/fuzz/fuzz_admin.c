@@ -1,8 +1,9 @@
 /* Any bytes at the admin endpoint: at most one reply, which is a reply, and the router lives on.
  * One rig for all inputs, made anew now and then so that what was kicked or published does not pile
- * up. */
+ * up. The mutator changes the request field by field. */
 #include "common/log.h"
 #include "proto/admin.pb-c.h"
+#include "tests/fuzz/mutate_pb.h"
 #include "tests/support/admin_rig.h"
 #include "tests/support/fuzz.h"
 
@@ -24,6 +25,11 @@ static void check_reply(const struct admin_rig *rig)
     require(reply != NULL);
     require(reply->as_of_ms == ADMIN_RIG_WALL_MS);
     splitrail__admin__reply__free_unpacked(reply, NULL);
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+    return mutate_pb_input(data, size, max_size, seed);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

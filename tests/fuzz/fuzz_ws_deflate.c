@@ -182,7 +182,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     client_init(&client, inflaters, (data[5] & SESSION_RUN_CONTEXT) != 0);
     append_script(&input, &client, bytes_of(data + PREFIX, size - PREFIX));
     client_fini(&client);
-    session_run_both(&limits, data[5], seed, buf_bytes(&input));
+    session_run_all(&limits, data[5], seed, buf_bytes(&input));
     buf_fini(&input);
     ws_inflaters_free(&inflaters);
     return 0;

@@ -1,8 +1,10 @@
 /* A request head as it arrives: the verdict about a beginning is INCOMPLETE or already the last
- * one, and an answer holds nothing a client could have smuggled in. Input: the head. */
+ * one, and an answer holds nothing a client could have smuggled in. Input: the head. The mutator
+ * changes it line by line. */
 #include "common/buf.h"
 #include "common/mem.h"
 #include "edge/ws_handshake.h"
+#include "tests/fuzz/mutate_head.h"
 #include "tests/support/fuzz.h"
 
 #include <assert.h>
@@ -94,6 +96,22 @@ static enum ws_handshake_verdict parse(struct bytes input, struct ws_request *re
     mem_free(exact);
     buf_fini(&scratch);
     return verdict;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+    struct rng rng = {seed};
+    struct bytes rest = bytes_of(data, size);
+    struct buf made;
+    if (rng_below(&rng, 4) == 0) {
+        return LLVMFuzzerMutate(data, size, max_size);
+    }
+    buf_init(&made, 0);
+    mutate_head(&rng, &rest, &made);
+    buf_append(&made, rest);
+    size_t len = mutate_finish(&made, data, max_size);
+    buf_fini(&made);
+    return len;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
