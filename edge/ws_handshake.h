@@ -17,7 +17,8 @@ struct ws_handshake_config {
     size_t fields_max;           /* number of header fields; more: 431 */
     const struct bytes *origins; /* allowed Origin values, "scheme://host[:port]"; count 0 = any */
     size_t origin_count;
-    bool deflate; /* permessage-deflate may be agreed */
+    bool any_protocol; /* --echo: the first offered sub-protocol is selected, known or not */
+    bool deflate;      /* permessage-deflate may be agreed */
 };
 
 enum ws_handshake_verdict {
