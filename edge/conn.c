@@ -419,10 +419,10 @@ void conn_close(struct conn *conn, enum ws_reason reason, uint16_t code, struct 
     linger(conn, CONN_CLOSING);
 }
 
-void conn_close_echo(struct conn *conn, uint16_t code)
+void conn_close_echo(struct conn *conn, uint16_t code, struct bytes text)
 {
     note_end(conn, WS_REASON_CLIENT, code, true);
-    put_close(conn, code, BYTES_EMPTY);
+    put_close(conn, code, conn->edge->options->echo ? text : BYTES_EMPTY);
     linger(conn, CONN_CLOSING);
 }
 

@@ -120,8 +120,8 @@ void conn_send(struct conn *conn, struct bytes payload, bool binary);
  * takes the reason's own; `text` goes into the frame. Nothing when it is not OPEN. */
 void conn_close(struct conn *conn, enum ws_reason reason, uint16_t code, struct bytes text);
 
-/* Answers the client's own close frame and ends. */
-void conn_close_echo(struct conn *conn, uint16_t code);
+/* Answers the client's own close frame and ends. With --echo its reason goes back too. */
+void conn_close_echo(struct conn *conn, uint16_t code, struct bytes text);
 
 /* Ends at once, in any state, without a word. */
 void conn_abort(struct conn *conn, enum ws_reason reason);

@@ -84,7 +84,7 @@ static void on_pong(struct conn *conn, const struct ws_event *event)
 static void on_close(struct conn *conn, const struct ws_event *event)
 {
     if (conn->state == CONN_OPEN) {
-        conn_close_echo(conn, event->close_code);
+        conn_close_echo(conn, event->close_code, event->data);
     } else if (out_queue_bytes(&conn->out) == 0) {
         conn_abort(conn, WS_REASON_CLIENT); /* both close frames have passed */
     }

@@ -73,6 +73,7 @@ static void derive_settings(struct edge *edge)
         .fields_max = HEAD_FIELDS_MAX,
         .origins = edge->origins,
         .origin_count = origins->count,
+        .any_protocol = options->echo,
         .deflate = {.enabled = options->compression,
                     .context = (enum ws_context)options->compression_context,
                     .window_bits = (uint8_t)options->compression_window_bits},

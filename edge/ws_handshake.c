@@ -210,8 +210,27 @@ static enum outcome judge_upgrade(struct reader *reader)
     return OUTCOME_OK;
 }
 
+static bool is_token_entry(struct bytes protocol)
+{
+    struct bytes prefix = bytes_of_str(bearer_entry);
+    return bytes_starts_with(protocol, prefix) && protocol.len > prefix.len;
+}
+
+static struct bytes first_protocol(const struct reader *reader)
+{
+    for (size_t i = 0; i < reader->fields.protocol_count; i++) {
+        if (!is_token_entry(reader->fields.protocols[i])) {
+            return reader->fields.protocols[i];
+        }
+    }
+    return BYTES_EMPTY;
+}
+
 static struct bytes select_protocol(const struct reader *reader)
 {
+    if (reader->config->any_protocol) {
+        return first_protocol(reader);
+    }
     for (size_t i = 0; i < reader->fields.protocol_count; i++) {
         for (size_t k = 0; k < sizeof(known_protocols) / sizeof(known_protocols[0]); k++) {
             if (equals(reader->fields.protocols[i], known_protocols[k])) {
@@ -241,11 +260,10 @@ static struct bytes authorization_token(const struct reader *reader)
 
 static struct bytes protocol_token(const struct reader *reader)
 {
-    struct bytes prefix = bytes_of_str(bearer_entry);
     for (size_t i = 0; i < reader->fields.protocol_count; i++) {
         struct bytes protocol = reader->fields.protocols[i];
-        if (bytes_starts_with(protocol, prefix) && protocol.len > prefix.len) {
-            return bytes_slice(protocol, prefix.len, protocol.len);
+        if (is_token_entry(protocol)) {
+            return bytes_slice(protocol, sizeof(bearer_entry) - 1, protocol.len);
         }
     }
     return BYTES_EMPTY;

@@ -17,6 +17,7 @@ struct ws_handshake_config {
     size_t fields_max;           /* number of header fields; more: 431 */
     const struct bytes *origins; /* allowed Origin values, "scheme://host[:port]"; count 0 = any */
     size_t origin_count;
+    bool any_protocol; /* --echo: the first offered sub-protocol is selected, known or not */
     struct ws_deflate_policy deflate;
 };
 

@@ -470,6 +470,23 @@ START_TEST(the_callers_parts_are_complete_and_decoded)
 }
 END_TEST
 
+START_TEST(an_echo_selects_the_first_offered_sub_protocol_that_is_no_token)
+{
+    struct ws_handshake_config any = config;
+    struct ws_request request;
+    struct buf scratch;
+    buf_init(&scratch, HEAD_BYTES_MAX);
+    any.any_protocol = true;
+    struct bytes head = BYTES_LIT(WITH(OFFER "bearer.abc, chat\r\n" OFFER "splitrail.v1.json\r\n"));
+    ck_assert_int_eq(ws_handshake_parse(head, &any, &scratch, &request), WS_HANDSHAKE_UPGRADE);
+    ck_assert(bytes_equal(request.subprotocol, BYTES_LIT("chat")));
+    head = BYTES_LIT(WITH(OFFER "bearer.abc\r\n"));
+    ck_assert_int_eq(ws_handshake_parse(head, &any, &scratch, &request), WS_HANDSHAKE_UPGRADE);
+    ck_assert_uint_eq(request.subprotocol.len, 0);
+    buf_fini(&scratch);
+}
+END_TEST
+
 START_TEST(a_long_user_agent_is_cut)
 {
     struct ws_request request;
@@ -518,6 +535,7 @@ static TCase *request_cases(void)
         tcase, the_token_comes_from_the_best_source_and_is_never_selected_as_a_sub_protocol, 0,
         (int)(sizeof(token_rows) / sizeof(token_rows[0])));
     tcase_add_test(tcase, the_callers_parts_are_complete_and_decoded);
+    tcase_add_test(tcase, an_echo_selects_the_first_offered_sub_protocol_that_is_no_token);
     tcase_add_test(tcase, a_long_user_agent_is_cut);
     tcase_add_test(tcase, head_asks_for_health_without_a_body);
     tcase_add_test(tcase, a_scratch_that_is_too_small_refuses_and_does_not_cut);
