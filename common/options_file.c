@@ -50,7 +50,7 @@ static bool set_file_line(struct option_source *source, struct bytes line, struc
     return option_set_row(source, row, OPTION_LEVEL_FILE, value, buf_bytes(place));
 }
 
-static bool set_file_lines(struct option_source *source, const char *path, struct bytes rest)
+bool option_set_lines(struct option_source *source, const char *path, struct bytes rest)
 {
     bool good = true;
     struct buf place;
@@ -100,7 +100,7 @@ bool option_set_file(struct option_source *source, const char *path)
     struct buf content;
     buf_init(&content, 0);
     bool good =
-        read_file(source, path, &content) && set_file_lines(source, path, buf_bytes(&content));
+        read_file(source, path, &content) && option_set_lines(source, path, buf_bytes(&content));
     buf_fini(&content);
     return good;
 }

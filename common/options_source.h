@@ -43,6 +43,9 @@ size_t option_find_row(const struct option_program *program, struct bytes name);
 bool option_set_row(struct option_source *source, size_t row, enum option_level level,
                     struct bytes value, struct bytes place);
 
+/* Takes the lines of a file whose text is `rest`. False when the line is written. */
+bool option_set_lines(struct option_source *source, const char *path, struct bytes rest);
+
 /* Reads the file. False when the line is written. */
 bool option_set_file(struct option_source *source, const char *path);
 

@@ -47,6 +47,7 @@ struct edge_session {
     bool closed;
     bool orphan; /* belongs to a fenced incarnation: nothing is told about it */
     bool ending; /* the router wants it closed: no other router is told of it */
+    bool left;   /* the shell has ended it; it is closed when the batch at work is done */
     uint32_t group_count;
     uint32_t group_capacity;
     struct edge_membership *groups;

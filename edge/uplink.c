@@ -188,6 +188,7 @@ void uplink_closed(struct uplink *uplink, uint32_t slot, uint16_t code, bool cle
                            &uplink->scratch);
         add_up(uplink, OP_CLOSED, session, buf_bytes(&uplink->scratch));
     }
+    session->left = true;
     if (uplink->in_receive) {
         defer_retirement(uplink, slot); /* member arrays are being walked */
     } else {

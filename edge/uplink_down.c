@@ -163,7 +163,7 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
         groups_set_record(&uplink->groups, session, op->bytes);
         break;
     case OP_SEND:
-        if (!session->closed) {
+        if (!session->closed && !session->left) {
             uplink->callbacks.send(uplink->owner, op->slot, op->bytes, op->a == 1);
         }
         break;
@@ -181,7 +181,7 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
         break;
     case OP_CLOSE:
         session->ending = true;
-        if (!session->closed) {
+        if (!session->closed && !session->left) {
             uplink->callbacks.close(uplink->owner, op->slot, (uint16_t)op->a, op->bytes);
         }
         break;

@@ -41,6 +41,17 @@ static void set(json_t *object, const char *key, json_t *value)
     }
 }
 
+/* A key that the router chose: jansson refuses one that is not valid UTF-8. */
+static void set_named(json_t *object, const char *key, json_t *value)
+{
+    struct buf clean;
+    buf_init(&clean, 0);
+    ctl_text_clean(bytes_of_str(key), &clean);
+    buf_append_byte(&clean, '\0');
+    set(object, (const char *)clean.data, value);
+    buf_fini(&clean);
+}
+
 static void add(json_t *array, json_t *value)
 {
     if (json_array_append_new(array, value) != 0) {
@@ -186,7 +197,7 @@ static void put_stats(const Splitrail__Admin__Reply *reply, json_t *root)
 {
     json_t *object = json_object();
     for (size_t i = 0; i < reply->n_figures; i++) {
-        set(object, reply->figures[i]->name, json_integer(reply->figures[i]->value));
+        set_named(object, reply->figures[i]->name, json_integer(reply->figures[i]->value));
     }
     set(root, "stats", object);
 }

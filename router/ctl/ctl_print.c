@@ -345,3 +345,15 @@ void ctl_print(const struct ctl_args *args, const Splitrail__Admin__Reply *reply
         break;
     }
 }
+
+void ctl_failure(const struct ctl_args *args, const Splitrail__Admin__Reply *reply,
+                 enum ctl_exit code, struct buf *out)
+{
+    buf_append_str(out, "splitrailctl: ");
+    ctl_text_clean(bytes_of_str(reply->text), out);
+    if (args->operand_count > 0 && code == CTL_EXIT_NOT_FOUND) {
+        buf_append_str(out, ": ");
+        ctl_text_clean(bytes_of_str(args->operands[0]), out);
+    }
+    buf_append_byte(out, '\n');
+}

@@ -28,6 +28,10 @@ bool ctl_reply_narrow(const struct ctl_args *args, Splitrail__Admin__Reply *repl
 /* What the program exits with when this is the answer. */
 enum ctl_exit ctl_reply_exit(const struct ctl_args *args, const Splitrail__Admin__Reply *reply);
 
+/* Appends one line for a status that is not OK, or another failure that the router reports. */
+void ctl_failure(const struct ctl_args *args, const Splitrail__Admin__Reply *reply,
+                 enum ctl_exit code, struct buf *out);
+
 /* The answer as tables (ctl_print.c) or as one JSON document (ctl_json.c), with a newline. */
 void ctl_print(const struct ctl_args *args, const Splitrail__Admin__Reply *reply, struct buf *out);
 void ctl_json(const struct ctl_args *args, const Splitrail__Admin__Reply *reply, struct buf *out);

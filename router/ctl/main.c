@@ -45,33 +45,16 @@ static char *default_endpoint(void)
     return chosen;
 }
 
-/* What a router said instead of an answer; its words are shown as they are, but clean. */
-static int print_failure(const struct ctl_args *args, const Splitrail__Admin__Reply *reply,
-                         enum ctl_exit code)
-{
-    struct buf text;
-    buf_init(&text, 0);
-    buf_append_str(&text, "splitrailctl: ");
-    for (const char *at = reply->text; *at != 0; at++) {
-        buf_append_byte(&text, (uint8_t)*at < 0x20 ? ' ' : (uint8_t)*at);
-    }
-    if (args->operand_count > 0 && code == CTL_EXIT_NOT_FOUND) {
-        buf_append_str(&text, ": ");
-        buf_append_str(&text, args->operands[0]);
-    }
-    buf_append_byte(&text, '\n');
-    print(stderr, &text);
-    buf_fini(&text);
-    return (int)code;
-}
-
 static int show(const struct ctl_args *args, Splitrail__Admin__Reply *reply)
 {
     struct buf text;
     buf_init(&text, 0);
     enum ctl_exit code = ctl_reply_exit(args, reply);
     if (reply->status != SPLITRAIL__ADMIN__REPLY__STATUS__OK) {
-        return print_failure(args, reply, code);
+        ctl_failure(args, reply, code, &text);
+        (void)print(stderr, &text);
+        buf_fini(&text);
+        return (int)code;
     }
     if (!ctl_reply_narrow(args, reply, &text)) {
         buf_append_byte(&text, 0);

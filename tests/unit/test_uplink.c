@@ -20,6 +20,8 @@ struct rig {
     struct plane_op ops[OPS_MAX]; /* of data frames since forget() */
     size_t count;
     unsigned closes;
+    unsigned sends;
+    bool close_ends; /* the shell ends a connection at once when it is told to close it */
     unsigned fenced;
     unsigned refused;
     size_t delivered_to;
@@ -86,10 +88,12 @@ static void deliver(void *owner, const struct uplink_delivery *delivery)
 static void close_one(void *owner, uint32_t slot, uint16_t code, struct bytes text)
 {
     struct rig *rig = owner;
-    (void)slot;
     (void)code;
     (void)text;
     rig->closes++;
+    if (rig->close_ends) {
+        uplink_closed(rig->uplink, slot, 1000, false, BYTES_LIT("policy"));
+    }
 }
 
 static void on_state(void *owner, enum uplink_state state)
@@ -449,6 +453,24 @@ START_TEST(ticket_keys_that_are_none_are_counted_and_hurt_nobody)
 }
 END_TEST
 
+START_TEST(what_follows_the_end_of_a_connection_in_one_batch_is_not_for_it)
+{
+    struct rig rig;
+    start_with_one(&rig);
+    rig.close_ends = true;
+    const struct plane_op ops[] = {
+        {.kind = OP_SEND, .gen = 1, .bytes = BYTES_LIT("before")},
+        {.kind = OP_CLOSE, .gen = 1, .a = 4003},
+        {.kind = OP_SEND, .gen = 1, .bytes = BYTES_LIT("behind")},
+        {.kind = OP_CLOSE, .gen = 1, .a = 4003},
+    };
+    router_says(&rig, ops, 4);
+    ck_assert_uint_eq(rig.sends, 1);
+    ck_assert_uint_eq(rig.closes, 1);
+    stop(&rig);
+}
+END_TEST
+
 /* As OP_TICKET_KEYS is to an edge that is older. */
 START_TEST(an_operation_of_a_newer_router_is_skipped)
 {
@@ -648,6 +670,7 @@ int main(void)
     tcase_add_test(tcase, a_hello_without_an_answer_is_repeated_soon_and_then_less_and_less);
     tcase_add_test(tcase, ticket_keys_come_with_the_welcome_and_on_the_way);
     tcase_add_test(tcase, ticket_keys_that_are_none_are_counted_and_hurt_nobody);
+    tcase_add_test(tcase, what_follows_the_end_of_a_connection_in_one_batch_is_not_for_it);
     tcase_add_test(tcase, an_operation_of_a_newer_router_is_skipped);
     tcase_add_test(tcase, a_slow_reader_of_a_group_that_must_be_whole_gets_everything);
     tcase_add_test(tcase, deliveries_are_left_out_for_a_slow_reader_until_it_was_told);
