@@ -20,7 +20,6 @@ struct rig {
     struct plane_op ops[OPS_MAX]; /* of data frames since forget() */
     size_t count;
     unsigned closes;
-    unsigned sends;
     bool close_ends; /* the shell ends a connection at once when it is told to close it */
     unsigned fenced;
     unsigned refused;
