@@ -13,6 +13,7 @@ struct shell {
     bool open[SLOTS];
     uint32_t gens[SLOTS];
     uint64_t random;
+    bool ended[SLOTS]; /* inside this frame: what the frame says to them comes all the same */
 };
 
 static void must(bool condition)
@@ -40,7 +41,7 @@ static void send_one(void *owner, uint32_t slot, struct bytes payload, bool bina
     const struct shell *shell = owner;
     (void)payload;
     (void)binary;
-    must(slot < SLOTS && shell->open[slot]);
+    must(slot < SLOTS && (shell->open[slot] || shell->ended[slot]));
 }
 
 static void deliver(void *owner, const struct uplink_delivery *delivery)
@@ -67,6 +68,7 @@ static void close_one(void *owner, uint32_t slot, uint16_t code, struct bytes te
     must(slot < SLOTS);
     if (shell->open[slot]) {
         shell->open[slot] = false;
+        shell->ended[slot] = true;
         uplink_closed(shell->uplink, slot, 1000, false, BYTES_LIT("policy"));
     }
 }
@@ -174,6 +176,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         act(&shell, script_byte(&script));
         uplink_flush(shell.uplink, now_ms);
+        memset(shell.ended, 0, sizeof(shell.ended));
         uplink_receive(shell.uplink, buf_bytes(&frame), now_ms);
     }
     uplink_free(&shell.uplink);
