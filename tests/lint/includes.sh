@@ -67,7 +67,7 @@ event2/ router/ctl/
 openssl/evp.h edge/ws_
 openssl/ edge/tls.c
 openssl/ router/auth.c
-sodium common/strmap.c
+sodium common/strmap.c router/channel.c
 zlib.h edge/ws_deflate.c
 immintrin.h edge/ws_vector.c
 protobuf-c/ proto/

@@ -114,6 +114,10 @@ START_TEST(an_unknown_append_may_be_in_the_log_so_its_number_is_gone)
     struct core_driver d = start_durable();
     core_driver_say(&d, 0, 1, "r", "a");
     core_driver_forget(&d);
+    for (size_t i = 0; i < 8; i++) { /* asked again, for it never says */
+        core_driver_appended(&d, 0, APPEND_UNKNOWN);
+        core_driver_expect(&d, "append r alice a @1\n");
+    }
     core_driver_appended(&d, 0, APPEND_UNKNOWN);
     core_driver_expect(&d, "deliver room:r to 0 gap 1-1 #1\n"
                            "send 0/1 error 2 unavailable\n");
