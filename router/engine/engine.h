@@ -37,9 +37,11 @@ struct engine_append {
     struct bytes user; /* sender */
     struct bytes server_id;
     struct bytes payload;
-    struct bytes key;    /* idempotency key, may be empty */
-    uint32_t keep_count; /* retention: the newest this many are kept, in the engine's own time */
-    uint64_t keep_ms;    /* and none older than this; 0 = no limit of age */
+    struct bytes key; /* idempotency key, may be empty */
+    /* Retention, in the engine's own time: offsets at or below top - keep_count go (holes count),
+     * and what is older than keep_ms. 0 = no such limit. The last append's numbers hold. */
+    uint32_t keep_count;
+    uint64_t keep_ms;
 };
 
 struct engine_load {

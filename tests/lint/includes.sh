@@ -42,10 +42,13 @@ router/router proto/
 router/admin router/
 router/admin common/
 router/admin proto/
+router/engine/embedded router/engine/
+router/engine/embedded common/
 router/ctl/ router/ctl/
 router/ctl/ common/
 router/ctl/ proto/
 router/ctl/ router/endpoint.h
+router/ctl/ router/engine/embedded_offline.h
 tests/ '
 for file in $pure_files; do
     for header in $pure; do
@@ -67,7 +70,9 @@ event2/ router/ctl/
 openssl/evp.h edge/ws_
 openssl/ edge/tls.c
 openssl/ router/auth.c
-sodium common/strmap.c router/channel.c
+sodium common/strmap.c
+sodium router/channel.c
+sqlite3.h router/engine/embedded
 zlib.h edge/ws_deflate.c
 immintrin.h edge/ws_vector.c
 protobuf-c/ proto/

@@ -1,0 +1,115 @@
+/* What the caller's side, the writer thread and the checkpoint thread of the embedded engine share.
+ */
+#ifndef ROUTER_ENGINE_EMBEDDED_INTERNAL_H
+#define ROUTER_ENGINE_EMBEDDED_INTERNAL_H
+
+#include "router/engine/embedded.h"
+#include "router/engine/embedded_store.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+enum embedded_op_kind {
+    OP_APPEND,
+    OP_REFUSED, /* an append that found the queue full: it only keeps its place in the order */
+    OP_LOAD,
+    OP_PUT,
+    OP_VALUES
+};
+
+/* What values() waits for, on the caller's stack. */
+struct embedded_values {
+    struct bytes table;
+    struct engine_value *found; /* copies */
+    size_t count;
+    size_t capacity;
+    bool served;
+};
+
+/* One call, from the queue to its completion. */
+struct embedded_op {
+    struct embedded_op *next;
+    enum embedded_op_kind kind;
+    enum engine_result result;
+    uint64_t id;
+    size_t cost; /* in waiting_bytes */
+    struct engine_append append;
+    struct engine_load load;
+    struct engine_value value;
+    struct embedded_values *values;
+    struct store_loaded loaded;
+    uint8_t bytes[]; /* what the views point into */
+};
+
+/* First in, first out. */
+struct embedded_list {
+    struct embedded_op *first;
+    struct embedded_op *last;
+    size_t count;
+};
+
+struct embedded_checkpointer {
+    pthread_t thread;
+    bool started;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool wanted; /* under `lock`, as is what follows */
+    bool stop;
+    sqlite3 *db; /* its thread's */
+};
+
+struct embedded {
+    struct engine engine;
+    struct engine_embedded_config config;
+    int dir_fd; /* holds the directory; -1 = stolen */
+    int event_fd;
+    uint64_t incarnation;
+    struct buf path;
+
+    /* The caller's side only. */
+    struct embedded_list ready; /* completed, not polled */
+    struct embedded_op *polled; /* the last one polled: its views are still valid */
+
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;   /* the writer: something waits, or the end */
+    pthread_cond_t served; /* the caller: values() */
+    /* Under `lock`. */
+    struct embedded_list queue;
+    struct embedded_list done;
+    bool stop;
+    struct engine_stats stats;
+
+    struct embedded_checkpointer checkpointer;
+
+    /* The writer's only. */
+    struct store *store;
+    struct embedded_list held; /* values that could not be written yet */
+    bool fenced;
+    const char *trouble; /* NULL = writing works */
+    uint64_t retry_at_ms;
+    uint64_t backoff_ms;
+    uint64_t sweep_at_ms;
+    uint64_t wall_offset_ms; /* wall time minus monotonic time, as at the start */
+};
+
+void embedded_list_push(struct embedded_list *list, struct embedded_op *op);
+/* NULL when empty. */
+struct embedded_op *embedded_list_pop(struct embedded_list *list);
+void embedded_op_free(struct embedded_op *op);
+
+/* The writer thread, until embedded->stop and the queue is empty. */
+void *embedded_writer_run(void *embedded);
+
+/* Opens a connection of its own and starts its thread. */
+MUST_CHECK enum status embedded_checkpointer_start(struct embedded_checkpointer *checkpointer,
+                                                   const char *path, const char *vfs,
+                                                   struct buf *error);
+/* Moves what it can of the write-ahead log, without anybody waiting. */
+void embedded_checkpointer_want(struct embedded_checkpointer *checkpointer);
+void embedded_checkpointer_stop(struct embedded_checkpointer *checkpointer);
+
+/* Starts a thread that takes no signals: those are the main thread's. */
+bool embedded_thread_start(pthread_t *ret_thread, void *(*run)(void *), void *owner);
+
+#endif
