@@ -87,7 +87,7 @@ static struct push *about_room(struct router_core *core, const struct channel *c
                                enum push_kind kind)
 {
     struct push *push = effects_push(&core->effects, kind);
-    push->room = channel->name;
+    push->room = channel->kind == CHANNEL_ROOM ? channel->name : BYTES_EMPTY;
     return push;
 }
 
@@ -166,7 +166,7 @@ static void bring_up_to_date(struct router_core *core, const struct core_event *
         push->epoch = channel->epoch;
         channel_deliver_to(core, channel, event->edge, push, 0);
     }
-    if (from > has + 1 && room) {
+    if (from > has + 1 && (room || (channel->durable && same))) {
         struct push *push = about_room(core, channel, PUSH_GAP);
         push->from = has + 1;
         push->to = from - 1;

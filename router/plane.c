@@ -505,6 +505,9 @@ void router_plane_flush(struct router_plane *plane, uint64_t now_ms)
     }
     plane->now_ms = now_ms;
     plane_poll(plane);
+    if (plane->engine_fenced) {
+        return; /* neither answered nor acknowledged: the newer router gets it all again */
+    }
     for (uint32_t i = 0; i < plane->edge_capacity; i++) {
         if (plane->edges[i] != NULL) {
             flush_edge(plane, plane->edges[i]);

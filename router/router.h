@@ -5,6 +5,7 @@
 #include "common/status.h"
 #include "router/router_options.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct router;
@@ -17,6 +18,8 @@ void router_free(struct router **router);
 /* Runs until SIGTERM or SIGINT; edges are told to wait for the next router before it returns.
  * SIGHUP calls `on_hangup`. A second signal ends at once. */
 void router_run(struct router *router, void (*on_hangup)(void *owner), void *owner);
+/* Afterwards: false when it stopped because it had to (a newer router owns the data). */
+bool router_stopped_well(const struct router *router);
 
 /* Live rate change, 0 = no limit. */
 void router_set_rates(struct router *router, uint64_t messages_per_second,

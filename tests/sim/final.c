@@ -150,7 +150,8 @@ static void check_inbox(const struct world *world, const struct sim_client *clie
     if (!registry_user_find(router_plane_core(world->plane), bytes_of_str(name), &user)) {
         world_fail(world, "a connected user is not known", client);
     }
-    uint64_t has = client->inbox_life == world->router_incarnation ? client->inbox_offset : 0;
+    bool same = world->disk != NULL || client->inbox_life == world->router_incarnation;
+    uint64_t has = same ? client->inbox_offset : 0;
     if (user.inbox_offset != has) {
         fprintf(stderr, "inbox has %" PRIu64 ", client %" PRIu64 "\n", user.inbox_offset, has);
         world_fail(world, "a client lacks direct messages", client);
@@ -195,6 +196,9 @@ void check_end(const struct world *world)
         check_rooms(world, client);
         check_inbox(world, client);
         check_told(world, client);
+    }
+    if (world->disk != NULL) {
+        disk_check_all(world);
     }
     if (world->messages == 0) {
         world_fail(world, "nothing was delivered at all", NULL);

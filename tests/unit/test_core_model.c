@@ -514,6 +514,7 @@ static void restart(struct model *m)
     router_core_free(&m->core);
     m->config.rebuild_ms = 1000;
     m->config.seed++;
+    m->config.epoch_secret[0]++; /* another disk, too: no log, new epochs */
     m->core = router_core_new(&m->config, m->now_ms);
     m->append_count = 0;
     m->observing = false;
