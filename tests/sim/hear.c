@@ -381,6 +381,14 @@ void client_hear(struct world *world, struct sim_client *client, struct bytes te
     if (!json_scan(text, &push) || push.kind != JSON_KIND_OBJECT) {
         world_fail(world, "not JSON", client);
     }
+    if (world->disk != NULL && client->life != life_of(world, client)) {
+        /* No epoch push says so, but whom the last router knew and no edge announces is forgotten
+         * without a word. */
+        for (uint32_t room = 0; room < ROOMS; room++) {
+            forget_users(&client->rooms[room]);
+        }
+        client->life = life_of(world, client);
+    }
     if (text_is(push, "type", "welcome")) {
         hear_welcome(world, client, push);
     } else if (text_is(push, "type", "room_message")) {

@@ -98,6 +98,7 @@ struct sim_client {
     size_t retry_count;
     struct sim_room_view rooms[ROOMS];
     struct sim_watch watches[USERS];
+    uint64_t life;        /* of the router it heard last */
     uint64_t inbox_life;  /* router whose inbox numbers these are */
     uint64_t inbox_epoch; /* as welcome told, else made up */
     uint64_t inbox_offset;
