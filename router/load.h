@@ -12,11 +12,11 @@
 #include <stdint.h>
 
 enum {
-    PARKED_MAX = 1 << 16,         /* in all; more is refused as unavailable */
-    PARKED_BYTES_MAX = 64 << 20,  /* in all */
-    LOAD_RECORDS_MIN = 1000,      /* newest messages of a log whose ids are known after a restart */
-    LOAD_BYTES_MIN = 1 << 20,     /* of them */
-    LOAD_RETRY_MS = 1000          /* after a failure, when somebody must be brought up to date */
+    PARKED_MAX = 1 << 16,        /* in all; more is refused as unavailable */
+    PARKED_BYTES_MAX = 64 << 20, /* in all */
+    LOAD_RECORDS_MIN = 1000,     /* newest messages of a log whose ids are known after a restart */
+    LOAD_BYTES_MIN = 1 << 20,    /* of them */
+    LOAD_RETRY_MS = 1000         /* after a failure, when somebody must be brought up to date */
 };
 
 /* True when the channel may be used now. Else its log is being read (this begins it), and the
