@@ -4,6 +4,7 @@
 #include "proto/arena.h"
 #include "router/ctl/ctl_args.h"
 #include "router/ctl/ctl_client.h"
+#include "router/ctl/ctl_offline.h"
 #include "router/ctl/ctl_reply.h"
 #include "router/ctl/ctl_request.h"
 #include "router/endpoint.h"
@@ -151,7 +152,7 @@ int main(int argc, char **argv)
     buf_init(&text, 0);
     switch (ctl_args_parse(argc, argv, getenv("SPLITRAIL_ROUTER"), &args, &text)) {
     case CTL_ARGS_RUN:
-        code = run(&args);
+        code = ctl_is_offline(args.command) ? (int)ctl_offline(&args) : run(&args);
         break;
     case CTL_ARGS_PRINT:
         code = print(stdout, &text);

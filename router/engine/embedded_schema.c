@@ -103,7 +103,8 @@ enum status schema_settle(sqlite3 *db, const char *path, struct buf *error)
     }
     if (status == STATUS_OK &&
         schema_number(db, "SELECT value FROM meta WHERE name='import'") != 0) {
-        return refuse(error, path, " is from an import that was not finished; import again");
+        return refuse(error, path,
+                      " is from an import that was not finished; remove it and import again");
     }
     return status;
 }

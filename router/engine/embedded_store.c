@@ -44,9 +44,24 @@ struct bytes store_column(sqlite3_stmt *sql, int index)
     return bytes_of(data, (size_t)sqlite3_column_bytes(sql, index));
 }
 
-static const char *io_error_text(int system_error)
+/* The system's reason, which SQLite keeps per file: the write-ahead log's, else the data's. */
+static int system_error(sqlite3 *db)
 {
-    switch (system_error) {
+    sqlite3_file *log = NULL;
+    int error = 0;
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (log != NULL && log->pMethods != NULL) {
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
+    }
+    if (error == 0) {
+        sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &error);
+    }
+    return error;
+}
+
+static const char *io_error_text(sqlite3 *db)
+{
+    switch (system_error(db)) {
     case ENOSPC:
         return "the disk is full";
     case EDQUOT:
@@ -66,7 +81,7 @@ const char *store_error_text(sqlite3 *db)
     case SQLITE_READONLY:
         return "the data file is read-only";
     case SQLITE_IOERR:
-        return io_error_text(sqlite3_system_errno(db));
+        return io_error_text(db);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return "the data file is damaged";

@@ -1,0 +1,13 @@
+/* Commands about a data directory: they ask no router, and must not, because none may use it. */
+#ifndef ROUTER_CTL_CTL_OFFLINE_H
+#define ROUTER_CTL_CTL_OFFLINE_H
+
+#include "router/ctl/ctl_args.h"
+#include "router/ctl/ctl_reply.h"
+
+bool ctl_is_offline(enum ctl_command command);
+
+/* Does it, with standard input and output. */
+enum ctl_exit ctl_offline(const struct ctl_args *args);
+
+#endif
