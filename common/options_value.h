@@ -1,5 +1,6 @@
 /* One option's value: parse, compare, move, free and describe it. The flow (which source beats
- * which) is options.c. Only the files of the options module include this. */
+ * which) is options.c. The files of the options module include this, and readers of
+ * other files whose values mean the same. */
 #ifndef COMMON_OPTIONS_VALUE_H
 #define COMMON_OPTIONS_VALUE_H
 

@@ -349,6 +349,26 @@ void conn_put(struct conn *conn, struct blob *frames, size_t message_count)
     }
 }
 
+bool conn_is_behind(struct conn *conn)
+{
+    struct edge *edge = conn->edge;
+    size_t max = (size_t)edge->options->soft_output;
+    if (conn->state != CONN_OPEN || out_queue_cost(&conn->out) <= max) {
+        return false;
+    }
+    /* As above: only what the kernel does not take makes a slow reader. */
+    if (!conn->want_write) {
+        enum out_result result = out_batch_write(edge->out, &conn->out);
+        if (result == OUT_FAILED) {
+            conn_abort(conn, WS_REASON_NETWORK);
+            return false;
+        }
+        conn->want_write = result == OUT_BLOCKED; /* until the end of the turn says it again */
+    }
+    conn->behind = out_queue_cost(&conn->out) > max;
+    return conn->behind;
+}
+
 void conn_send(struct conn *conn, struct bytes payload, bool binary)
 {
     struct frames frames;
@@ -460,6 +480,18 @@ static void watch_soft_limit(struct conn *conn)
     }
 }
 
+/* Half of the limit, so that one message more is not one too many again. */
+static void watch_behind(struct conn *conn)
+{
+    struct edge *edge = conn->edge;
+    if (conn->behind && conn->state == CONN_OPEN &&
+        out_queue_cost(&conn->out) <= (size_t)edge->options->soft_output / 2) {
+        conn->behind = false;
+        uplink_caught_up(edge->uplink, slot_id_index(conn->id));
+        edge->caught_up = true;
+    }
+}
+
 void conn_on_written(void *owner, struct out_queue *queue, enum out_result result)
 {
     struct conn *conn = (struct conn *)(void *)((char *)queue - offsetof(struct conn, out));
@@ -470,6 +502,7 @@ void conn_on_written(void *owner, struct out_queue *queue, enum out_result resul
     }
     conn->want_write = result == OUT_BLOCKED;
     watch_soft_limit(conn);
+    watch_behind(conn);
     bool last = conn->state == CONN_CLOSING || conn->state == CONN_ANSWERED;
     if (result == OUT_DONE && last) {
         flushed(conn);

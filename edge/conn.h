@@ -75,6 +75,7 @@ struct conn {
     bool want_write;   /* output waits for the socket */
     bool shut;         /* our sending side is shut down */
     bool ping_pending; /* due_ms is when the pong is due */
+    bool behind;       /* deliveries are left out for it until it has read what waits */
     bool clean;        /* the client closed with a close frame */
 };
 
@@ -89,6 +90,10 @@ struct conn *conn_at(struct edge *edge, uint32_t slot);
 
 /* Puts ready frames with `message_count` data messages to an OPEN connection; checks the limits. */
 void conn_put(struct conn *conn, struct blob *frames, size_t message_count);
+
+/* True when so much waits for the client that what may be left out must be; from then on the uplink
+ * is told when it has read. */
+bool conn_is_behind(struct conn *conn);
 
 /* Frames one message and puts it. */
 void conn_send(struct conn *conn, struct bytes payload, bool binary);

@@ -124,7 +124,8 @@ static void end_turn(struct edge *edge)
     if (conn_shed_output(edge)) {
         out_batch_flush(edge->out);
     }
-    if (conn_report_ended(edge)) {
+    if (conn_report_ended(edge) || edge->caught_up) {
+        edge->caught_up = false;
         uplink_flush(edge->uplink, now_ms);
     }
     conn_reap(edge);

@@ -85,6 +85,8 @@ static void refresh(struct edge *edge)
     set(edge, EDGE_METRIC_LINK_BAD_FRAMES, 0, stats.bad_frames);
     set(edge, EDGE_METRIC_OFFSET_HOLES, 0, stats.offset_holes);
     set(edge, EDGE_METRIC_UNKNOWN_GROUPS, 0, stats.unknown_groups);
+    set(edge, EDGE_METRIC_LEFT_OUT, 0, stats.left_out);
+    set(edge, EDGE_METRIC_LAGGING, 0, stats.lagging);
     set(edge, EDGE_METRIC_GROUPS, 0, stats.groups);
     set(edge, EDGE_METRIC_MEMORY_BYTES, EDGE_MEMORY_CONNECTIONS, sockets * sizeof(struct conn));
     set(edge, EDGE_METRIC_MEMORY_BYTES, EDGE_MEMORY_OUTPUT, out_batch_bytes(edge->out));

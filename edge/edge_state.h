@@ -68,6 +68,7 @@ struct edge {
     size_t paused_count;
     size_t paused_capacity;
     bool congested;
+    bool caught_up;          /* slow readers have read: the uplink has something to say */
     uint64_t judged_from_ms; /* no client is blamed for silence before this (heartbeat.h) */
     uint64_t close_slice_ms; /* planned closes are counted in slices of 10 ms */
     uint32_t close_slice_used;

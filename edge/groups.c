@@ -24,6 +24,7 @@ void groups_init(struct groups *groups, const uint8_t seed[16])
     memcpy(&salt, seed, sizeof(salt));
     group_index_init(&groups->by_id, salt, id_of, groups);
     slotmap_init(&groups->table, UINT32_MAX - 1);
+    lags_init(&groups->lags);
 }
 
 static void free_group(struct groups *groups, struct edge_group *group)
@@ -66,6 +67,7 @@ void groups_fini(struct groups *groups)
     }
     group_index_fini(&groups->by_id);
     slotmap_fini(&groups->table);
+    lags_fini(&groups->lags);
 }
 
 static void reserve_slot(struct groups *groups, uint32_t slot)
@@ -156,6 +158,43 @@ static uint32_t membership_of(const struct edge_session *session, const struct e
     return NOT_MEMBER;
 }
 
+void groups_lag(struct groups *groups, struct edge_group *group, uint32_t slot, uint64_t first)
+{
+    lags_add(&groups->lags, slot, group->local, first);
+    group->lagging++;
+}
+
+struct lag *groups_lag_of(const struct groups *groups, const struct edge_group *group,
+                          uint32_t slot)
+{
+    return group->lagging == 0 ? NULL : lags_find(&groups->lags, slot, group->local);
+}
+
+void groups_lag_end(struct groups *groups, struct lag *lag)
+{
+    groups_at(groups, lag->local)->lagging--;
+    lags_remove(&groups->lags, lag);
+}
+
+static void end_lag(struct groups *groups, struct edge_group *group, uint32_t slot)
+{
+    struct lag *lag = groups_lag_of(groups, group, slot);
+    if (lag != NULL) {
+        groups_lag_end(groups, lag);
+    }
+}
+
+/* What the members who lag know of the group, before that changes. */
+static void keep_known_record(struct groups *groups, const struct edge_group *group)
+{
+    for (uint32_t i = 0; group->lagging != 0 && i < group->count; i++) {
+        struct lag *lag = groups_lag_of(groups, group, group->slots[i]);
+        if (lag != NULL) {
+            lag_keep_record(lag, bytes_of(group->record, group->record_len));
+        }
+    }
+}
+
 static uint32_t *backs_of(const struct edge_group *group)
 {
     return group->slots + group->capacity;
@@ -239,6 +278,7 @@ static void unlink_membership(struct groups *groups, struct edge_session *sessio
     if (gone.pos == POS_CLOSED) {
         group->holds--;
     } else {
+        end_lag(groups, group, session->slot);
         remove_member(groups, group, gone.pos);
     }
     free_if_unused(groups, group);
@@ -257,6 +297,7 @@ void groups_close(struct groups *groups, struct edge_session *session)
     assert(!session->closed);
     for (uint32_t i = 0; i < session->group_count; i++) {
         struct edge_group *group = groups_at(groups, session->groups[i].local);
+        end_lag(groups, group, session->slot);
         remove_member(groups, group, session->groups[i].pos);
         session->groups[i].pos = POS_CLOSED;
         group->holds++;
@@ -297,6 +338,10 @@ bool groups_bind(struct groups *groups, struct edge_group *group, uint64_t id, s
     if (group->id != 0) {
         group_index_remove(&groups->by_id, group->id);
     }
+    if (!bytes_equal(record, bytes_of(group->record, group->record_len))) {
+        keep_known_record(groups, group);
+    }
+    group->droppable = false;
     group->id = id;
     group_index_add(&groups->by_id, group->id, group->local);
     groups->memory_bytes += record.len - group->record_len;
@@ -310,6 +355,14 @@ bool groups_bind(struct groups *groups, struct edge_group *group, uint64_t id, s
 static void move_membership(struct groups *groups, struct edge_session *session, uint32_t index,
                             struct edge_group *into)
 {
+    struct edge_group *from = groups_at(groups, session->groups[index].local);
+    struct lag *lag = session->closed ? NULL : groups_lag_of(groups, from, session->slot);
+    if (lag != NULL && into != NULL && groups_lag_of(groups, into, session->slot) == NULL) {
+        lag_keep_record(lag, bytes_of(from->record, from->record_len));
+        lag->local = into->local;
+        from->lagging--;
+        into->lagging++;
+    }
     unlink_membership(groups, session, index);
     if (into != NULL) {
         groups_join(groups, into, session);

@@ -10,6 +10,7 @@
 #include "common/bytes.h"
 #include "common/slotmap.h"
 #include "edge/group_index.h"
+#include "edge/lags.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +26,8 @@ struct edge_group {
                         session's list (most groups have one member: one allocation, not two) */
     uint32_t count;
     uint32_t capacity;
+    uint32_t lagging; /* members for whom deliveries are left out */
+    bool droppable;   /* deliveries may be left out for who reads too slowly */
     uint32_t holds;   /* closed sessions that still count */
     uint32_t pending; /* scratch of the uplink: first waiting payload + 1 */
     uint32_t pending_last;
@@ -55,6 +58,7 @@ struct edge_session {
 struct groups {
     struct group_index by_id;
     struct slotmap table;
+    struct lags lags;               /* of members of groups */
     struct edge_session **sessions; /* by slot: the current one, then older ones */
     uint32_t session_capacity;
     uint64_t memory_bytes; /* estimate */
@@ -86,9 +90,19 @@ void groups_join(struct groups *groups, struct edge_group *group, struct edge_se
 /* Harmless when not a member. May free the group. */
 void groups_leave(struct groups *groups, struct edge_group *group, struct edge_session *session);
 
+/* The member of a slot starts to lag (it must not lag in the group yet): `first` is the offset that
+ * it lacks first. */
+void groups_lag(struct groups *groups, struct edge_group *group, uint32_t slot, uint64_t first);
+/* Its lag, or NULL. Quick for groups in which nobody lags. */
+struct lag *groups_lag_of(const struct groups *groups, const struct edge_group *group,
+                          uint32_t slot);
+/* It lags no more. */
+void groups_lag_end(struct groups *groups, struct lag *lag);
+
 /* A new router: all ids are void until bound again. */
 void groups_unbind_all(struct groups *groups);
-/* Gives the group its id and a new record. False when another group has this id: nothing changed.
+/* Gives the group its id and a new record; those who lag keep the one they know. False when another
+ * group has this id: nothing changed.
  */
 bool groups_bind(struct groups *groups, struct edge_group *group, uint64_t id, struct bytes record);
 /* Removes all members and the group. */

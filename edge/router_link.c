@@ -101,6 +101,12 @@ static void deliver(void *owner, const struct uplink_delivery *delivery)
     frames_fini(&frames);
 }
 
+static bool is_slow(void *owner, uint32_t slot)
+{
+    struct conn *conn = conn_at(owner, slot);
+    return conn != NULL && conn_is_behind(conn);
+}
+
 static void close_one(void *owner, uint32_t slot, uint16_t code, struct bytes text)
 {
     struct conn *conn = conn_at(owner, slot);
@@ -192,6 +198,7 @@ enum status router_link_open(struct edge *edge, struct buf *error)
         .reconnect = reconnect,
         .send = send_to,
         .deliver = deliver,
+        .is_slow = is_slow,
         .close = close_one,
         .on_state = on_state,
         .fenced = fenced,

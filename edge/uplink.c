@@ -574,6 +574,7 @@ void uplink_stats(const struct uplink *uplink, struct uplink_stats *ret_stats)
     *ret_stats = uplink->stats;
     ret_stats->held_bytes = held_bytes(uplink);
     ret_stats->held_frames = uplink->link.queue.count;
+    ret_stats->lagging = uplink->groups.lags.table.count;
     ret_stats->groups = uplink->groups.table.count;
     ret_stats->memory_bytes = uplink->groups.memory_bytes;
     ret_stats->router_incarnation = uplink->router_incarnation;

@@ -42,6 +42,9 @@ struct uplink_callbacks {
     void (*reconnect)(void *owner);
     void (*send)(void *owner, uint32_t slot, struct bytes payload, bool binary);
     void (*deliver)(void *owner, const struct uplink_delivery *delivery);
+    /* True when the connection reads too slowly to be given more of what may be left out. From then
+     * on the shell watches it, and calls uplink_caught_up once it has read. */
+    bool (*is_slow)(void *owner, uint32_t slot);
     /* The router wants the connection closed with this code, after what was sent before. The shell
      * reports the end with uplink_closed as for every other. */
     void (*close)(void *owner, uint32_t slot, uint16_t code, struct bytes text);
@@ -96,6 +99,10 @@ enum status uplink_message(struct uplink *uplink, uint32_t slot, struct bytes pa
 void uplink_closed(struct uplink *uplink, uint32_t slot, uint16_t code, bool clean,
                    struct bytes reason);
 
+/* A connection that is_slow was true for has read what waited: it shall be told what was left out.
+ * Not from inside a callback of the uplink. */
+void uplink_caught_up(struct uplink *uplink, uint32_t slot);
+
 /* One message from the transport. */
 void uplink_receive(struct uplink *uplink, struct bytes frame, uint64_t now_ms);
 
@@ -129,6 +136,8 @@ struct uplink_stats {
     uint64_t bad_frames;     /* undecodable or impossible frames from the router */
     uint64_t unknown_groups; /* deliveries for groups we do not have */
     uint64_t offset_holes;   /* deliveries whose offset does not follow the last one */
+    uint64_t left_out;       /* deliveries not given to slow readers, per recipient */
+    uint32_t lagging;        /* members for whom that is so now */
     uint64_t up_messages;
     uint64_t down_ops;
     uint32_t groups;

@@ -28,16 +28,15 @@ static void hand_out(struct uplink *uplink, struct edge_group *group)
         }
         down->payloads[count++] = down->pending[at - 1].payload;
     }
+    uint64_t due = count == 0 ? 0 : down->pending[group->pending - 1].due;
     group->pending = 0;
     group->pending_last = 0;
     if (group->count == 0 || count == 0) {
         return;
     }
-    uplink->callbacks.deliver(uplink->owner, &(struct uplink_delivery){.slots = group->slots,
-                                                                       .slot_count = group->count,
-                                                                       .except = UINT32_MAX,
-                                                                       .payloads = down->payloads,
-                                                                       .payload_count = count});
+    struct uplink_delivery delivery = {
+        .except = UINT32_MAX, .payloads = down->payloads, .payload_count = count};
+    uplink_give(uplink, group, &delivery, due);
 }
 
 static void barrier(struct uplink *uplink)
@@ -60,7 +59,8 @@ static void touch(struct uplink_down *down, struct edge_group *group)
     down->touched[down->touched_count++] = group;
 }
 
-static void join_later(struct uplink *uplink, struct edge_group *group, struct bytes payload)
+static void join_later(struct uplink *uplink, struct edge_group *group, struct bytes payload,
+                       uint64_t due)
 {
     struct uplink_down *down = &uplink->down;
     if (down->pending_count == down->pending_capacity) {
@@ -68,7 +68,7 @@ static void join_later(struct uplink *uplink, struct edge_group *group, struct b
         down->pending = mem_resize(down->pending, down->pending_capacity, sizeof(*down->pending));
     }
     uint32_t index = ++down->pending_count;
-    down->pending[index - 1] = (struct uplink_pending){payload, 0};
+    down->pending[index - 1] = (struct uplink_pending){payload, 0, due};
     if (group->pending == 0) {
         group->pending = index;
         touch(down, group);
@@ -85,9 +85,10 @@ static void on_deliver(struct uplink *uplink, const struct plane_op *op)
         uplink->stats.unknown_groups++;
         return;
     }
+    uint64_t due = group->last_offset + 1;
     note_offset(uplink, group, op->b);
     if (op->gen == 0) {
-        join_later(uplink, group, op->bytes);
+        join_later(uplink, group, op->bytes, due);
         return;
     }
     barrier(uplink);
@@ -96,12 +97,9 @@ static void on_deliver(struct uplink *uplink, const struct plane_op *op)
     }
     const struct edge_session *except = groups_session(&uplink->groups, op->slot, op->gen);
     bool here = except != NULL && !except->closed;
-    uplink->callbacks.deliver(uplink->owner,
-                              &(struct uplink_delivery){.slots = group->slots,
-                                                        .slot_count = group->count,
-                                                        .except = here ? op->slot : UINT32_MAX,
-                                                        .payloads = &op->bytes,
-                                                        .payload_count = 1});
+    struct uplink_delivery delivery = {
+        .except = here ? op->slot : UINT32_MAX, .payloads = &op->bytes, .payload_count = 1};
+    uplink_give(uplink, group, &delivery, due);
 }
 
 static void on_group_add(struct uplink *uplink, struct edge_session *session,
@@ -119,6 +117,7 @@ static void on_group_add(struct uplink *uplink, struct edge_session *session,
         /* The first member here as the router counts: what only a closed one still holds got
          * nothing since. */
         group->last_offset = op->b;
+        group->droppable = false;
     }
     groups_join(&uplink->groups, group, session);
 }
@@ -139,6 +138,16 @@ static void on_group_bind(struct uplink *uplink, const struct plane_op *op)
     } else {
         groups_merge(&uplink->groups, group, groups_find(&uplink->groups, op->a));
     }
+}
+
+static void on_group_policy(struct uplink *uplink, const struct plane_op *op)
+{
+    struct edge_group *group = groups_find(&uplink->groups, op->a);
+    if (group == NULL) {
+        uplink->stats.unknown_groups++;
+        return;
+    }
+    group->droppable = (op->b & PLANE_GROUP_DROPPABLE) != 0;
 }
 
 /* Operations that name a connection; it may be gone, which is normal. */
@@ -170,6 +179,9 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
             groups_leave(&uplink->groups, group, session);
         }
         break;
+    case OP_CATCH_UP:
+        uplink_catch_up(uplink, session, op);
+        break;
     case OP_CLOSE:
         session->ending = true;
         if (!session->closed) {
@@ -185,9 +197,11 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
     case OP_ANNOUNCE_END:
     case OP_DRAINING:
     case OP_GOODBYE:
+    case OP_LAGGING:
     case OP_DELIVER:
     case OP_GROUP_BIND:
     case OP_TICKET_KEYS:
+    case OP_GROUP_POLICY:
     default:
         uplink->stats.bad_frames++;
         break;
@@ -219,6 +233,8 @@ void uplink_down_batch(struct uplink *uplink, const struct plane_batch *batch)
             on_group_bind(uplink, &op);
         } else if (op.kind == OP_TICKET_KEYS) {
             uplink_ticket_keys(uplink, op.bytes);
+        } else if (op.kind == OP_GROUP_POLICY) {
+            on_group_policy(uplink, &op);
         } else {
             on_conn_op(uplink, &op);
         }
@@ -231,5 +247,6 @@ void uplink_down_fini(struct uplink_down *down)
     mem_free(down->pending);
     mem_free(down->touched);
     mem_free(down->payloads);
+    mem_free(down->slots);
     *down = (struct uplink_down){0};
 }

@@ -15,6 +15,7 @@
 struct uplink_pending {
     struct bytes payload;
     uint32_t next; /* index + 1, 0 = last */
+    uint64_t due;  /* offset that a member without it lacks first */
 };
 
 /* Scratch of one down-batch: kept, so that the steady state allocates nothing. */
@@ -27,6 +28,8 @@ struct uplink_down {
     uint32_t touched_capacity;
     struct bytes *payloads;
     uint32_t payload_capacity;
+    uint32_t *slots; /* members that are given a delivery */
+    uint32_t slot_capacity;
 };
 
 /* A command that was answered while its frame is unfinished. */
@@ -78,6 +81,13 @@ struct uplink {
 
 /* Acts upon one batch through the callbacks. */
 void uplink_down_batch(struct uplink *uplink, const struct plane_batch *batch);
+/* Gives a delivery to the members of the group, but not to those who lag. `due` is the offset that
+ * a member without it lacks first. */
+void uplink_give(struct uplink *uplink, struct edge_group *group, struct uplink_delivery *delivery,
+                 uint64_t due);
+/* Acts upon OP_CATCH_UP. */
+void uplink_catch_up(struct uplink *uplink, const struct edge_session *session,
+                     const struct plane_op *op);
 /* Hands encoded ticket keys out. */
 void uplink_ticket_keys(struct uplink *uplink, struct bytes encoded);
 /* uplink_answered.c: the router has answered a command; those whose frame is finished are

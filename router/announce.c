@@ -147,10 +147,12 @@ static void take_numbers(struct router_core *core, const struct core_event *even
     }
 }
 
-/* Binds, then delivers to this edge what it lacks. */
+/* Binds, then delivers to this edge what it lacks. What is told before the policy cannot be left
+ * out: a new life, and a hole that the edge does not know of. */
 static void bring_up_to_date(struct router_core *core, const struct core_event *event,
                              struct channel *channel)
 {
+    channel_trim(core, channel);
     bool same = event->group->epoch == channel->epoch;
     if (same && event->last_offset > channel->top) {
         take_numbers(core, event, channel);
@@ -171,6 +173,9 @@ static void bring_up_to_date(struct router_core *core, const struct core_event *
         push->from = has + 1;
         push->to = from - 1;
         channel_deliver_to(core, channel, event->edge, push, 0);
+    }
+    if (channel_droppable(channel)) {
+        channel_emit_policy(core, channel, event->edge);
     }
     for (uint64_t offset = from; offset <= channel->top; offset++) {
         channel_deliver_to(core, channel, event->edge, channel_push_at(core, channel, offset),

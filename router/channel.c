@@ -13,7 +13,12 @@ enum { RESENT_MS = 600000 }; /* after that no edge holds back what the last rout
 void channel_init(struct router_core *core, struct channel *channel, enum channel_kind kind,
                   struct bytes name)
 {
-    *channel = (struct channel){.kind = kind, .name = name, .epoch = core_random(core)};
+    *channel = (struct channel){.kind = kind,
+                                .name = name,
+                                .epoch = core_random(core),
+                                .policy = kind == CHANNEL_ROOM
+                                              ? policy_table_find(&core->config.policy, name)
+                                              : &core->inbox_policy};
     channel->id = slotmap_add(&core->channels, channel);
     assert(channel->id != 0 && "users and rooms have far lower limits");
 }
@@ -168,6 +173,26 @@ void channel_emit_add(struct router_core *core, const struct channel *channel, s
     effect->group = channel->id;
     effect->offset = channel->top;
     effect->group_info = info;
+    if (first_on_edge && channel_droppable(channel)) {
+        channel_emit_policy(core, channel, conn.edge);
+    }
+}
+
+void channel_emit_policy(struct router_core *core, const struct channel *channel, uint32_t edge)
+{
+    uint32_t count = edge == ALL_EDGES ? channel->edge_count : 1;
+    if (count == 0) {
+        return;
+    }
+    uint32_t *edges = effects_alloc(&core->effects, count, sizeof(*edges));
+    for (uint32_t i = 0; i < count; i++) {
+        edges[i] = edge == ALL_EDGES ? channel->edges[i].edge : edge;
+    }
+    struct core_effect *effect = effects_add(&core->effects, CORE_GROUP_POLICY);
+    effect->group = channel->id;
+    effect->edges = edges;
+    effect->edge_count = count;
+    effect->droppable = channel_droppable(channel);
 }
 
 void channel_emit_remove(struct router_core *core, const struct channel *channel,
@@ -178,27 +203,53 @@ void channel_emit_remove(struct router_core *core, const struct channel *channel
     effect->group = channel->id;
 }
 
+static bool oldest_is_too_much(const struct router_core *core, const struct channel *channel)
+{
+    const struct ring *ring = channel->ring;
+    const struct namespace_policy *policy = channel->policy;
+    if (ring->count == 0) {
+        return false;
+    }
+    return ring->count > policy->history_messages ||
+           ring->payload_bytes > core->config.history_bytes ||
+           (policy->history_age_ms != 0 &&
+            (int64_t)core->now_ms - ring_at(ring, 0)->kept_ms > policy->history_age_ms);
+}
+
+static uint64_t history_max(const struct channel *channel)
+{
+    return (uint64_t)channel->policy->history_messages;
+}
+
+/* Where the log begins that the clients are told of: what the total limit takes out of memory later
+ * is in it still. */
+static void note_log(struct channel *channel)
+{
+    uint64_t kept = channel_ring_first(channel);
+    uint64_t count = history_max(channel);
+    uint64_t oldest = channel->top + 1 > count ? channel->top + 1 - count : 1;
+    bool whole = channel->first + 1 >= kept;
+    channel->first = channel->first > oldest ? channel->first : oldest;
+    channel->first = whole && kept > channel->first ? kept : channel->first;
+}
+
+void channel_trim(struct router_core *core, struct channel *channel)
+{
+    /* While edges still announce, members of the late ones live from the ring alone: only the total
+     * bounds it then. */
+    while (channel->ring != NULL && !core->rebuilding && oldest_is_too_much(core, channel)) {
+        forget_oldest(core, channel);
+    }
+    if (channel->durable) {
+        note_log(channel);
+    }
+}
+
 /* The channel's own limits first, then the total: first what nobody uses, then its own past. */
 static void enforce_limits(struct router_core *core, struct channel *channel)
 {
     struct ring *ring = channel->ring;
-    /* While edges still announce, members of the late ones live from the ring alone: only the total
-     * bounds it then. */
-    while (!core->rebuilding &&
-           (ring->count > core->config.history_count ||
-            (ring->count != 0 && ring->payload_bytes > core->config.history_bytes))) {
-        forget_oldest(core, channel);
-    }
-    if (channel->durable) {
-        /* What is forgotten from here on is in the log still. */
-        uint64_t kept = channel_ring_first(channel);
-        uint64_t oldest = channel->top + 1 > core->config.history_count
-                              ? channel->top + 1 - core->config.history_count
-                              : 1;
-        bool whole = channel->first + 1 >= kept;
-        channel->first = channel->first > oldest ? channel->first : oldest;
-        channel->first = whole && kept > channel->first ? kept : channel->first;
-    }
+    channel_trim(core, channel);
     while (core->history_bytes > core->config.history_total_bytes && core_evict_history(core)) {
     }
     while (ring->count != 0 && core->history_bytes > core->config.history_total_bytes) {
@@ -211,13 +262,15 @@ void channel_keep(struct router_core *core, struct channel *channel, struct stor
     assert(stored->offset == channel->top + 1 && "numbers have no holes");
     channel->top = stored->offset;
     channel->assigned = channel->assigned < channel->top ? channel->top : channel->assigned;
-    if (core->config.history_count == 0 && !core->rebuilding && channel->ring == NULL) {
+    if (channel->policy->history_messages == 0 && !core->rebuilding && channel->ring == NULL) {
         effects_bury(&core->effects, stored);
         return;
     }
     if (channel->ring == NULL) {
         channel->ring = mem_new(1, sizeof(*channel->ring));
     }
+    /* By the monotonic clock from here on: a wall clock that jumps makes nothing old. */
+    stored->kept_ms = (int64_t)core->now_ms - (int64_t)(core->wall_ms - stored->timestamp_ms);
     ring_push(channel->ring, stored);
     core->history_bytes += stored_cost(stored);
     enforce_limits(core, channel);
@@ -341,6 +394,7 @@ static struct stored *hole_at(uint64_t offset)
 
 static void push_stored(struct router_core *core, struct channel *channel, struct stored *stored)
 {
+    stored->kept_ms = (int64_t)core->now_ms - (int64_t)(core->wall_ms - stored->timestamp_ms);
     ring_push(channel->ring, stored);
     core->history_bytes += stored_cost(stored);
 }
@@ -350,7 +404,7 @@ static void take_record(struct router_core *core, struct channel *channel,
                         const struct core_record *record, uint64_t *next)
 {
     uint64_t offset = record->message.offset;
-    if (channel->ring->count != 0 && offset - *next > core->config.history_count) {
+    if (channel->ring->count != 0 && offset - *next > history_max(channel)) {
         empty_ring(core, channel);
     }
     for (; channel->ring->count != 0 && *next < offset; (*next)++) {
@@ -376,14 +430,14 @@ static void take_records(struct router_core *core, struct channel *channel,
         }
     }
     for (; channel->ring->count != 0 && next <= channel->top; next++) {
-        if (channel->top - next > core->config.history_count) {
+        if (channel->top - next > history_max(channel)) {
             empty_ring(core, channel);
             break;
         }
         push_stored(core, channel, hole_at(next));
     }
     while (
-        channel->ring->count > core->config.history_count ||
+        channel->ring->count > history_max(channel) ||
         (channel->ring->count != 0 && channel->ring->payload_bytes > core->config.history_bytes)) {
         forget_oldest(core, channel);
     }
@@ -412,7 +466,7 @@ void channel_take_log(struct router_core *core, struct channel *channel, const s
 
 void channel_skip(struct router_core *core, struct channel *channel, uint64_t offset)
 {
-    if (offset - channel->top > core->config.history_count) {
+    if (offset - channel->top > history_max(channel)) {
         empty_ring(core, channel);
         channel->top = offset;
         channel->assigned = offset;
@@ -480,9 +534,10 @@ static void bound_bytes(const struct channel *channel, bool forward, uint64_t *f
     }
 }
 
-void channel_history(struct router_core *core, const struct channel *channel,
+void channel_history(struct router_core *core, struct channel *channel,
                      const struct command *command, struct push *push)
 {
+    channel_trim(core, channel);
     push->epoch = channel->epoch;
     push->offset = channel->top;
     push->first_offset = channel_first_offset(channel);

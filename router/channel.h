@@ -20,12 +20,13 @@ struct edge_count {
 struct channel {
     slot_id id;
     uint64_t epoch;
-    uint64_t top;        /* newest delivered offset, 0 = none yet */
-    uint64_t assigned;   /* newest offset given out; above top while appends run */
-    uint64_t first;      /* durable: oldest offset in the log */
-    struct bytes name;   /* lives in the room or user that embeds the channel */
-    struct ring *ring;   /* NULL until there is a message to keep */
-    struct keys *keys;   /* NULL until a key is used */
+    uint64_t top;      /* newest delivered offset, 0 = none yet */
+    uint64_t assigned; /* newest offset given out; above top while appends run */
+    uint64_t first;    /* durable: oldest offset in the log */
+    struct bytes name; /* lives in the room or user that embeds the channel */
+    const struct namespace_policy *policy; /* in the core's table, never NULL */
+    struct ring *ring;                     /* NULL until there is a message to keep */
+    struct keys *keys;                     /* NULL until a key is used */
     struct keys *resent; /* ids of messages in the log that an edge may send again; NULL = none */
     uint64_t loaded_ms;
     struct pending *pending_oldest; /* waits for the engine, see post.c */
@@ -69,12 +70,26 @@ void channel_emit_add(struct router_core *core, const struct channel *channel, s
 void channel_emit_remove(struct router_core *core, const struct channel *channel,
                          struct conn_ref conn);
 
+/* GROUP_POLICY to one edge or, with ALL_EDGES, to all that have members. */
+#define ALL_EDGES UINT32_MAX
+void channel_emit_policy(struct router_core *core, const struct channel *channel, uint32_t edge);
+
+/* True when deliveries may be left out for slow readers. */
+static inline bool channel_droppable(const struct channel *channel)
+{
+    return channel->policy->slow_reader == SLOW_READER_GAP;
+}
+
 /* The record of the group, valid until the next step. */
 const struct group_info *channel_info(struct router_core *core, const struct channel *channel);
 
 /* Makes `stored` (number top + 1) the newest message and keeps it as long as the limits allow;
  * takes it over, its bytes stay valid during the step. */
 void channel_keep(struct router_core *core, struct channel *channel, struct stored *stored);
+
+/* Forgets what the limits do not allow any more. Before a reader is told what is kept, since time
+ * makes messages old while nobody touches them. */
+void channel_trim(struct router_core *core, struct channel *channel);
 
 /* True when at least one message is kept. */
 static inline bool channel_keeps(const struct channel *channel)
@@ -119,7 +134,7 @@ enum { MESSAGE_ID_MARK = 0xFF }; /* first byte of ids; no client's key has it: i
 /* Fills epoch, offset, first_offset, messages of a history answer: those after `since`, or the
  * newest `limit`; bounded by COMMAND_HISTORY_MAX and HISTORY_BYTES_MAX. */
 enum { HISTORY_LIMIT_DEFAULT = 100, HISTORY_BYTES_MAX = 1 << 20 };
-void channel_history(struct router_core *core, const struct channel *channel,
+void channel_history(struct router_core *core, struct channel *channel,
                      const struct command *command, struct push *push);
 
 #endif

@@ -33,6 +33,8 @@ struct router_core *router_core_new(const struct core_config *config, uint64_t n
 {
     struct router_core *core = mem_new(1, sizeof(*core));
     core->config = *config;
+    core->config.policy = policy_table_copy(&config->policy);
+    core->inbox_policy = (struct namespace_policy){.history_messages = config->history_count};
     core->now_ms = now_ms;
     core->wall_ms = config->start_wall_ms;
     core->random = config->seed;
@@ -104,6 +106,7 @@ void router_core_free(struct router_core **core_ptr)
     edges_fini(&core->edges);
     mailbox_fini(&core->mailbox);
     effects_fini(&core->effects);
+    policy_table_fini(&core->config.policy);
     mem_free(core->holds);
     mem_free(core->failed_loads);
     mem_free(core);
@@ -237,6 +240,8 @@ struct core_effects router_core_step(struct router_core *core, const struct core
         [CORE_PUBLISH] = session_publish,
         [CORE_SEND] = session_send,
         [CORE_KICK] = session_kick,
+        [CORE_LAGGING] = session_lagging,
+        [CORE_SET_POLICY] = room_set_policy,
         [CORE_TICK] = tick,
     };
     _Static_assert(sizeof(handlers) / sizeof(handlers[0]) == CORE_TICK + 1, "one per event");

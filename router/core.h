@@ -11,6 +11,7 @@
 
 #include "common/bytes.h"
 #include "router/command.h"
+#include "router/policy_table.h"
 #include "router/push.h"
 
 #include <stdbool.h>
@@ -48,9 +49,6 @@ struct group_info {
     uint64_t epoch;
 };
 
-/* How a room's messages are kept (architecture section 3). */
-enum room_class { ROOM_DURABLE, ROOM_MEMORY, ROOM_EPHEMERAL };
-
 enum { CORE_SECRET_BYTES = 16 };
 
 struct core_config {
@@ -68,15 +66,14 @@ struct core_config {
     uint32_t connections_per_user_max; /* 0 = off */
     bool kick_oldest;                  /* else refuse the newest (close 4004 either way) */
     bool publish_without_membership;
-    enum room_class default_class;
+    struct policy_table policy;              /* of rooms, settled; copied */
     bool inbox_durable;                      /* else inboxes live in memory */
     uint8_t epoch_secret[CORE_SECRET_BYTES]; /* epochs of channels without a log follow from it and
                                  the name, so that a room in which nobody spoke keeps its epoch */
     uint32_t rooms_max;
     uint32_t users_max;
     uint32_t members_max;         /* users in one room */
-    uint32_t history_count;       /* messages kept per room or inbox */
-    uint64_t history_age_ms;      /* in logs, none older than this; 0 = no limit */
+    uint32_t history_count;       /* messages kept per inbox; for rooms the policy says */
     uint64_t history_bytes;       /* payload bytes kept per room or inbox */
     uint64_t history_total_bytes; /* over all rings: above it the least recently used empty room or
                                      offline inbox is forgotten */
@@ -95,12 +92,15 @@ enum core_event_kind {
     CORE_ANNOUNCE_GROUP,
     CORE_ANNOUNCE_CONN,
     CORE_ANNOUNCE_END,
-    CORE_APPENDED, /* the engine finished the append of `append_id` */
-    CORE_LOADED,   /* the engine has read the log of channel `group`; NULL: it could not */
-    CORE_PUBLISH,  /* by an operator or the API: room, user (may be empty), payload, key */
-    CORE_SEND,     /* direct message by an operator: target user, user = from */
-    CORE_KICK,     /* user or connection, or only out of `room` */
-    CORE_TICK      /* router_core_deadline() has come */
+    CORE_APPENDED,   /* the engine finished the append of `append_id` */
+    CORE_LOADED,     /* the engine has read the log of `channel`; NULL: it could not */
+    CORE_PUBLISH,    /* by an operator or the API: room, user (may be empty), payload, key */
+    CORE_SEND,       /* direct message by an operator: target user, user = from */
+    CORE_KICK,       /* user or connection, or only out of `room` */
+    CORE_LAGGING,    /* an edge left deliveries of a room out for a slow connection, which has now
+                        read what it had: it is to be told */
+    CORE_SET_POLICY, /* of rooms: limits from now on, the class for rooms made from now on */
+    CORE_TICK        /* router_core_deadline() has come */
 };
 
 enum append_result { APPEND_OK, APPEND_FENCED, APPEND_UNKNOWN, APPEND_FAILED };
@@ -141,7 +141,9 @@ struct core_event {
     bool drained;                       /* CONN_CLOSED: by an edge's drain: grace plus its delay */
     uint32_t local;                     /* ANNOUNCE_GROUP: the edge's number of the group */
     const struct group_info *group;
-    uint64_t last_offset;   /* ANNOUNCE_GROUP: newest offset the edge has delivered */
+    uint64_t last_offset;   /* ANNOUNCE_GROUP: newest offset the edge has delivered; LAGGING: first
+                               offset that may be missing, in the life that `group` names */
+    uint64_t token;         /* LAGGING: comes back with the answer */
     const uint32_t *locals; /* ANNOUNCE_CONN: the edge's numbers of its groups */
     size_t local_count;
     uint64_t append_id;
@@ -154,7 +156,8 @@ struct core_event {
     struct bytes target; /* SEND: to; KICK: user, or empty when `conn` is meant */
     struct bytes payload;
     struct bytes key;
-    struct bytes text; /* KICK: reason */
+    struct bytes text;                 /* KICK: reason */
+    const struct policy_table *policy; /* SET_POLICY: settled; copied */
 };
 
 enum core_effect_kind {
@@ -163,12 +166,14 @@ enum core_effect_kind {
     CORE_DELIVER,   /* push to a group on `edges` */
     CORE_GROUP_ADD, /* conn joins group; `group_info` when it is the first on its edge */
     CORE_GROUP_REMOVE,
-    CORE_GROUP_BIND, /* answer to ANNOUNCE_GROUP: local number -> group id; group 0 = forget it */
-    CORE_CLOSE,      /* close a connection with code and text */
-    CORE_APPEND,     /* engine: store message at (group, offset), then CORE_APPENDED */
-    CORE_LOAD,       /* engine: read the log of (group, room), then CORE_LOADED */
-    CORE_HELD,       /* something of the frame `cause` is not finished yet */
-    CORE_FREED,      /* one such thing is finished now */
+    CORE_GROUP_BIND,   /* answer to ANNOUNCE_GROUP: local number -> group id; group 0 = forget it */
+    CORE_GROUP_POLICY, /* deliveries of the group may be left out on `edges`, or may not */
+    CORE_CATCH_UP,     /* answer to LAGGING: push to one connection that lags */
+    CORE_CLOSE,        /* close a connection with code and text */
+    CORE_APPEND,       /* engine: store message at (group, offset), then CORE_APPENDED */
+    CORE_LOAD,         /* engine: read the log of (group, room), then CORE_LOADED */
+    CORE_HELD,         /* something of the frame `cause` is not finished yet */
+    CORE_FREED,        /* one such thing is finished now */
     CORE_ADMIN_DONE
 };
 
@@ -180,8 +185,11 @@ struct core_effect {
     uint64_t offset;       /* DELIVER: of a numbered message (or of the gap in its place), else 0.
                               APPEND. GROUP_ADD: newest offset at this moment. BIND: where the
                               edge stands now; what it lacks follows from the next one on */
-    const uint32_t *edges; /* DELIVER */
+    const uint32_t *edges; /* DELIVER, GROUP_POLICY */
     size_t edge_count;
+    bool droppable;                      /* GROUP_POLICY */
+    bool last;                           /* CATCH_UP: it lags no more */
+    uint64_t token;                      /* CATCH_UP */
     uint32_t edge;                       /* GROUP_BIND */
     uint32_t local;                      /* GROUP_BIND */
     const struct group_info *group_info; /* GROUP_ADD (first on the edge) and BIND, else NULL */

@@ -32,6 +32,7 @@ struct core_counters {
 
 struct router_core {
     struct core_config config;
+    struct namespace_policy inbox_policy;
     uint64_t now_ms;  /* of the step */
     uint64_t wall_ms; /* of the event */
     uint64_t random;

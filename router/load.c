@@ -21,7 +21,7 @@ struct parked {
 
 static void begin(struct router_core *core, struct channel *channel)
 {
-    uint32_t count = core->config.history_count;
+    uint32_t count = (uint32_t)channel->policy->history_messages;
     uint64_t bytes = core->config.history_bytes;
     channel->loading = true;
     core->counters.loads++;
@@ -112,6 +112,7 @@ static struct parked *parked_new(const struct core_event *event)
     parked->event.group = event->group == NULL ? NULL : &parked->group;
     parked->event.session = NULL;
     parked->event.locals = NULL;
+    parked->event.policy = NULL;
     parked->event.log = NULL;
     return parked;
 }
@@ -119,7 +120,8 @@ static struct parked *parked_new(const struct core_event *event)
 /* What must wait because nobody can be told that it cannot. Bounded by connections and groups. */
 static bool must_wait(enum core_event_kind kind)
 {
-    return kind == CORE_CONN_CLOSED || kind == CORE_ANNOUNCE_GROUP || kind == CORE_ANNOUNCE_CONN;
+    return kind == CORE_CONN_CLOSED || kind == CORE_ANNOUNCE_GROUP || kind == CORE_ANNOUNCE_CONN ||
+           kind == CORE_LAGGING;
 }
 
 static void enqueue(const struct router_core *core, struct channel *channel, struct parked *parked)
@@ -201,6 +203,8 @@ static void replay_of_edge(struct router_core *core, struct channel *channel,
         session_run(core, event);
     } else if (event->kind == CORE_CONN_CLOSED) {
         session_conn_closed(core, event);
+    } else if (event->kind == CORE_LAGGING) {
+        session_lagging(core, event);
     } else if (event->kind == CORE_ANNOUNCE_GROUP) {
         announce_catch_up(core, event, channel);
     } else { /* CONN_OPEN, ANNOUNCE_CONN */
@@ -287,7 +291,7 @@ static void refuse_all(struct router_core *core, struct channel *channel)
         struct parked *next = parked->next;
         enum core_event_kind kind = parked->event.kind;
         parked->next = NULL;
-        if (kind == CORE_ANNOUNCE_GROUP || kind == CORE_ANNOUNCE_CONN) {
+        if (kind == CORE_ANNOUNCE_GROUP || kind == CORE_ANNOUNCE_CONN || kind == CORE_LAGGING) {
             enqueue(core, channel, parked);
         } else {
             core->parked_count--;

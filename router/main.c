@@ -4,6 +4,7 @@
 #include "common/metrics.h"
 #include "common/options.h"
 #include "router/auth.h"
+#include "router/policy_file.h"
 #include "router/router.h"
 #include "router/router_metrics.h"
 #include "router/router_options.h"
@@ -19,6 +20,7 @@ struct process {
     int argc;
     char **argv;
     struct router_options options;
+    struct policy_table policy; /* as read; the router has copies */
     struct router *router;
 };
 
@@ -41,6 +43,8 @@ static bool print_reference(int argc, char **argv)
     buf_init(&text, 0);
     if (strcmp(argv[1], "--help-markdown") == 0) {
         option_reference(&router_option_program, &text);
+    } else if (strcmp(argv[1], "--policy-markdown") == 0) {
+        policy_file_reference(&text);
     } else if (strcmp(argv[1], "--metrics-markdown") == 0) {
         metrics_reference(router_metric_specs, ROUTER_METRIC_COUNT, &text);
     } else {
@@ -77,6 +81,38 @@ static void log_change(const char *option, int64_t before, int64_t after)
     }
 }
 
+/* A bad file leaves *policy as it was. */
+static enum status read_policy(const struct router_options *options, struct policy_table *policy,
+                               struct buf *text)
+{
+    const struct namespace_policy built_in = {
+        .class = ROOM_CLASS_UNSET,
+        .history_messages = options->history_messages,
+        .slow_reader = SLOW_READER_DISCONNECT,
+    };
+    struct policy_table table;
+    enum status status = policy_file_read(options->policy_file, &built_in, &table, text);
+    if (status == STATUS_OK) {
+        policy_table_fini(policy);
+        *policy = table;
+    }
+    return status;
+}
+
+static void reload_policy(struct process *process, struct buf *text)
+{
+    buf_clear(text);
+    if (read_policy(&process->options, &process->policy, text) != STATUS_OK) {
+        log_lines(LOG_RELOAD_FAILED, buf_bytes(text));
+        return;
+    }
+    router_set_policy(process->router, &process->policy);
+    if (process->options.policy_file != NULL) {
+        log_event(LOG_RELOAD, LOG_S("what", "policy file read again"),
+                  LOG_U("namespaces", process->policy.count));
+    }
+}
+
 static void on_hangup(void *owner)
 {
     struct process *process = owner;
@@ -102,6 +138,7 @@ static void on_hangup(void *owner)
         log_change("max-bytes-per-second", before.bytes_per_second, options->bytes_per_second);
         log_change("log-level", before.log_level, options->log_level);
         configure_log(options);
+        reload_policy(process, &text);
     }
     buf_fini(&text);
 }
@@ -114,6 +151,10 @@ static int read_options(struct process *process)
     enum option_outcome outcome = option_parse(&router_option_program, process->argc, process->argv,
                                                environ, &process->options, NULL, &text);
     if (outcome == OPTION_RUN && router_options_complete(&process->options, &text) != STATUS_OK) {
+        outcome = OPTION_EXIT_USAGE;
+    }
+    if (outcome == OPTION_RUN &&
+        read_policy(&process->options, &process->policy, &text) != STATUS_OK) {
         outcome = OPTION_EXIT_USAGE;
     }
     if (outcome == OPTION_EXIT_OK) {
@@ -142,7 +183,7 @@ static void log_start(const struct router_options *options)
 static int run(struct process *process)
 {
     log_start(&process->options);
-    process->router = router_new(&process->options);
+    process->router = router_new(&process->options, &process->policy);
     if (process->router == NULL) {
         return EXIT_FAILURE;
     }
@@ -163,6 +204,7 @@ int main(int argc, char **argv)
     if (code == EXIT_SUCCESS) {
         code = run(&process);
     }
+    policy_table_fini(&process.policy);
     router_options_fini(&process.options);
     return code < 0 ? EXIT_SUCCESS : code;
 }

@@ -19,11 +19,13 @@ enum message_kind {
     ROOM_DETACH,   /* its connection is lost but may come back: no answer */
     ROOM_PUBLISH,  /* SESSION_PUBLISHED, for durable rooms after the commit */
     ROOM_HISTORY,  /* SESSION_ANSWER */
+    ROOM_LAGGING,  /* SESSION_LAGGED, unless the room is gone */
     ROOM_PRESENCE, /* SESSION_ANSWER */
     /* room side to session side */
     SESSION_JOINED,
     SESSION_LEFT,
     SESSION_PUBLISHED,
+    SESSION_LAGGED,
     SESSION_ANSWER
 };
 
@@ -55,11 +57,15 @@ struct message {
     const char *reason;            /* LEAVE: static text */
     struct bytes payload;          /* PUBLISH */
     struct bytes key;              /* PUBLISH */
+    uint64_t epoch;                /* LAGGING: of the life that the connection knows */
+    uint64_t offset;               /* LAGGING: first that may be missing in it */
+    uint64_t token;                /* LAGGING; answers */
     bool no_echo;                  /* PUBLISH: leave out `conn` */
     /* answers */
     enum client_error error;
     struct push *ok;            /* filled but for the id; NULL on error */
-    const struct push **missed; /* JOINED: what the connection lacks, oldest first */
+    const struct push **missed; /* JOINED: what the connection lacks, oldest first; LAGGED: what it
+                                   is told instead of it */
     size_t missed_count;
     bool first_on_edge; /* JOINED */
 };

@@ -616,6 +616,14 @@ const struct router_core *router_plane_core(const struct router_plane *plane)
     return plane->core;
 }
 
+void router_plane_set_policy(struct router_plane *plane, const struct policy_table *policy,
+                             uint64_t now_ms, uint64_t wall_ms)
+{
+    plane->now_ms = now_ms;
+    plane->wall_ms = wall_ms;
+    plane_step(plane, &(struct core_event){.kind = CORE_SET_POLICY, .policy = policy});
+}
+
 void router_plane_set_rates(struct router_plane *plane, uint64_t messages_per_second,
                             uint64_t bytes_per_second)
 {

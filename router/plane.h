@@ -96,6 +96,10 @@ bool router_plane_fenced(const struct router_plane *plane);
 /* For registry.h. */
 const struct router_core *router_plane_core(const struct router_plane *plane);
 
+/* Live change of the rooms' policy; settled, copied. Flush afterwards. */
+void router_plane_set_policy(struct router_plane *plane, const struct policy_table *policy,
+                             uint64_t now_ms, uint64_t wall_ms);
+
 /* Live rate change. */
 void router_plane_set_rates(struct router_plane *plane, uint64_t messages_per_second,
                             uint64_t bytes_per_second);

@@ -104,6 +104,19 @@ static void apply_deliver(struct router_plane *plane, const struct core_effect *
     }
 }
 
+static void apply_policy(struct router_plane *plane, const struct core_effect *effect)
+{
+    for (size_t i = 0; i < effect->edge_count; i++) {
+        struct plane_edge *edge = edge_at(plane, effect->edges[i]);
+        if (edge != NULL) {
+            say(plane, edge,
+                &(struct plane_op){.kind = OP_GROUP_POLICY,
+                                   .a = effect->group,
+                                   .b = effect->droppable ? PLANE_GROUP_DROPPABLE : 0});
+        }
+    }
+}
+
 static enum engine_kind kind_of(const struct core_effect *effect)
 {
     return effect->inbox ? ENGINE_INBOX : ENGINE_ROOM;
@@ -176,10 +189,17 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
                                .b = effect->offset,
                                .bytes = write_group(plane, effect->group_info)};
         break;
+    case CORE_CATCH_UP:
+        op.kind = OP_CATCH_UP;
+        op.a = effect->token;
+        op.b = effect->last;
+        op.bytes = write_push(plane, effect->push);
+        break;
     case CORE_CLOSE:
         plane_close_conn(edge, op.slot, op.gen, effect->code, effect->text);
         return;
     case CORE_DELIVER:
+    case CORE_GROUP_POLICY:
     case CORE_APPEND:
     case CORE_LOAD:
     case CORE_HELD:
@@ -199,6 +219,9 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
         case CORE_DELIVER:
             apply_deliver(plane, effect);
             break;
+        case CORE_GROUP_POLICY:
+            apply_policy(plane, effect);
+            break;
         case CORE_APPEND:
             apply_append(plane, effect);
             break;
@@ -217,6 +240,7 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
         case CORE_GROUP_ADD:
         case CORE_GROUP_REMOVE:
         case CORE_GROUP_BIND:
+        case CORE_CATCH_UP:
         case CORE_CLOSE:
             apply_to_edge(plane, effect);
             break;

@@ -137,6 +137,25 @@ static bool on_draining(struct router_plane *plane, struct plane_edge *edge,
     return true;
 }
 
+static bool on_lagging(struct router_plane *plane, struct plane_edge *edge,
+                       const struct plane_op *op)
+{
+    struct plane_group_record record;
+    if (!op_names_conn(op) || !plane_group_record_read(&plane->arena, op->bytes, &record) ||
+        record.kind < CHANNEL_ROOM || record.kind > CHANNEL_WATCH ||
+        !client_name_valid(record.name)) {
+        return false;
+    }
+    struct group_info group = {
+        .kind = (enum channel_kind)record.kind, .name = record.name, .epoch = record.epoch};
+    plane_step(plane, &(struct core_event){.kind = CORE_LAGGING,
+                                           .conn = conn_of(edge, op),
+                                           .group = &group,
+                                           .last_offset = op->a,
+                                           .token = op->b});
+    return true;
+}
+
 static bool on_op(struct router_plane *plane, struct plane_edge *edge, const struct plane_op *op)
 {
     switch (op->kind) {
@@ -163,6 +182,8 @@ static bool on_op(struct router_plane *plane, struct plane_edge *edge, const str
     case OP_GOODBYE:
         edge->goodbye = true;
         return true;
+    case OP_LAGGING:
+        return on_lagging(plane, edge, op);
     case OP_ACCEPT:
     case OP_SEND:
     case OP_DELIVER:
@@ -171,6 +192,8 @@ static bool on_op(struct router_plane *plane, struct plane_edge *edge, const str
     case OP_GROUP_BIND:
     case OP_CLOSE:
     case OP_TICKET_KEYS:
+    case OP_GROUP_POLICY:
+    case OP_CATCH_UP:
         return false; /* the router's own words */
     }
     plane->stats.unknown_ops++; /* from a newer edge: docs/PROTOCOL.md, compatibility */

@@ -272,7 +272,7 @@ void post_finish(struct router_core *core, struct channel *channel)
 static void emit_append(struct router_core *core, const struct channel *channel,
                         const struct pending *pending, struct bytes key)
 {
-    uint32_t count = core->config.history_count;
+    uint32_t count = (uint32_t)channel->policy->history_messages;
     struct push_message *copy = effects_alloc(&core->effects, 1, sizeof(*copy));
     *copy = stored_view(pending->stored);
     struct core_effect *effect = effects_add(&core->effects, CORE_APPEND);
@@ -285,7 +285,7 @@ static void emit_append(struct router_core *core, const struct channel *channel,
     effect->message = copy;
     effect->key = key;
     effect->keep_count = count < LOAD_RECORDS_MIN ? LOAD_RECORDS_MIN : count;
-    effect->keep_ms = core->config.history_age_ms;
+    effect->keep_ms = (uint64_t)channel->policy->history_age_ms;
 }
 
 static uint8_t *put_number(uint8_t *at, uint64_t value, size_t bytes)

@@ -12,6 +12,7 @@
 struct stored {
     uint64_t offset;
     uint64_t timestamp_ms;
+    int64_t kept_ms; /* when that was, by the monotonic clock: ages count from here */
     uint32_t payload_len;
     uint16_t user_len;
     uint16_t server_len;

@@ -57,8 +57,8 @@ struct room *room_ensure(struct router_core *core, struct bytes name)
     room = mem_new(1, sizeof(*room) + name.len);
     room->name_len = (uint8_t)name.len;
     memcpy(room->name, name.data, name.len);
-    room->class = core->config.default_class;
     channel_init(core, &room->channel, CHANNEL_ROOM, bytes_of(room->name, room->name_len));
+    room->class = (enum room_class)room->channel.policy->class;
     room->channel.durable = room->class == ROOM_DURABLE;
     u32map_init(&room->members);
     u32map_init(&room->detached);
@@ -85,6 +85,24 @@ void room_forget(struct router_core *core, struct room *room)
     (void)strmap_remove(&core->rooms_by_name, room->channel.name);
     channel_fini(core, &room->channel);
     effects_bury(&core->effects, room);
+}
+
+void room_set_policy(struct router_core *core, const struct core_event *event)
+{
+    struct policy_table old = core->config.policy;
+    core->config.policy = policy_table_copy(event->policy);
+    for (uint32_t i = 0; i < core->channels.used; i++) {
+        struct channel *channel = slotmap_at(&core->channels, i);
+        if (channel != NULL && channel->kind == CHANNEL_ROOM) {
+            bool droppable = channel_droppable(channel);
+            channel->policy = policy_table_find(&core->config.policy, channel->name);
+            channel_trim(core, channel);
+            if (channel_droppable(channel) != droppable) {
+                channel_emit_policy(core, channel, ALL_EDGES);
+            }
+        }
+    }
+    policy_table_fini(&old);
 }
 
 static uint32_t count_of(const struct u32map *map, uint32_t user)
@@ -280,6 +298,7 @@ static void join(struct router_core *core, const struct message *message)
         add_member(core, room, message, false);
         answer.first_on_edge = channel_add_member(&room->channel, message->conn.edge);
     }
+    channel_trim(core, &room->channel);
     answer.ok = new_ok(core, COMMAND_JOIN, room->channel.name);
     answer.ok->epoch = room->channel.epoch;
     answer.ok->offset = room->channel.top;
@@ -351,10 +370,39 @@ static void history(struct router_core *core, const struct message *message)
 {
     struct message answer = answer_to(message, SESSION_ANSWER);
     answer.ok = new_ok(core, COMMAND_HISTORY_ROOM, message->room);
-    const struct room *room = room_find(core, message->room);
+    struct room *room = room_find(core, message->room);
     if (room != NULL) {
         channel_history(core, &room->channel, message->command, answer.ok);
     }
+    mailbox_post(&core->mailbox, &answer);
+}
+
+/* What was left out is not sent again, only named: the client asks for what it wants. Nothing but
+ * unnumbered deliveries: a gap from 0 to 0. */
+static void lagging(struct router_core *core, const struct message *message)
+{
+    const struct room *room = room_find(core, message->room);
+    if (room == NULL) {
+        return;
+    }
+    const struct channel *channel = &room->channel;
+    bool same = message->epoch == channel->epoch;
+    struct message answer = answer_to(message, SESSION_LAGGED);
+    answer.group = channel->id;
+    answer.token = message->token;
+    answer.missed = effects_alloc(&core->effects, 2, sizeof(const struct push *));
+    if (!same) {
+        struct push *push = effects_push(&core->effects, PUSH_EPOCH);
+        push->room = channel->name;
+        push->epoch = channel->epoch;
+        answer.missed[answer.missed_count++] = push;
+    }
+    uint64_t from = same ? message->offset : 1;
+    struct push *gap = effects_push(&core->effects, PUSH_GAP);
+    gap->room = channel->name;
+    gap->from = from > channel->top ? 0 : from;
+    gap->to = from > channel->top ? 0 : channel->top;
+    answer.missed[answer.missed_count++] = gap;
     mailbox_post(&core->mailbox, &answer);
 }
 
@@ -379,7 +427,7 @@ void room_message(struct router_core *core, const struct message *message)
     static void (*const handlers[])(struct router_core *, const struct message *) = {
         [ROOM_JOIN] = join,         [ROOM_ATTACH] = attach,   [ROOM_LEAVE] = leave,
         [ROOM_DETACH] = detach,     [ROOM_PUBLISH] = publish, [ROOM_HISTORY] = history,
-        [ROOM_PRESENCE] = presence,
+        [ROOM_PRESENCE] = presence, [ROOM_LAGGING] = lagging,
     };
     assert(message->kind <= ROOM_PRESENCE);
     handlers[message->kind](core, message);

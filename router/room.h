@@ -38,6 +38,9 @@ void room_settle(struct router_core *core, struct room *room);
 /* Nobody may hold it. */
 void room_forget(struct router_core *core, struct room *room);
 
+/* A new policy for all rooms: their limits at once, the class of those made from now on. */
+void room_set_policy(struct router_core *core, const struct core_event *event);
+
 /* Handles one message to the room side. */
 void room_message(struct router_core *core, const struct message *message);
 

@@ -46,7 +46,8 @@ struct router {
     struct metrics *metrics;
     struct router_http *http;
     uint64_t started_ms;
-    bool synced; /* seen and logged */
+    bool durable; /* the engine is */
+    bool synced;  /* seen and logged */
     bool stopped;
     bool fenced;
     const char *trouble; /* of the store, as logged */
@@ -187,12 +188,10 @@ static struct core_config core_config(const struct router_options *options)
         .connections_per_user_max = (uint32_t)options->connections_per_user,
         .kick_oldest = options->on_user_limit == ROUTER_ON_USER_LIMIT_KICK_OLDEST,
         .publish_without_membership = options->publish_without_membership,
-        .default_class = is_durable(options) ? ROOM_DURABLE : ROOM_MEMORY,
         .rooms_max = (uint32_t)options->rooms_max,
         .users_max = (uint32_t)options->users_max,
         .members_max = (uint32_t)options->members_max,
         .history_count = (uint32_t)options->history_messages,
-        .history_age_ms = (uint64_t)options->history_age,
         .history_bytes = (uint64_t)options->history_bytes,
         .history_total_bytes = (uint64_t)options->history_memory,
         .idle_channel_ms = (uint64_t)options->idle_channel,
@@ -201,6 +200,19 @@ static struct core_config core_config(const struct router_options *options)
     };
     clock_random(&config.seed, sizeof(config.seed));
     return config;
+}
+
+/* A copy in which every class is one that the engine can give. */
+static struct policy_table settled(const struct router *router, const struct policy_table *policy)
+{
+    struct policy_table copy = policy_table_copy(policy);
+    size_t in_vain = policy_table_settle(&copy, router->durable);
+    if (in_vain != 0) {
+        log_event(
+            LOG_POLICY_NOT_DURABLE, LOG_U("namespaces", in_vain),
+            LOG_S("text", "durable rooms are kept in memory only: there is no durable store"));
+    }
+    return copy;
 }
 
 /* NULL: it was logged why. */
@@ -225,10 +237,11 @@ static struct engine *make_engine(const struct router_options *options)
     return engine;
 }
 
-static struct router_plane *make_plane(struct router *router, struct engine **engine)
+static struct router_plane *make_plane(struct router *router, struct engine **engine,
+                                       const struct policy_table *policy)
 {
     const struct router_options *options = router->options;
-    const struct plane_config config = {
+    struct plane_config config = {
         .router_id = bytes_of_str(options->router_id),
         .core = core_config(options),
         .auth =
@@ -248,7 +261,12 @@ static struct router_plane *make_plane(struct router *router, struct engine **en
         .ticket_period_ms = TICKET_PERIOD_MS,
         .edges_max = (uint32_t)options->edges_max,
     };
-    return router_plane_new(&config, engine, &plane_callbacks, router, router->started_ms);
+    router->durable = (*engine)->ops->durable(*engine);
+    config.core.policy = settled(router, policy);
+    struct router_plane *plane =
+        router_plane_new(&config, engine, &plane_callbacks, router, router->started_ms);
+    policy_table_fini(&config.core.policy);
+    return plane;
 }
 
 static void bind_failed(const char *endpoint, const char *reason)
@@ -356,7 +374,8 @@ static void watch_engine(struct router *router)
     }
 }
 
-static void make_parts(struct router *router, struct engine **engine)
+static void make_parts(struct router *router, struct engine **engine,
+                       const struct policy_table *policy)
 {
     static const int numbers[SIGNAL_COUNT] = {SIGTERM, SIGINT, SIGHUP};
     router->base = event_base_new();
@@ -367,7 +386,7 @@ static void make_parts(struct router *router, struct engine **engine)
     }
     router->metrics =
         metrics_new(router_metric_specs, ROUTER_METRIC_COUNT, router->options->router_id);
-    router->plane = make_plane(router, engine);
+    router->plane = make_plane(router, engine, policy);
     watch_engine(router);
     const struct admin_config config = {
         .router_id = bytes_of_str(router->options->router_id),
@@ -377,7 +396,7 @@ static void make_parts(struct router *router, struct engine **engine)
     router->admin = admin_new(&config, router->plane, on_admin_reply, router);
 }
 
-struct router *router_new(const struct router_options *options)
+struct router *router_new(const struct router_options *options, const struct policy_table *policy)
 {
     struct engine *engine = make_engine(options);
     if (engine == NULL) {
@@ -386,7 +405,7 @@ struct router *router_new(const struct router_options *options)
     struct router *router = mem_new(1, sizeof(*router));
     router->options = options;
     router->started_ms = clock_mono_ms();
-    make_parts(router, &engine);
+    make_parts(router, &engine, policy);
     if (!open_links(router) || !open_http(router)) {
         router_free(&router);
     }
@@ -475,6 +494,13 @@ void router_run(struct router *router, void (*on_hangup)(void *owner), void *own
         event_base_loop(router->base, EVLOOP_ONCE);
         end_turn(router);
     }
+}
+
+void router_set_policy(struct router *router, const struct policy_table *policy)
+{
+    struct policy_table copy = settled(router, policy);
+    router_plane_set_policy(router->plane, &copy, clock_mono_ms(), clock_wall_ms());
+    policy_table_fini(&copy);
 }
 
 void router_set_rates(struct router *router, uint64_t messages_per_second,

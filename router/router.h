@@ -3,6 +3,7 @@
 #define ROUTER_ROUTER_H
 
 #include "common/status.h"
+#include "router/policy_table.h"
 #include "router/router_options.h"
 
 #include <stdbool.h>
@@ -11,8 +12,8 @@
 struct router;
 
 /* Binds everything. NULL when that cannot be done: a log line says what and why. `options` is
- * borrowed and must outlive the router. */
-struct router *router_new(const struct router_options *options);
+ * borrowed and must outlive the router, `policy` is copied. */
+struct router *router_new(const struct router_options *options, const struct policy_table *policy);
 void router_free(struct router **router);
 
 /* Runs until SIGTERM or SIGINT; edges are told to wait for the next router before it returns.
@@ -20,6 +21,9 @@ void router_free(struct router **router);
 void router_run(struct router *router, void (*on_hangup)(void *owner), void *owner);
 /* Afterwards: false when it stopped because it had to (a newer router owns the data). */
 bool router_stopped_well(const struct router *router);
+
+/* Live change of the rooms' policy, copied. */
+void router_set_policy(struct router *router, const struct policy_table *policy);
 
 /* Live rate change, 0 = no limit. */
 void router_set_rates(struct router *router, uint64_t messages_per_second,

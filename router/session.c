@@ -266,6 +266,37 @@ static void joined(struct router_core *core, struct conn *conn, const struct mes
     }
 }
 
+void session_lagging(struct router_core *core, const struct core_event *event)
+{
+    const struct conn *conn = conn_find(core, event->conn);
+    if (conn == NULL || event->group->kind != CHANNEL_ROOM) {
+        return;
+    }
+    struct room *room = room_find(core, event->group->name);
+    if (room != NULL && !load_ready(core, &room->channel)) {
+        (void)load_park(core, &room->channel, event); /* never refused */
+        return;
+    }
+    mailbox_post(&core->mailbox, &(struct message){.kind = ROOM_LAGGING,
+                                                   .reply = {.conn = conn->id},
+                                                   .room = event->group->name,
+                                                   .epoch = event->group->epoch,
+                                                   .offset = event->last_offset,
+                                                   .token = event->token});
+}
+
+/* A connection that is not in the room any more: its edge is being told so. */
+static void lagged(struct router_core *core, const struct conn *conn, const struct message *message)
+{
+    for (size_t i = 0; i < message->missed_count && conn_in_room(conn, message->group); i++) {
+        struct core_effect *effect = effects_add(&core->effects, CORE_CATCH_UP);
+        effect->conn = conn->ref;
+        effect->push = message->missed[i];
+        effect->token = message->token;
+        effect->last = i + 1 == message->missed_count;
+    }
+}
+
 static void admin_published(struct router_core *core, const struct message *message)
 {
     struct core_effect *effect = effects_add(&core->effects, CORE_ADMIN_DONE);
@@ -295,6 +326,8 @@ void session_message(struct router_core *core, const struct message *message)
         session_error(core, conn, message->reply.id, message->error, BYTES_EMPTY, 0);
     } else if (message->kind == SESSION_JOINED) {
         joined(core, conn, message);
+    } else if (message->kind == SESSION_LAGGED) {
+        lagged(core, conn, message);
     } else {
         session_ok(core, conn, message->reply.id, message->ok);
     }

@@ -224,7 +224,7 @@ static struct channel *room_needed(struct router_core *core, const struct conn *
 {
     struct room *room = room_find(core, command->room);
     if (room != NULL || !client_name_valid(command->room) ||
-        core->config.default_class != ROOM_DURABLE) {
+        policy_table_find(&core->config.policy, command->room)->class != ROOM_DURABLE) {
         return room == NULL ? NULL : &room->channel;
     }
     bool publishes = command->kind == COMMAND_ROOM_MESSAGE &&

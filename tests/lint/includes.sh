@@ -12,7 +12,7 @@ pure='bytes.h buf.h mem.h status.h status.def blob.h strmap.h slotmap.h u32map.h
 # Prefixes of files that may see, of common/, only its pure half.
 pure_files='common/blob. common/buf. common/bytes. common/gcra. common/link. common/mem.
 common/slotmap. common/status. common/strmap. common/u32map. common/utf8. common/wheel.
-edge/ws_ edge/uplink edge/groups edge/notices edge/hold
+edge/ws_ edge/uplink edge/groups edge/lags edge/notices edge/hold
 edge/address. edge/forwarded. edge/proxy_protocol. edge/ticket_keys. proto/ router/'
 
 rows='common/ common/
@@ -23,6 +23,7 @@ edge/ws_ edge/ws_
 edge/uplink edge/
 edge/uplink proto/
 edge/groups edge/
+edge/lags edge/lags.
 edge/hold edge/
 edge/notices edge/notices
 edge/address. edge/address.
@@ -44,6 +45,8 @@ router/admin common/
 router/admin proto/
 router/engine/embedded router/engine/
 router/engine/embedded common/
+router/policy_file. router/
+router/policy_file. common/
 router/ctl/ router/ctl/
 router/ctl/ common/
 router/ctl/ proto/
@@ -78,7 +81,8 @@ immintrin.h edge/ws_vector.c
 protobuf-c/ proto/
 protobuf-c/ router/admin
 protobuf-c/ router/ctl/
-jansson.h router/ctl/'
+jansson.h router/ctl/
+jansson.h router/policy_file.c'
 
 grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]+["<]' --include='*.[ch]' \
     common edge proto router tests |

@@ -116,8 +116,10 @@ static struct plane_config router_config(struct world *world)
                  .message_bytes = 65536,
                  .rooms_per_connection_max = 100,
                  .watches_per_connection_max = 100,
-                 .default_class =
-                     world->disk != NULL || world->seed % 3 == 0 ? ROOM_DURABLE : ROOM_MEMORY,
+                 .policy.fallback = {.class = world->disk != NULL || world->seed % 3 == 0
+                                                  ? ROOM_DURABLE
+                                                  : ROOM_MEMORY,
+                                     .history_messages = world->history_count},
                  .rooms_max = 1000,
                  .users_max = 1000,
                  .members_max = 1000,

@@ -65,7 +65,7 @@ static struct router_plane *make_plane(struct admin_rig *rig)
                  .message_bytes = 65536,
                  .rooms_per_connection_max = 100,
                  .watches_per_connection_max = 100,
-                 .default_class = ROOM_MEMORY,
+                 .policy.fallback = {.class = ROOM_MEMORY, .history_messages = 10},
                  .rooms_max = 1000,
                  .users_max = 1000,
                  .members_max = 1000,

@@ -19,7 +19,7 @@ struct core_config core_driver_config(void)
         .heartbeat_timeout_ms = 10000,
         .rooms_per_connection_max = 100,
         .watches_per_connection_max = 100,
-        .default_class = ROOM_MEMORY,
+        .policy.fallback = {.class = ROOM_MEMORY, .history_messages = 100},
         .rooms_max = 1000,
         .users_max = 1000,
         .members_max = 1000,
@@ -273,6 +273,21 @@ static void out_effect(struct core_driver *driver, const struct core_effect *eff
     case CORE_GROUP_REMOVE:
     case CORE_GROUP_BIND:
         out_group_change(driver, effect);
+        break;
+    case CORE_GROUP_POLICY:
+        out(driver, "policy");
+        out_group(driver, effect->group);
+        out(driver, " to");
+        for (size_t i = 0; i < effect->edge_count; i++) {
+            out(driver, " %u", effect->edges[i]);
+        }
+        out(driver, effect->droppable ? " gap" : " whole");
+        break;
+    case CORE_CATCH_UP:
+        out_conn(driver, "catch up", effect);
+        out(driver, " token %u", (unsigned)effect->token);
+        out_push(driver, effect->push);
+        out(driver, effect->last ? " last" : "");
         break;
     case CORE_CLOSE:
         out_conn(driver, "close", effect);

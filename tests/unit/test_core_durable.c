@@ -6,7 +6,7 @@ static struct core_driver start_durable(void)
 {
     struct core_driver d;
     struct core_config config = core_driver_config();
-    config.default_class = ROOM_DURABLE;
+    config.policy.fallback.class = ROOM_DURABLE;
     core_driver_start(&d, &config, 1);
     core_driver_open(&d, 0, 1, "alice");
     core_driver_join(&d, 0, 1, "r");

@@ -10,6 +10,7 @@ static struct core_driver start_talking(int count)
     struct core_driver d;
     struct core_config config = core_driver_config();
     config.history_count = 5;
+    config.policy.fallback.history_messages = 5;
     core_driver_start(&d, &config, 1);
     core_driver_open(&d, 0, 1, "alice");
     core_driver_open(&d, 0, 2, "bob");

@@ -213,6 +213,10 @@ static void apply(struct model *m, const struct core_effect *effect)
     case CORE_GROUP_BIND:
         apply_bind(m, effect);
         break;
+    case CORE_GROUP_POLICY:
+    case CORE_CATCH_UP:
+        ck_assert_msg(false, "every room here is whole");
+        break;
     case CORE_CLOSE:
         conn_at(m, effect->conn)->open = false;
         break;
@@ -688,8 +692,9 @@ static void start(struct model *m, uint64_t seed, enum room_class class)
 {
     *m = (struct model){.config = core_driver_config(), .now_ms = 1000, .rng = {seed}};
     m->config.seed = seed;
-    m->config.default_class = class;
+    m->config.policy.fallback.class = class;
     m->config.history_count = 5;
+    m->config.policy.fallback.history_messages = 5;
     m->config.history_total_bytes = 2000;
     m->config.users_max = 20;
     m->config.key_window = 5;

@@ -71,6 +71,7 @@ START_TEST(members_of_a_late_edge_get_everything_said_before_however_small_the_h
     struct core_config config = core_driver_config();
     config.rebuild_ms = REBUILD_MS;
     config.history_count = 2;
+    config.policy.fallback.history_messages = 2;
     core_driver_start(&d, &config, 0);
     core_driver_edge_up(&d, 0, "e0");
     core_driver_edge_up(&d, 1, "e1");
@@ -173,6 +174,7 @@ START_TEST(an_edge_that_resumes_gets_what_it_lacks)
     struct core_driver d;
     struct core_config config = core_driver_config();
     config.history_count = 3;
+    config.policy.fallback.history_messages = 3;
     core_driver_start(&d, &config, 1);
     core_driver_open(&d, 0, 1, "alice");
     core_driver_join(&d, 0, 1, "r");

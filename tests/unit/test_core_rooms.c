@@ -200,7 +200,7 @@ START_TEST(an_ephemeral_room_delivers_without_a_number_and_keeps_nothing)
 {
     struct core_driver d;
     struct core_config config = core_driver_config();
-    config.default_class = ROOM_EPHEMERAL;
+    config.policy.fallback.class = ROOM_EPHEMERAL;
     core_driver_start(&d, &config, 1);
     core_driver_open(&d, 0, 1, "alice");
     core_driver_join(&d, 0, 1, "r");

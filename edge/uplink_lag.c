@@ -1,0 +1,99 @@
+/* Slow readers in groups whose deliveries may be left out. Once one was, the member lags:
+ * everything of this group is left out for it, until its connection has read what waited. Then the
+ * router is asked (OP_LAGGING), and answers in its stream with what the client is told
+ * (OP_CATCH_UP): between the last delivery that was left out and the first that is given again. A
+ * lag is named by a token, so that an answer that comes twice, from two routers, is told once. */
+#include "common/mem.h"
+#include "edge/uplink_down.h"
+
+/* True when the member is given nothing now. */
+static bool is_left_out(struct uplink *uplink, struct edge_group *group, uint32_t slot,
+                        uint64_t due)
+{
+    if (groups_lag_of(&uplink->groups, group, slot) != NULL) {
+        return true;
+    }
+    if (!group->droppable || !uplink->callbacks.is_slow(uplink->owner, slot)) {
+        return false;
+    }
+    groups_lag(&uplink->groups, group, slot, due);
+    return true;
+}
+
+static uint32_t *room_for_slots(struct uplink_down *down, uint32_t count)
+{
+    if (down->slot_capacity < count) {
+        down->slots = mem_resize(down->slots, count, sizeof(*down->slots));
+        down->slot_capacity = count;
+    }
+    return down->slots;
+}
+
+void uplink_give(struct uplink *uplink, struct edge_group *group, struct uplink_delivery *delivery,
+                 uint64_t due)
+{
+    delivery->slots = group->slots;
+    delivery->slot_count = group->count;
+    if (group->droppable || group->lagging != 0) {
+        uint32_t *slots = room_for_slots(&uplink->down, group->count);
+        size_t count = 0;
+        for (uint32_t i = 0; i < group->count; i++) {
+            uint32_t slot = group->slots[i];
+            if (slot == delivery->except) {
+                continue;
+            }
+            if (is_left_out(uplink, group, slot, due)) {
+                uplink->stats.left_out += delivery->payload_count;
+            } else {
+                slots[count++] = slot;
+            }
+        }
+        delivery->slots = slots;
+        delivery->slot_count = count;
+    }
+    if (delivery->slot_count != 0) {
+        uplink->callbacks.deliver(uplink->owner, delivery);
+    }
+}
+
+void uplink_catch_up(struct uplink *uplink, const struct edge_session *session,
+                     const struct plane_op *op)
+{
+    if (session->closed) {
+        return;
+    }
+    struct lag *lag = lags_first(&uplink->groups.lags, session->slot);
+    while (lag != NULL && lag->token != op->a) {
+        lag = lag->next;
+    }
+    if (lag == NULL) {
+        return; /* told already, by the router before */
+    }
+    if (op->b == 1) {
+        groups_lag_end(&uplink->groups, lag);
+    }
+    uplink->callbacks.send(uplink->owner, session->slot, op->bytes, false);
+}
+
+void uplink_caught_up(struct uplink *uplink, uint32_t slot)
+{
+    const struct edge_session *session = groups_current(&uplink->groups, slot);
+    struct lag *lag = session == NULL ? NULL : lags_first(&uplink->groups.lags, slot);
+    for (; lag != NULL; lag = lag->next) {
+        if (lag->asked) {
+            continue;
+        }
+        const struct edge_group *group = groups_at(&uplink->groups, lag->local);
+        bool kept = lag->record != NULL;
+        lag->asked = true;
+        plane_builder_add(
+            &uplink->up,
+            &(struct plane_op){.kind = OP_LAGGING,
+                               .slot = slot,
+                               .gen = session->gen,
+                               .a = lag->first,
+                               .b = lag->token,
+                               .bytes = kept ? bytes_of(lag->record, lag->record_len)
+                                             : bytes_of(group->record, group->record_len)});
+    }
+}

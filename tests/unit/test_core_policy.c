@@ -1,0 +1,153 @@
+/* Rooms by the policy of their namespace, and a policy that changes while they live. */
+#include "tests/support/check_main.h"
+#include "tests/support/core_driver.h"
+
+static const struct namespace_policy memory = {.class = ROOM_MEMORY, .history_messages = 100};
+
+static struct core_driver start(const struct namespace_policy *chat)
+{
+    struct core_driver d;
+    struct core_config config = core_driver_config();
+    ck_assert(policy_table_add(&config.policy, BYTES_LIT("chat"), chat));
+    core_driver_start(&d, &config, 1);
+    policy_table_fini(&config.policy);
+    d.config.policy = (struct policy_table){.fallback = config.policy.fallback};
+    core_driver_open(&d, 0, 1, "alice");
+    core_driver_forget(&d);
+    return d;
+}
+
+static void set_chat(struct core_driver *d, const struct namespace_policy *chat)
+{
+    struct policy_table table = {.fallback = memory};
+    ck_assert(policy_table_add(&table, BYTES_LIT("chat"), chat));
+    core_driver_step(d, &(struct core_event){.kind = CORE_SET_POLICY, .policy = &table});
+    policy_table_fini(&table);
+}
+
+static void say_three(struct core_driver *d, const char *room)
+{
+    core_driver_join(d, 0, 1, room);
+    core_driver_say(d, 0, 1, room, "a");
+    core_driver_say(d, 0, 1, room, "b");
+    core_driver_say(d, 0, 1, room, "c");
+    core_driver_forget(d);
+    d->next_id = 50;
+}
+
+static void ask(struct core_driver *d, const char *room)
+{
+    struct command command = {.kind = COMMAND_HISTORY_ROOM, .room = bytes_of_str(room)};
+    core_driver_command(d, 0, 1, &command);
+}
+
+START_TEST(a_room_has_the_class_of_its_namespace)
+{
+    struct core_driver d = start(&(struct namespace_policy){.class = ROOM_EPHEMERAL});
+    core_driver_join(&d, 0, 1, "chat:r");
+    core_driver_join(&d, 0, 1, "chat");
+    core_driver_forget(&d);
+    core_driver_say(&d, 0, 1, "chat:r", "1");
+    core_driver_expect_line(&d, "said chat:r @0\n");
+    core_driver_say(&d, 0, 1, "chat", "1");
+    core_driver_expect_line(&d, "said chat @1\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(a_room_keeps_as_much_as_its_namespace_says)
+{
+    struct core_driver d =
+        start(&(struct namespace_policy){.class = ROOM_MEMORY, .history_messages = 2});
+    say_three(&d, "chat:r");
+    ask(&d, "chat:r");
+    core_driver_expect_line(&d, "@3 first 2");
+    say_three(&d, "r");
+    ask(&d, "r");
+    core_driver_expect_line(&d, "@3 first 1");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(messages_older_than_the_namespace_allows_are_not_given_out)
+{
+    struct core_driver d = start(&(struct namespace_policy){
+        .class = ROOM_MEMORY, .history_messages = 100, .history_age_ms = 1000});
+    say_three(&d, "chat:r");
+    core_driver_wait(&d, 600);
+    core_driver_say(&d, 0, 1, "chat:r", "d");
+    core_driver_wait(&d, 400);
+    core_driver_forget(&d);
+    ask(&d, "chat:r");
+    core_driver_expect_line(&d, "@4 first 1");
+    core_driver_wait(&d, 1);
+    core_driver_forget(&d);
+    ask(&d, "chat:r");
+    core_driver_expect_line(&d, "@4 first 4");
+    core_driver_wait(&d, 600);
+    core_driver_forget(&d);
+    struct command join = {.kind = COMMAND_JOIN, .room = BYTES_LIT("chat:r")};
+    join.since =
+        (struct since){.present = true, .epoch = core_driver_epoch(&d, "chat:r"), .offset = 3};
+    core_driver_command(&d, 0, 1, &join);
+    core_driver_expect(&d, "send 0/1 ok 53 join chat:r @4 first 5\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(a_wall_clock_that_jumps_makes_no_message_old)
+{
+    struct core_driver d = start(&(struct namespace_policy){
+        .class = ROOM_MEMORY, .history_messages = 100, .history_age_ms = 1000});
+    say_three(&d, "chat:r");
+    struct command command = {.kind = COMMAND_HISTORY_ROOM, .room = BYTES_LIT("chat:r")};
+    command.id = BYTES_LIT("9");
+    struct core_event event = {.kind = CORE_COMMAND, .conn = {0, 1, 1}, .command = &command};
+    event.wall_ms = UINT64_C(1) << 50;
+    struct core_effects effects = router_core_step(d.core, &event, d.now_ms);
+    ck_assert_uint_eq(effects.count, 1);
+    ck_assert_uint_eq(effects.items[0].push->first_offset, 1);
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(new_limits_hold_at_once_and_a_new_class_for_new_rooms)
+{
+    struct core_driver d = start(&memory);
+    say_three(&d, "chat:r");
+    set_chat(&d, &(struct namespace_policy){.class = ROOM_EPHEMERAL, .history_messages = 1});
+    core_driver_expect(&d, "");
+    ask(&d, "chat:r");
+    core_driver_expect_line(&d, "@3 first 3");
+    core_driver_say(&d, 0, 1, "chat:r", "d");
+    core_driver_expect_line(&d, "said chat:r @4\n");
+    core_driver_join(&d, 0, 1, "chat:new");
+    core_driver_say(&d, 0, 1, "chat:new", "d");
+    core_driver_expect_line(&d, "said chat:new @0\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(what_is_not_kept_while_it_is_ephemeral_is_no_history)
+{
+    struct core_driver d = start(&(struct namespace_policy){.class = ROOM_EPHEMERAL});
+    say_three(&d, "chat:r");
+    ask(&d, "chat:r");
+    core_driver_expect_line(&d, "@0 first 1");
+    core_driver_stop(&d);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("core_policy");
+    TCase *tcase = tcase_create("all");
+    tcase_add_test(tcase, a_room_has_the_class_of_its_namespace);
+    tcase_add_test(tcase, a_room_keeps_as_much_as_its_namespace_says);
+    tcase_add_test(tcase, messages_older_than_the_namespace_allows_are_not_given_out);
+    tcase_add_test(tcase, a_wall_clock_that_jumps_makes_no_message_old);
+    tcase_add_test(tcase, new_limits_hold_at_once_and_a_new_class_for_new_rooms);
+    tcase_add_test(tcase, what_is_not_kept_while_it_is_ephemeral_is_no_history);
+    suite_add_tcase(suite, tcase);
+    return check_main(suite);
+}
