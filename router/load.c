@@ -268,7 +268,7 @@ static void refuse(struct router_core *core, const struct parked *parked)
     }
 }
 
-static void retry_later(struct router_core *core, const struct channel *channel)
+void load_retry_later(struct router_core *core, const struct channel *channel)
 {
     if (core->failed_count == core->failed_capacity) {
         core->failed_capacity = core->failed_capacity == 0 ? 16 : core->failed_capacity * 2;
@@ -304,7 +304,7 @@ static void refuse_all(struct router_core *core, struct channel *channel)
         parked = next;
     }
     if (channel->parked_oldest != NULL) {
-        retry_later(core, channel);
+        load_retry_later(core, channel);
     }
 }
 
@@ -336,6 +336,9 @@ void load_tick(struct router_core *core)
         struct channel *channel = channel_find(core, core->failed_loads[i]);
         if (channel != NULL && !channel->loading && channel->parked_oldest != NULL) {
             begin(core, channel);
+        }
+        if (channel != NULL) {
+            post_ask_again(core, channel);
         }
     }
 }

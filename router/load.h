@@ -34,6 +34,9 @@ bool load_park(struct router_core *core, struct channel *channel, const struct c
 /* CORE_LOADED. */
 void load_done(struct router_core *core, const struct core_event *event);
 
+/* The channel is looked at again with the tick after next LOAD_RETRY_MS. */
+void load_retry_later(struct router_core *core, const struct channel *channel);
+
 /* Loads that failed and have edges waiting are tried again. */
 void load_tick(struct router_core *core);
 uint64_t load_deadline(const struct router_core *core);

@@ -4,8 +4,8 @@
  *
  * A number whose append failed is given out again when it is still the newest; when later ones are
  * committed already it stays a hole, which members are told as a gap. A number whose append is
- * UNKNOWN may be in the log: the engine is asked again, and when it never says, the number is not
- * given out again.
+ * UNKNOWN may be in the log, also when a repetition FAILED: the engine is asked until it says OK,
+ * and what came later waits.
  *
  * A durable message without a key of its own is stored with its id (edge incarnation, connection,
  * number), so that after a restart an edge that sends it again is answered and nothing is stored
@@ -20,7 +20,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { MESSAGE_ID_BYTES = 1 + 8 + 4 + 4 + 8, UNKNOWN_TRIES_MAX = 8 };
+enum { MESSAGE_ID_BYTES = 1 + 8 + 4 + 4 + 8, TRIES_AT_ONCE = 3 };
 
 struct pending {
     struct pending *next;
@@ -29,6 +29,8 @@ struct pending {
     struct stored *stored; /* NULL with append_id 0 */
     uint64_t cause;
     bool done;
+    bool unknown;   /* it may be in the log */
+    bool ask_later; /* with the next tick of load.c */
     uint8_t tries;
     enum append_result result;
     bool no_echo;
@@ -319,6 +321,29 @@ static struct bytes key_in_log(struct router_core *core, const struct pending *p
                         key.len != 0 ? key : message_id(pending->reply, pending->conn, id));
 }
 
+static void ask_again(struct router_core *core, const struct channel *channel,
+                      struct pending *pending)
+{
+    if (pending->tries < TRIES_AT_ONCE) {
+        pending->tries++;
+        emit_append(core, channel, pending, key_in_log(core, pending));
+    } else {
+        pending->ask_later = true;
+        load_retry_later(core, channel);
+    }
+}
+
+void post_ask_again(struct router_core *core, const struct channel *channel)
+{
+    struct pending *pending = channel->pending_oldest;
+    for (; pending != NULL; pending = pending->next) {
+        if (pending->ask_later) {
+            pending->ask_later = false;
+            emit_append(core, channel, pending, key_in_log(core, pending));
+        }
+    }
+}
+
 void post_appended(struct router_core *core, uint64_t append_id, enum append_result result)
 {
     struct pending *pending = slotmap_get(&core->pending, append_id);
@@ -327,9 +352,9 @@ void post_appended(struct router_core *core, uint64_t append_id, enum append_res
     }
     struct channel *channel = channel_find(core, pending->channel);
     assert(channel != NULL && "what is pending holds its channel");
-    if (result == APPEND_UNKNOWN && pending->tries < UNKNOWN_TRIES_MAX) {
-        pending->tries++;
-        emit_append(core, channel, pending, key_in_log(core, pending));
+    pending->unknown = pending->unknown || result == APPEND_UNKNOWN;
+    if (pending->unknown && (result == APPEND_UNKNOWN || result == APPEND_FAILED)) {
+        ask_again(core, channel, pending);
         return;
     }
     (void)slotmap_remove(&core->pending, append_id);

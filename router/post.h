@@ -33,6 +33,9 @@ void post_appended(struct router_core *core, uint64_t append_id, enum append_res
 /* Goes on with what the engine has answered, after the channel has become ready. */
 void post_finish(struct router_core *core, struct channel *channel);
 
+/* Asks the engine once more for what it could not say. */
+void post_ask_again(struct router_core *core, const struct channel *channel);
+
 /* Frees what waits for the engine; nothing is answered. For the end of the core. */
 void post_drop_pending(struct router_core *core, struct channel *channel);
 

@@ -3,7 +3,8 @@
 #include "common/mem.h"
 #include "tests/sim/world.h"
 
-#include <stdlib.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { LOGS_MAX = ROOMS + USERS, RECORDS_MAX = 4096, COMMIT_MS_MAX = 30, FULL_MS_MAX = 3000 };
@@ -114,11 +115,15 @@ static enum engine_result commit(struct disk *disk, struct disk_call *call)
         log->top = 0;
     }
     const struct disk_record *there = record_at(log, call->record.offset);
-    if (call->record.offset <= log->top || log->count == RECORDS_MAX) {
+    if (there != NULL || log->count == RECORDS_MAX) {
         return there != NULL && there->payload == call->record.payload ? ENGINE_OK : ENGINE_FAILED;
     }
-    log->top = call->record.offset;
-    log->records[log->count++] = call->record;
+    size_t at = log->count++;
+    for (; at > 0 && log->records[at - 1].offset > call->record.offset; at--) {
+        log->records[at] = log->records[at - 1];
+    }
+    log->records[at] = call->record;
+    log->top = call->record.offset > log->top ? call->record.offset : log->top;
     call->record.copy = NULL;
     return ENGINE_OK;
 }
@@ -374,6 +379,9 @@ void disk_check_all(const struct world *world)
         for (size_t a = 0; a < log->count; a++) {
             for (size_t b = 0; b < a; b++) {
                 if (log->records[a].payload == log->records[b].payload) {
+                    fprintf(stderr, "log %u offsets %" PRIu64 " %" PRIu64 " payload %" PRIu64 "\n",
+                            i, log->records[b].offset, log->records[a].offset,
+                            log->records[a].payload);
                     world_fail(world, "a message stands in the log twice", NULL);
                 }
             }
