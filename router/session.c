@@ -197,6 +197,9 @@ static bool slot_is_free(struct router_core *core, struct conn_ref ref)
         return false;
     }
     struct conn *old = slotmap_get(&core->conns, router_edge_conn(edge, ref.slot));
+    if (old != NULL && (int32_t)(ref.gen - old->ref.gen) < 0) {
+        return false; /* sent again by an edge that announced the next one of this slot already */
+    }
     if (old != NULL && old->ref.gen != ref.gen) {
         session_lose(core, old, core->now_ms + core->config.grace_ms);
         return true;
