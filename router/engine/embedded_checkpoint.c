@@ -14,9 +14,11 @@ static void *run(void *owner)
         }
         checkpointer->wanted = false;
         pthread_mutex_unlock(&checkpointer->lock);
+        pthread_mutex_lock(&checkpointer->turn);
         /* A failure shows when the writer has to do it itself. */
         (void)sqlite3_wal_checkpoint_v2(checkpointer->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL,
                                         NULL);
+        pthread_mutex_unlock(&checkpointer->turn);
         pthread_mutex_lock(&checkpointer->lock);
     }
     pthread_mutex_unlock(&checkpointer->lock);
@@ -31,6 +33,7 @@ enum status embedded_checkpointer_start(struct embedded_checkpointer *checkpoint
         return status;
     }
     sqlite3_busy_timeout(checkpointer->db, 0);
+    pthread_mutex_init(&checkpointer->turn, NULL);
     pthread_mutex_init(&checkpointer->lock, NULL);
     pthread_cond_init(&checkpointer->wake, NULL);
     checkpointer->started = embedded_thread_start(&checkpointer->thread, run, checkpointer);
@@ -38,6 +41,7 @@ enum status embedded_checkpointer_start(struct embedded_checkpointer *checkpoint
         buf_append_str(error, "cannot start a thread");
         pthread_cond_destroy(&checkpointer->wake);
         pthread_mutex_destroy(&checkpointer->lock);
+        pthread_mutex_destroy(&checkpointer->turn);
         sqlite3_close(checkpointer->db);
         return STATUS_LIMIT;
     }
@@ -64,6 +68,7 @@ void embedded_checkpointer_stop(struct embedded_checkpointer *checkpointer)
     pthread_join(checkpointer->thread, NULL);
     pthread_cond_destroy(&checkpointer->wake);
     pthread_mutex_destroy(&checkpointer->lock);
+    pthread_mutex_destroy(&checkpointer->turn);
     sqlite3_close(checkpointer->db);
     checkpointer->started = false;
 }

@@ -140,9 +140,10 @@ static bool next_line(struct import *import, uint8_t **ret_text, size_t *ret_len
 {
     size_t searched = 0;
     while (true) {
-        uint8_t *start = import->text.len == 0 ? NULL : import->text.data + import->at;
+        uint8_t *start = import->text.data == NULL ? NULL : import->text.data + import->at;
         size_t len = import->text.len - import->at;
-        uint8_t *end = len == searched ? NULL : memchr(start + searched, '\n', len - searched);
+        bool more = start != NULL && len > searched;
+        uint8_t *end = more ? memchr(start + searched, '\n', len - searched) : NULL;
         if (end != NULL) {
             *ret_text = start;
             *ret_len = (size_t)(end - start);

@@ -51,6 +51,7 @@ struct embedded_list {
 struct embedded_checkpointer {
     pthread_t thread;
     bool started;
+    pthread_mutex_t turn; /* held by who checkpoints: SQLite refuses a second one, never waits */
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool wanted; /* under `lock`, as is what follows */

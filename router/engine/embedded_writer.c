@@ -222,15 +222,29 @@ static void note_failure(struct embedded *embedded, enum engine_result result)
     embedded->retry_at_ms = clock_mono_ms() + embedded->backoff_ms;
 }
 
-/* Keeps the write-ahead log small. False: it is too large and cannot be made smaller. */
+/* Keeps the write-ahead log small: from an eighth of what it may be the checkpointer works; from
+ * half on it rests, so that the writer finds its turn and does what is left, which lets the log
+ * begin anew; at the limit the writer waits for that turn. False: it is too large and stays so. */
 static bool bound_log(struct embedded *embedded)
 {
+    pthread_mutex_t *turn = &embedded->checkpointer.turn;
     uint64_t bytes = store_wal_bytes(embedded->store);
     uint64_t max = embedded->config.wal_bytes_max;
-    if (bytes > max / 8) {
-        embedded_checkpointer_want(&embedded->checkpointer);
+    bool full = bytes >= max;
+    if (bytes < max / 2) {
+        if (bytes > max / 8) {
+            embedded_checkpointer_want(&embedded->checkpointer);
+        }
+        return true;
     }
-    return bytes < max / 2 || store_checkpoint(embedded->store, bytes >= max) || bytes < max;
+    if (full) {
+        pthread_mutex_lock(turn);
+    } else if (pthread_mutex_trylock(turn) != 0) {
+        return true;
+    }
+    bool bounded = store_checkpoint(embedded->store, full) || !full;
+    pthread_mutex_unlock(turn);
+    return bounded;
 }
 
 static void run_batch(struct embedded *embedded, struct embedded_list *batch, bool last)
