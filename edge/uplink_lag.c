@@ -69,10 +69,10 @@ void uplink_catch_up(struct uplink *uplink, const struct edge_session *session,
     if (lag == NULL) {
         return; /* told already, by the router before */
     }
+    uplink->callbacks.send(uplink->owner, session->slot, op->bytes, false);
     if (op->b == 1) {
         groups_lag_end(&uplink->groups, lag);
     }
-    uplink->callbacks.send(uplink->owner, session->slot, op->bytes, false);
 }
 
 void uplink_caught_up(struct uplink *uplink, uint32_t slot)

@@ -52,6 +52,13 @@ static void deliver(void *owner, const struct uplink_delivery *delivery)
     }
 }
 
+static bool is_slow(void *owner, uint32_t slot)
+{
+    const struct shell *shell = owner;
+    must(slot < SLOTS);
+    return shell->open[slot] && (slot + shell->random) % 2 == 0;
+}
+
 static void close_one(void *owner, uint32_t slot, uint16_t code, struct bytes text)
 {
     struct shell *shell = owner;
@@ -108,6 +115,7 @@ static const struct uplink_callbacks callbacks = {.transmit = transmit,
                                                   .on_state = on_state,
                                                   .fenced = fenced,
                                                   .refused = refused,
+                                                  .is_slow = is_slow,
                                                   .on_ticket_keys = on_ticket_keys,
                                                   .random = draw};
 
@@ -134,6 +142,9 @@ static void act(struct shell *shell, uint8_t choice)
         shell->open[slot] = true;
         uplink_opened(shell->uplink, slot, ++shell->gens[slot],
                       &(struct uplink_open){.token = BYTES_LIT("t")});
+    } else if (choice < 32) {
+        shell->random++;
+        uplink_caught_up(shell->uplink, slot);
     } else if (choice < 128) {
         (void)!uplink_message(shell->uplink, slot, BYTES_LIT("hello"), false, 1);
     } else {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CLOSING_MS_MAX = 1500, TEXT_MAX = 200 };
+enum { CLOSING_MS_MAX = 1500, STALL_MS_MAX = 3000, TEXT_MAX = 200 };
 
 void client_init(struct sim_client *client, uint32_t number)
 {
@@ -72,8 +72,20 @@ void client_closing(struct world *world, struct sim_client *client)
     client->ending_at = world->now_ms + 1 + rng_below(&world->rng, CLOSING_MS_MAX);
 }
 
+/* Reads again after a while; what waited is read at once. */
+static void read_on(struct world *world, struct sim_client *client)
+{
+    struct sim_edge *edge = &world->edges[client->edge];
+    if (client->open && client->behind && world->now_ms >= client->stalled_until &&
+        world->now_ms >= edge->paused_until && client->ending_at == 0) {
+        client->behind = false;
+        uplink_caught_up(edge->uplink, client->slot);
+    }
+}
+
 void client_step(struct world *world, struct sim_client *client)
 {
+    read_on(world, client);
     if (client->open && client->ending_at != 0 && world->now_ms >= client->ending_at &&
         world->now_ms >= world->edges[client->edge].paused_until) {
         client_end(world, client, rng_below(&world->rng, 2) == 0, BYTES_LIT("kicked"));
@@ -261,6 +273,9 @@ void client_act(struct world *world, struct sim_client *client)
         return;
     }
     uint32_t what = rng_below(&world->rng, 100);
+    if (rng_below(&world->rng, 15) == 0) {
+        client->stalled_until = world->now_ms + 1 + rng_below(&world->rng, STALL_MS_MAX);
+    }
     if (what < 94) {
         talk(world, client, what);
     } else if (what < 96) {

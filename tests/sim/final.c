@@ -174,6 +174,9 @@ static void check_edge(const struct world *world, const struct sim_edge *edge)
     if (edge->uplink->closed_first != NULL) {
         world_fail(world, "an edge does not forget", NULL);
     }
+    if (edge->uplink->groups.lags.table.count != 0) {
+        world_fail(world, "somebody lags who reads", NULL);
+    }
     const struct plane_tickets *tickets = &world->plane->tickets;
     bool late = world->now_ms < tickets->drawn_ms + TOLD_MS_MAX;
     if (edge->ticket_key != tickets->current[0] &&

@@ -64,6 +64,14 @@ mutant groups_not_joined edge/uplink_down.c 's/groups_merge\(&uplink->groups, gr
 mutant unheard_groups_first edge/uplink_announce.c 's/announce_groups\(uplink, true, &builder\);\n    announce_groups\(uplink, false, &builder\);/announce_groups(uplink, false, &builder);\n    announce_groups(uplink, true, &builder);/'
 mutant first_offset_ignored edge/uplink_down.c 's/if \(op->bytes\.len != 0\) \{/if (group->count == 0 && group->holds == 0) {/'
 
+# Slow readers
+mutant gap_lacks_one router/room.c 's/same \? message->offset : 1/same ? message->offset + 1 : 1/'
+mutant lag_forgets_the_record edge/groups.c 's/        keep_known_record\(groups, group\);\n//'
+mutant lag_ends_unasked edge/uplink_lag.c 's/groups_lag_of\(&uplink->groups, group, slot\) != NULL/groups_lag_of(&uplink->groups, group, slot) != NULL \&\& uplink->callbacks.is_slow(uplink->owner, slot)/'
+mutant lag_starts_too_late edge/uplink_down.c 's/uint64_t due = group->last_offset \+ 1;\n    note_offset\(uplink, group, op->b\);/note_offset(uplink, group, op->b);\n    uint64_t due = group->last_offset + 1;/'
+mutant any_token edge/uplink_lag.c 's/lag->token != op->a/false/'
+mutant new_life_left_out router/announce.c 's/(    if \(!same && room\) \{)/    if (channel_droppable(channel)) {\n        channel_emit_policy(core, channel, event->edge);\n    }\n$1/'
+
 # The plane
 mutant no_fence router/plane.c 's/if \(is_fenced\(plane, hello->edge_incarnation\) \|\|\n\s*hello->router_incarnation == plane->incarnation\)/if (false)/'
 mutant late_hello_counts router/plane.c 's/hello->attempt < edge->attempt/false/'

@@ -1,5 +1,6 @@
 /* See world.h. */
 #include "common/mem.h"
+#include "edge/uplink_down.h"
 #include "proto/plane_wire.h"
 #include "tests/sim/world.h"
 
@@ -54,6 +55,17 @@ static void edge_deliver(void *owner, const struct uplink_delivery *delivery)
             put(edge, delivery->slots[i], delivery->payloads[j]);
         }
     }
+}
+
+static bool edge_is_slow(void *owner, uint32_t slot)
+{
+    const struct sim_edge *edge = owner;
+    struct sim_client *client = edge->slots[slot];
+    bool slow = client != NULL && edge->world->now_ms < client->stalled_until;
+    if (slow) {
+        client->behind = true;
+    }
+    return slow;
 }
 
 static void edge_close(void *owner, uint32_t slot, uint16_t code, struct bytes text)
@@ -123,6 +135,7 @@ void edge_start(struct sim_edge *edge)
                                                       .reconnect = edge_reconnect,
                                                       .send = edge_send,
                                                       .deliver = edge_deliver,
+                                                      .is_slow = edge_is_slow,
                                                       .close = edge_close,
                                                       .on_state = edge_state,
                                                       .fenced = edge_fenced,
@@ -221,6 +234,29 @@ bool edge_is_ready(const struct sim_edge *edge)
     return edge->uplink != NULL && !edge->draining && world->now_ms >= edge->paused_until &&
            (uplink_state(edge->uplink) == UPLINK_UP ||
             world->now_ms - uplink_state_since(edge->uplink) <= AWAY_MS_MAX);
+}
+
+/* The group's record is not opaque to the simulator. */
+static bool is_of_room(const struct edge_group *group, uint32_t room)
+{
+    struct plane_group_record record;
+    struct arena arena;
+    arena_init(&arena, 4096);
+    bool found =
+        plane_group_record_read(&arena, bytes_of(group->record, group->record_len), &record) &&
+        record.kind == CHANNEL_ROOM && last_digit(record.name) == room;
+    arena_fini(&arena);
+    return found;
+}
+
+bool edge_lags(const struct world *world, const struct sim_client *client, uint32_t room)
+{
+    const struct groups *groups = &world->edges[client->edge].uplink->groups;
+    const struct lag *lag = lags_first(&groups->lags, client->slot);
+    while (lag != NULL && !is_of_room(groups_at(groups, lag->local), room)) {
+        lag = lag->next;
+    }
+    return lag != NULL;
 }
 
 uint64_t edge_router_life(const struct sim_edge *edge)

@@ -119,7 +119,9 @@ static struct plane_config router_config(struct world *world)
                  .policy.fallback = {.class = world->disk != NULL || world->seed % 3 == 0
                                                   ? ROOM_DURABLE
                                                   : ROOM_MEMORY,
-                                     .history_messages = world->history_count},
+                                     .history_messages = world->history_count,
+                                     .slow_reader =
+                                         world->gaps ? SLOW_READER_GAP : SLOW_READER_DISCONNECT},
                  .rooms_max = 1000,
                  .users_max = 1000,
                  .members_max = 1000,
@@ -190,6 +192,13 @@ void router_kick(struct world *world, uint32_t user)
         found.online) {
         world_fail(world, "a kicked user is still there", NULL);
     }
+}
+
+void router_set_gaps(struct world *world, bool gaps)
+{
+    world->gaps = gaps;
+    struct plane_config config = router_config(world);
+    router_plane_set_policy(world->plane, &config.core.policy, world->now_ms, world->now_ms);
 }
 
 static bool is_settled(const struct world *world)

@@ -92,6 +92,9 @@ static void make_faults(struct world *world)
     if ((world->faults & FAULTS_EDGE) != 0 && rng_below(&world->rng, 2000) == 0) {
         edge_faults(world);
     }
+    if (world->plane != NULL && rng_below(&world->rng, 4000) == 0) {
+        router_set_gaps(world, !world->gaps);
+    }
     if (world->plane != NULL && rng_below(&world->rng, world->forgetful ? 250 : 2000) == 0) {
         router_kick(world, rng_below(&world->rng, USERS));
     }
@@ -143,6 +146,7 @@ static struct world *world_new(uint64_t seed, unsigned faults, bool trace)
     if ((faults & FAULTS_DISK) != 0 || kind % 6 == 3) {
         world->disk = disk_new(seed);
     }
+    world->gaps = kind % 3 != 2;
     world->book = book_new();
     world->truth = truth_new();
     net_init(&world->net, &world->rng);

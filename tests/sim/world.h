@@ -85,9 +85,11 @@ struct sim_client {
     uint32_t user;
     bool open;
     bool welcomed;
-    bool given_up;      /* the router gave its edge up */
-    bool kicked;        /* by the router, but does not know yet */
-    uint64_t ending_at; /* closed by the router, its end comes then; 0 = not */
+    bool given_up;          /* the router gave its edge up */
+    bool kicked;            /* by the router, but does not know yet */
+    uint64_t stalled_until; /* does not read */
+    bool behind;            /* its edge leaves deliveries out for it */
+    uint64_t ending_at;     /* closed by the router, its end comes then; 0 = not */
     uint32_t edge;
     uint32_t slot;
     uint32_t gen;
@@ -150,8 +152,10 @@ struct world {
     struct disk *disk; /* NULL: the engine keeps nothing */
     bool forgetful;    /* empty rooms and offline users are forgotten soon, and kicks are many */
     bool calm;         /* no more actions or faults */
+    bool gaps;         /* rooms leave deliveries out for slow readers */
     bool trace;
     uint64_t messages;
+    uint64_t left_out_gaps; /* told to clients that lagged */
 };
 
 /* Runs one history; aborts with a message on stderr when an invariant breaks. */
@@ -171,6 +175,8 @@ void edge_step(struct sim_edge *edge);
 /* Takes new connections, as far as a load balancer can see. */
 bool edge_is_ready(const struct sim_edge *edge);
 uint64_t edge_router_life(const struct sim_edge *edge);
+/* Deliveries of the room are left out for the client just now. */
+bool edge_lags(const struct world *world, const struct sim_client *client, uint32_t room);
 
 /* ---- sim_router.c ---- */
 
@@ -178,6 +184,8 @@ void router_start(struct world *world);
 void router_die(struct world *world);
 void router_step(struct world *world);
 void router_kick(struct world *world, uint32_t user);
+/* A new policy: what slow readers get. */
+void router_set_gaps(struct world *world, bool gaps);
 
 /* ---- client.c ---- */
 

@@ -138,6 +138,126 @@ START_TEST(what_is_not_kept_while_it_is_ephemeral_is_no_history)
 }
 END_TEST
 
+/* Two edges, alice on the first; the rooms of chat leave deliveries out. */
+static struct core_driver start_gap(void)
+{
+    struct core_driver d;
+    struct core_config config = core_driver_config();
+    struct namespace_policy chat = memory;
+    chat.slow_reader = SLOW_READER_GAP;
+    ck_assert(policy_table_add(&config.policy, BYTES_LIT("chat"), &chat));
+    core_driver_start(&d, &config, 2);
+    policy_table_fini(&config.policy);
+    d.config.policy = (struct policy_table){.fallback = config.policy.fallback};
+    core_driver_open(&d, 0, 1, "alice");
+    core_driver_open(&d, 0, 2, "bob");
+    core_driver_forget(&d);
+    return d;
+}
+
+static void lag(struct core_driver *d, uint32_t slot, const char *room, uint64_t epoch,
+                uint64_t first)
+{
+    struct group_info group = {.kind = CHANNEL_ROOM, .name = bytes_of_str(room), .epoch = epoch};
+    core_driver_step(d, &(struct core_event){.kind = CORE_LAGGING,
+                                             .conn = {0, slot, 1},
+                                             .group = &group,
+                                             .last_offset = first,
+                                             .token = 7});
+}
+
+START_TEST(an_edge_is_told_once_that_deliveries_may_be_left_out)
+{
+    struct core_driver d = start_gap();
+    core_driver_join(&d, 0, 1, "chat:r");
+    core_driver_expect(&d, "send 0/1 ok 1 join chat:r @0 first 1\n"
+                           "add 0/1 room:chat:r info @0\n"
+                           "policy room:chat:r to 0 gap\n");
+    core_driver_join(&d, 0, 2, "chat:r");
+    core_driver_expect_none(&d, "policy");
+    core_driver_forget(&d);
+    core_driver_join(&d, 0, 1, "whole");
+    core_driver_expect_none(&d, "policy");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(who_lags_is_told_what_was_left_out)
+{
+    struct core_driver d = start_gap();
+    say_three(&d, "chat:r");
+    lag(&d, 1, "chat:r", core_driver_epoch(&d, "chat:r"), 2);
+    core_driver_expect(&d, "catch up 0/1 token 7 gap 2-3 last\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(who_lacks_only_what_has_no_number_is_told_a_gap_from_0_to_0)
+{
+    struct core_driver d = start_gap();
+    say_three(&d, "chat:r");
+    lag(&d, 1, "chat:r", core_driver_epoch(&d, "chat:r"), 4);
+    core_driver_expect(&d, "catch up 0/1 token 7 gap 0-0 last\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(who_lagged_since_another_life_of_the_room_is_told_the_new_one_first)
+{
+    struct core_driver d = start_gap();
+    say_three(&d, "chat:r");
+    lag(&d, 1, "chat:r", 1, 50);
+    core_driver_expect(&d, "catch up 0/1 token 7 epoch chat:r\n"
+                           "catch up 0/1 token 7 gap 1-3 last\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(who_is_not_in_the_room_or_gone_is_told_nothing)
+{
+    struct core_driver d = start_gap();
+    say_three(&d, "chat:r");
+    lag(&d, 2, "chat:r", 1, 1);
+    lag(&d, 9, "chat:r", 1, 1);
+    lag(&d, 1, "chat:unknown", 1, 1);
+    core_driver_expect(&d, "");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(a_new_policy_reaches_every_edge_with_members)
+{
+    struct core_driver d = start_gap();
+    core_driver_open(&d, 1, 1, "carol");
+    core_driver_join(&d, 0, 1, "chat:r");
+    core_driver_join(&d, 1, 1, "chat:r");
+    core_driver_forget(&d);
+    set_chat(&d, &memory);
+    core_driver_expect(&d, "policy room:chat:r to 0 1 whole\n");
+    set_chat(&d, &memory);
+    core_driver_expect(&d, "");
+    set_chat(&d, &(struct namespace_policy){.class = ROOM_MEMORY, .slow_reader = SLOW_READER_GAP});
+    core_driver_expect(&d, "policy room:chat:r to 0 1 gap\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(an_announced_group_hears_of_its_new_life_before_anything_may_be_left_out)
+{
+    struct core_driver d = start_gap();
+    core_driver_edge_up(&d, 2, "e2");
+    core_driver_join(&d, 0, 1, "chat:r");
+    core_driver_say(&d, 0, 1, "chat:r", "a");
+    core_driver_forget(&d);
+    core_driver_announce_group(&d, 2, 0, CHANNEL_ROOM, "chat:r", 1, 30);
+    core_driver_expect(&d, "bind 2.0 room:chat:r info @0\n"
+                           "deliver room:chat:r to 2 epoch chat:r\n"
+                           "policy room:chat:r to 2 gap\n"
+                           "deliver room:chat:r to 2 message alice a @1 #1\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("core_policy");
@@ -148,6 +268,13 @@ int main(void)
     tcase_add_test(tcase, a_wall_clock_that_jumps_makes_no_message_old);
     tcase_add_test(tcase, new_limits_hold_at_once_and_a_new_class_for_new_rooms);
     tcase_add_test(tcase, what_is_not_kept_while_it_is_ephemeral_is_no_history);
+    tcase_add_test(tcase, an_edge_is_told_once_that_deliveries_may_be_left_out);
+    tcase_add_test(tcase, who_lags_is_told_what_was_left_out);
+    tcase_add_test(tcase, who_lacks_only_what_has_no_number_is_told_a_gap_from_0_to_0);
+    tcase_add_test(tcase, who_lagged_since_another_life_of_the_room_is_told_the_new_one_first);
+    tcase_add_test(tcase, who_is_not_in_the_room_or_gone_is_told_nothing);
+    tcase_add_test(tcase, a_new_policy_reaches_every_edge_with_members);
+    tcase_add_test(tcase, an_announced_group_hears_of_its_new_life_before_anything_may_be_left_out);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
 }

@@ -155,6 +155,56 @@ START_TEST(random_histories_agree_with_a_plain_table)
 }
 END_TEST
 
+START_TEST(a_lag_moves_with_its_member_and_keeps_the_record_it_knows)
+{
+    struct groups groups;
+    groups_init(&groups, seed);
+    struct edge_session *alice = groups_open(&groups, 0, 1);
+    struct edge_session *bob = groups_open(&groups, 1, 1);
+    struct edge_group *old = groups_add(&groups, 77, BYTES_LIT("old"));
+    struct edge_group *new = groups_add(&groups, 78, BYTES_LIT("new"));
+    groups_join(&groups, old, alice);
+    groups_join(&groups, new, bob);
+    groups_lag(&groups, old, 0, 5);
+    uint64_t token = groups_lag_of(&groups, old, 0)->token;
+    groups_merge(&groups, old, new);
+    const struct lag *lag = groups_lag_of(&groups, new, 0);
+    ck_assert_ptr_nonnull(lag);
+    ck_assert_uint_eq(lag->token, token);
+    ck_assert_uint_eq(lag->first, 5);
+    ck_assert_uint_eq(lag->record[0], 'o');
+    ck_assert_ptr_null(groups_lag_of(&groups, new, 1));
+    groups_drop(&groups, new);
+    ck_assert_uint_eq(groups.lags.table.count, 0);
+    groups_fini(&groups);
+}
+END_TEST
+
+START_TEST(one_connection_may_lag_in_many_groups)
+{
+    enum { COUNT = 20 };
+    struct groups groups;
+    struct edge_group *all[COUNT];
+    groups_init(&groups, seed);
+    struct edge_session *alice = groups_open(&groups, 0, 1);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        all[i] = groups_add(&groups, i + 1, BYTES_LIT("room"));
+        groups_join(&groups, all[i], alice);
+        groups_lag(&groups, all[i], 0, i);
+    }
+    for (uint64_t i = 0; i < COUNT; i += 3) {
+        groups_lag_end(&groups, groups_lag_of(&groups, all[i], 0));
+    }
+    for (uint64_t i = 0; i < COUNT; i++) {
+        const struct lag *lag = groups_lag_of(&groups, all[i], 0);
+        ck_assert(i % 3 == 0 ? lag == NULL : lag->first == i);
+    }
+    groups_close(&groups, alice);
+    ck_assert_uint_eq(groups.lags.table.count, 0);
+    groups_fini(&groups);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("groups");
@@ -163,6 +213,8 @@ int main(void)
     tcase_add_test(tcase, a_closed_session_gets_nothing_but_holds_its_groups);
     tcase_add_test(tcase, a_new_router_binds_groups_to_other_ids);
     tcase_add_loop_test(tcase, random_histories_agree_with_a_plain_table, 0, 6);
+    tcase_add_test(tcase, a_lag_moves_with_its_member_and_keeps_the_record_it_knows);
+    tcase_add_test(tcase, one_connection_may_lag_in_many_groups);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
 }

@@ -382,6 +382,34 @@ START_TEST(an_edge_that_gives_ticket_keys_is_given_up)
 }
 END_TEST
 
+static const struct {
+    enum plane_op_kind kind;
+    uint32_t gen;
+    const char *bytes;
+} impossible[] = {
+    {OP_GROUP_POLICY, 0, ""},    {OP_CATCH_UP, 1, ""},    {OP_LAGGING, 0, "\x08\x01\x12\x01r"},
+    {OP_LAGGING, 1, ""},         {OP_LAGGING, 1, "\xff"}, {OP_LAGGING, 1, "\x08\x09\x12\x01r"},
+    {OP_LAGGING, 1, "\x08\x01"},
+};
+
+START_TEST(an_edge_that_says_what_no_edge_says_is_given_up)
+{
+    struct rig rig;
+    struct plane_builder builder;
+    start(&rig);
+    hello(&rig, "a", 5, 0, 1);
+    plane_builder_init(&builder);
+    plane_builder_add(&builder, &(struct plane_op){.kind = impossible[_i].kind,
+                                                   .gen = impossible[_i].gen,
+                                                   .bytes = bytes_of_str(impossible[_i].bytes)});
+    say(&rig, "a", 1, &builder);
+    uint64_t cursor = 0;
+    struct plane_edge_info info;
+    ck_assert(!router_plane_edge_next(rig.plane, rig.now_ms, &cursor, &info));
+    stop(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("plane");
@@ -394,6 +422,8 @@ int main(void)
     tcase_add_test(tcase, new_ticket_keys_reach_every_edge_when_their_time_has_come);
     tcase_add_test(tcase, a_router_without_a_ticket_period_gives_no_keys);
     tcase_add_test(tcase, an_edge_that_gives_ticket_keys_is_given_up);
+    tcase_add_loop_test(tcase, an_edge_that_says_what_no_edge_says_is_given_up, 0,
+                        (int)(sizeof(impossible) / sizeof(impossible[0])));
     suite_add_tcase(suite, tcase);
     return check_main(suite);
 }

@@ -23,6 +23,9 @@ struct rig {
     unsigned fenced;
     unsigned refused;
     size_t delivered_to;
+    bool slow;         /* slot 0 does not read */
+    unsigned sends;    /* pushes to one connection */
+    uint8_t record;    /* first byte of the record in the last LAGGING */
     unsigned tickets;  /* sets of ticket keys given */
     uint8_t ticket[2]; /* first bytes of the last current and previous one */
 };
@@ -46,7 +49,9 @@ static enum status transmit(void *owner, struct bytes header, struct bytes body)
     }
     while (frame.kind == PLANE_FRAME_DATA && rig->count < OPS_MAX &&
            plane_batch_next(&frame.batch, &cursor, &rig->ops[rig->count])) {
-        rig->ops[rig->count++].bytes = BYTES_EMPTY; /* the view ends here */
+        struct plane_op *op = &rig->ops[rig->count++];
+        rig->record = op->kind == OP_LAGGING ? op->bytes.data[0] : rig->record;
+        op->bytes = BYTES_EMPTY; /* the view ends here */
     }
     buf_fini(&whole);
     return STATUS_OK;
@@ -59,10 +64,17 @@ static void reconnect(void *owner)
 
 static void send_one(void *owner, uint32_t slot, struct bytes payload, bool binary)
 {
-    (void)owner;
+    struct rig *rig = owner;
     (void)slot;
     (void)payload;
     (void)binary;
+    rig->sends++;
+}
+
+static bool is_slow(void *owner, uint32_t slot)
+{
+    const struct rig *rig = owner;
+    return slot == 0 && rig->slow;
 }
 
 static void deliver(void *owner, const struct uplink_delivery *delivery)
@@ -121,6 +133,7 @@ static void start(struct rig *rig)
         .reconnect = reconnect,
         .send = send_one,
         .deliver = deliver,
+        .is_slow = is_slow,
         .close = close_one,
         .on_state = on_state,
         .fenced = fenced,
@@ -455,6 +468,173 @@ START_TEST(an_operation_of_a_newer_router_is_skipped)
 }
 END_TEST
 
+static const struct plane_op may_be_left_out = {
+    .kind = OP_GROUP_POLICY, .a = 50, .b = PLANE_GROUP_DROPPABLE};
+
+static void deliver_one(struct rig *rig, uint64_t offset)
+{
+    router_says(
+        rig, &(struct plane_op){.kind = OP_DELIVER, .a = 50, .b = offset, .bytes = BYTES_LIT("x")},
+        1);
+}
+
+/* As start_with_one, but the connection in group 50 lags since offset 4. */
+static void start_with_one_that_lags(struct rig *rig)
+{
+    start_with_one(rig);
+    router_says(rig, &may_be_left_out, 1);
+    rig->slow = true;
+    deliver_one(rig, 4);
+    ck_assert_uint_eq(rig->delivered_to, 0);
+}
+
+static struct plane_op the_question(struct rig *rig)
+{
+    uplink_caught_up(rig->uplink, 0);
+    turn(rig);
+    ck_assert_uint_eq(count_of(rig, OP_LAGGING), 1);
+    struct plane_op asked = rig->ops[rig->count - 1];
+    forget(rig);
+    return asked;
+}
+
+static void answer(struct rig *rig, uint64_t token, bool last)
+{
+    router_says(
+        rig,
+        &(struct plane_op){
+            .kind = OP_CATCH_UP, .gen = 1, .a = token, .b = last, .bytes = BYTES_LIT("gap")},
+        1);
+}
+
+START_TEST(a_slow_reader_of_a_group_that_must_be_whole_gets_everything)
+{
+    struct rig rig;
+    start_with_one(&rig);
+    rig.slow = true;
+    deliver_one(&rig, 4);
+    ck_assert_uint_eq(rig.delivered_to, 1);
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(deliveries_are_left_out_for_a_slow_reader_until_it_was_told)
+{
+    struct rig rig;
+    struct uplink_stats stats;
+    start_with_one_that_lags(&rig);
+    deliver_one(&rig, 5);
+    rig.slow = false;
+    deliver_one(&rig, 6);
+    ck_assert_uint_eq(rig.delivered_to, 0);
+    struct plane_op asked = the_question(&rig);
+    ck_assert_uint_eq(asked.slot, 0);
+    ck_assert_uint_eq(asked.gen, 1);
+    ck_assert_uint_eq(asked.a, 4);
+    ck_assert_uint_eq(rig.record, 'r');
+    deliver_one(&rig, 7);
+    ck_assert_uint_eq(rig.delivered_to, 0);
+    answer(&rig, asked.b, true);
+    ck_assert_uint_eq(rig.sends, 1);
+    deliver_one(&rig, 8);
+    ck_assert_uint_eq(rig.delivered_to, 1);
+    uplink_stats(rig.uplink, &stats);
+    ck_assert_uint_eq(stats.left_out, 4);
+    ck_assert_uint_eq(stats.lagging, 0);
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(it_is_asked_once_and_an_answer_that_comes_again_is_not_told)
+{
+    struct rig rig;
+    start_with_one_that_lags(&rig);
+    struct plane_op asked = the_question(&rig);
+    uplink_caught_up(rig.uplink, 0);
+    turn(&rig);
+    ck_assert_uint_eq(count_of(&rig, OP_LAGGING), 0);
+    answer(&rig, asked.b + 1, true);
+    ck_assert_uint_eq(rig.sends, 0);
+    answer(&rig, asked.b, false);
+    answer(&rig, asked.b, true);
+    answer(&rig, asked.b, true);
+    ck_assert_uint_eq(rig.sends, 2);
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(what_waits_in_one_batch_is_left_out_from_its_first_offset_on)
+{
+    struct rig rig;
+    start_with_one(&rig);
+    router_says(&rig, &may_be_left_out, 1);
+    rig.slow = true;
+    const struct plane_op ops[] = {
+        {.kind = OP_DELIVER, .a = 50, .b = 4, .bytes = BYTES_LIT("x")},
+        {.kind = OP_DELIVER, .a = 50, .b = 0, .bytes = BYTES_LIT("x")},
+        {.kind = OP_DELIVER, .a = 50, .b = 5, .bytes = BYTES_LIT("x")},
+    };
+    router_says(&rig, ops, 3);
+    ck_assert_uint_eq(the_question(&rig).a, 4);
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(an_unanswered_question_is_asked_again_of_the_next_router)
+{
+    struct rig rig;
+    start_with_one_that_lags(&rig);
+    struct plane_op asked = the_question(&rig);
+    move_to_next_router(&rig, 8);
+    ck_assert_uint_eq(count_of(&rig, OP_LAGGING), 1);
+    router_says(&rig, &(struct plane_op){.kind = OP_GROUP_BIND, .a = 9, .bytes = BYTES_LIT("new")},
+                1);
+    answer(&rig, asked.b, true);
+    ck_assert_uint_eq(rig.sends, 1);
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(who_lags_over_a_routers_death_names_the_life_that_it_knows)
+{
+    struct rig rig;
+    start_with_one_that_lags(&rig);
+    move_to_next_router(&rig, 8);
+    const struct plane_op ops[] = {
+        {.kind = OP_GROUP_BIND, .a = 9, .bytes = BYTES_LIT("new")},
+        {.kind = OP_DELIVER, .a = 9, .bytes = BYTES_LIT("epoch")},
+    };
+    router_says(&rig, ops, 2);
+    ck_assert_uint_eq(rig.delivered_to, 0);
+    (void)the_question(&rig);
+    ck_assert_uint_eq(rig.record, 'r');
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(who_leaves_or_ends_lags_no_more)
+{
+    struct rig rig;
+    struct uplink_stats stats;
+    start_with_one_that_lags(&rig);
+    router_says(&rig, &(struct plane_op){.kind = OP_GROUP_REMOVE, .gen = 1, .a = 50}, 1);
+    uplink_stats(rig.uplink, &stats);
+    ck_assert_uint_eq(stats.lagging, 0);
+    const struct plane_op ops[] = {
+        {.kind = OP_GROUP_ADD, .gen = 1, .a = 50, .b = 8, .bytes = BYTES_LIT("room")},
+        may_be_left_out,
+        {.kind = OP_DELIVER, .a = 50, .b = 9, .bytes = BYTES_LIT("x")},
+    };
+    router_says(&rig, ops, 3);
+    uplink_stats(rig.uplink, &stats);
+    ck_assert_uint_eq(stats.lagging, 1);
+    uplink_closed(rig.uplink, 0, 1000, true, BYTES_LIT("client"));
+    uplink_stats(rig.uplink, &stats);
+    ck_assert_uint_eq(stats.lagging, 0);
+    stop(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("uplink");
@@ -469,6 +649,13 @@ int main(void)
     tcase_add_test(tcase, ticket_keys_come_with_the_welcome_and_on_the_way);
     tcase_add_test(tcase, ticket_keys_that_are_none_are_counted_and_hurt_nobody);
     tcase_add_test(tcase, an_operation_of_a_newer_router_is_skipped);
+    tcase_add_test(tcase, a_slow_reader_of_a_group_that_must_be_whole_gets_everything);
+    tcase_add_test(tcase, deliveries_are_left_out_for_a_slow_reader_until_it_was_told);
+    tcase_add_test(tcase, it_is_asked_once_and_an_answer_that_comes_again_is_not_told);
+    tcase_add_test(tcase, what_waits_in_one_batch_is_left_out_from_its_first_offset_on);
+    tcase_add_test(tcase, an_unanswered_question_is_asked_again_of_the_next_router);
+    tcase_add_test(tcase, who_lags_over_a_routers_death_names_the_life_that_it_knows);
+    tcase_add_test(tcase, who_leaves_or_ends_lags_no_more);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
 }
