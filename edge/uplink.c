@@ -81,6 +81,7 @@ void uplink_free(struct uplink **uplink)
     arena_fini(&(*uplink)->arena);
     buf_fini(&(*uplink)->scratch);
     uplink_down_fini(&(*uplink)->down);
+    uplink_answers_fini(&(*uplink)->answers);
     mem_free((void *)(uintptr_t)(*uplink)->config.edge_id.data);
     mem_free((*uplink)->deferred);
     mem_free(*uplink);
@@ -321,6 +322,7 @@ static void start_fresh(struct uplink *uplink, uint64_t window, uint64_t now_ms)
 {
     struct link_queue old;
     link_start_fresh(&uplink->link, window, now_ms, &old);
+    uplink_answers_leave_out(uplink, &old);
     groups_unbind_all(&uplink->groups);
     uplink_announce(uplink);
     struct link_entry entry;
@@ -395,6 +397,7 @@ static void become_new(struct uplink *uplink, uint64_t now_ms)
         groups_forget(&uplink->groups, session);
         groups_open(&uplink->groups, slot, gen)->orphan = true;
     }
+    uplink_answers_fini(&uplink->answers);
     link_queue_fini(&uplink->link.queue);
     link_init(&uplink->link, &uplink->link.timing, uplink->config.credit_bytes, now_ms);
     plane_builder_fini(&uplink->up);
@@ -453,6 +456,7 @@ static void receive_link_frame(struct uplink *uplink, const struct plane_frame *
         return;
     }
     forget_finished(uplink);
+    uplink_answers_forget(uplink);
 }
 
 static void receive_frame(struct uplink *uplink, const struct plane_frame *frame, size_t len,

@@ -72,6 +72,20 @@ static void announce_session(struct uplink *uplink, const struct edge_session *s
     }
 }
 
+/* The closed ones of a slot before the one that has it now, as they came. */
+static void announce_slot(struct uplink *uplink, uint32_t slot, struct plane_builder *builder)
+{
+    const struct edge_session *last = NULL;
+    while (last != uplink->groups.sessions[slot]) {
+        const struct edge_session *session = uplink->groups.sessions[slot];
+        while (session->older != last) {
+            session = session->older;
+        }
+        announce_session(uplink, session, builder);
+        last = session;
+    }
+}
+
 void uplink_announce(struct uplink *uplink)
 {
     struct plane_builder builder;
@@ -79,10 +93,7 @@ void uplink_announce(struct uplink *uplink)
     announce_groups(uplink, true, &builder);
     announce_groups(uplink, false, &builder);
     for (uint32_t slot = 0; slot < uplink->groups.session_capacity; slot++) {
-        const struct edge_session *session = uplink->groups.sessions[slot];
-        for (; session != NULL; session = session->older) {
-            announce_session(uplink, session, &builder);
-        }
+        announce_slot(uplink, slot, &builder);
     }
     if (uplink->draining) {
         plane_builder_add(&builder, &(struct plane_op){.kind = OP_DRAINING,

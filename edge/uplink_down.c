@@ -163,6 +163,9 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
         groups_set_record(&uplink->groups, session, op->bytes);
         break;
     case OP_SEND:
+        if (op->b != 0) {
+            uplink_answered(uplink, op);
+        }
         if (!session->closed && !session->left) {
             uplink->callbacks.send(uplink->owner, op->slot, op->bytes, op->a == 1);
         }

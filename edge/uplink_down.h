@@ -32,6 +32,21 @@ struct uplink_down {
     uint32_t slot_capacity;
 };
 
+/* A command that was answered while its frame is unfinished. */
+struct uplink_answer {
+    uint64_t number;
+    uint64_t tag; /* of the newest frame then: its own or a later one */
+    uint32_t slot;
+    uint32_t gen;
+};
+
+struct uplink_answers {
+    struct uplink_answer *items; /* oldest at `first` */
+    uint32_t first;
+    uint32_t count;
+    uint32_t capacity;
+};
+
 struct uplink {
     struct uplink_config config;
     struct uplink_callbacks callbacks;
@@ -46,6 +61,7 @@ struct uplink {
     struct arena arena;
     struct buf scratch;
     struct uplink_down down;
+    struct uplink_answers answers;
     uint64_t tag;                      /* of the newest sealed up-batch */
     struct edge_session *closed_first; /* closed, not finished by the router, in order */
     struct edge_session *closed_last;
@@ -74,6 +90,13 @@ void uplink_catch_up(struct uplink *uplink, const struct edge_session *session,
                      const struct plane_op *op);
 /* Hands encoded ticket keys out. */
 void uplink_ticket_keys(struct uplink *uplink, struct bytes encoded);
+/* uplink_answered.c: the router has answered a command; those whose frame is finished are
+ * forgotten; a fresh router is not sent the others again. */
+void uplink_answered(struct uplink *uplink, const struct plane_op *op);
+void uplink_answers_forget(struct uplink *uplink);
+void uplink_answers_leave_out(struct uplink *uplink, struct link_queue *old);
+void uplink_answers_fini(struct uplink_answers *answers);
+
 /* Puts the announce into the link, which has just started fresh. */
 void uplink_announce(struct uplink *uplink);
 void uplink_down_fini(struct uplink_down *down);

@@ -132,6 +132,13 @@ bool plane_frame_read(struct arena *arena, struct bytes message, struct plane_fr
     return true;
 }
 
+bool plane_body_read(struct arena *arena, struct bytes body, struct plane_batch *ret_batch)
+{
+    const Splitrail__Plane__Frame *from =
+        splitrail__plane__frame__unpack(&arena->allocator, body.len, body.data);
+    return from != NULL && from->batch != NULL && read_batch(from->batch, ret_batch);
+}
+
 bool plane_batch_next(const struct plane_batch *batch, struct plane_cursor *cursor,
                       struct plane_op *ret_op)
 {

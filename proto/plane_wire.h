@@ -119,6 +119,9 @@ struct plane_frame {
  * that contradicts itself. */
 bool plane_frame_read(struct arena *arena, struct bytes message, struct plane_frame *ret_frame);
 
+/* Reads a body from plane_builder_take again. */
+bool plane_body_read(struct arena *arena, struct bytes body, struct plane_batch *ret_batch);
+
 /* The operation at *cursor (start with zeroes); false at the end. Kinds we do not know are given as
  * they are: the reader skips and counts them. */
 struct plane_cursor {

@@ -25,9 +25,28 @@ static const struct figure totals_figures[] = {
 #field, offsetof(struct plane_stats, field)                                                \
     }
 static const struct figure plane_figures[] = {
-    PLANE(incarnation), PLANE(frames_in),   PLANE(frames_out),  PLANE(bytes_in), PLANE(bytes_out),
-    PLANE(bad_frames),  PLANE(unknown_ops), PLANE(fresh_links), PLANE(resumes),  PLANE(refused),
-    PLANE(auth_ok),     PLANE(auth_failed), PLANE(appends),
+    PLANE(incarnation),
+    PLANE(frames_in),
+    PLANE(frames_out),
+    PLANE(bytes_in),
+    PLANE(bytes_out),
+    PLANE(bad_frames),
+    PLANE(unknown_ops),
+    PLANE(fresh_links),
+    PLANE(resumes),
+    PLANE(refused),
+    PLANE(auth_ok),
+    PLANE(auth_failed),
+    PLANE(appends),
+    PLANE(loads),
+    PLANE(engine.appends),
+    PLANE(engine.commits),
+    PLANE(engine.failures),
+    PLANE(engine.commit_us_last),
+    PLANE(engine.commit_us_total),
+    PLANE(engine.waiting),
+    PLANE(engine.waiting_bytes),
+    PLANE(engine.store_bytes),
 };
 
 static const char *const command_figures[] = {
@@ -52,7 +71,12 @@ const char *admin_not_ready_reason(const struct router_plane *plane)
 {
     struct registry_totals totals;
     registry_totals(router_plane_core(plane), &totals);
-    return totals.synced ? NULL : "rebuilding";
+    if (!totals.synced) {
+        return "rebuilding";
+    }
+    struct plane_stats stats;
+    router_plane_stats(plane, &stats);
+    return stats.engine.trouble;
 }
 
 void admin_info(struct admin_ask *ask)

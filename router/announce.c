@@ -4,21 +4,13 @@
 #include "router/announce.h"
 
 #include "router/core_internal.h"
+#include "router/load.h"
 #include "router/room.h"
 #include "router/session.h"
 
 #include <assert.h>
 
 enum { CLOSE_OVERLOADED = 1013 };
-
-static void settle(struct router_core *core, const struct channel *channel)
-{
-    if (channel->kind == CHANNEL_ROOM) {
-        room_settle(core, room_by_group(core, channel->id));
-    } else {
-        user_settle(core, user_find(core, channel->name));
-    }
-}
 
 /* The groups stand for themselves again. */
 static void release_locals(struct router_core *core, struct router_edge *edge, uint32_t index)
@@ -27,7 +19,7 @@ static void release_locals(struct router_core *core, struct router_edge *edge, u
         struct channel *channel = channel_find(core, edge->locals[local]);
         if (channel != NULL) {
             channel_remove_member(channel, index);
-            settle(core, channel);
+            core_settle(core, channel);
         }
     }
     edges_set_synced(&core->edges, edge);
@@ -36,7 +28,10 @@ static void release_locals(struct router_core *core, struct router_edge *edge, u
 void announce_edge_up(struct router_core *core, const struct core_event *event)
 {
     announce_edge_down(core, event);
-    (void)edges_add(&core->edges, event->edge, event->edge_id);
+    struct router_edge *edge = edges_add(&core->edges, event->edge, event->edge_id);
+    if (edge != NULL) {
+        edge->incarnation = event->edge_incarnation;
+    }
 }
 
 void announce_edge_down(struct router_core *core, const struct core_event *event)
@@ -92,20 +87,64 @@ static struct push *about_room(struct router_core *core, const struct channel *c
                                enum push_kind kind)
 {
     struct push *push = effects_push(&core->effects, kind);
-    push->room = channel->name;
+    push->room = channel->kind == CHANNEL_ROOM ? channel->name : BYTES_EMPTY;
     return push;
 }
 
-static void emit_bind(struct router_core *core, const struct core_event *event,
-                      const struct channel *channel, uint64_t offset)
+static void emit_bind_as(struct router_core *core, const struct core_event *event,
+                         const struct channel *channel, uint64_t offset,
+                         const struct group_info *info)
 {
-    const struct group_info *info = channel == NULL ? NULL : channel_info(core, channel);
     struct core_effect *effect = effects_add(&core->effects, CORE_GROUP_BIND);
     effect->edge = event->edge;
     effect->local = event->local;
     effect->group = channel == NULL ? 0 : channel->id;
     effect->offset = offset;
     effect->group_info = info;
+}
+
+static void emit_bind(struct router_core *core, const struct core_event *event,
+                      const struct channel *channel, uint64_t offset)
+{
+    emit_bind_as(core, event, channel, offset,
+                 channel == NULL ? NULL : channel_info(core, channel));
+}
+
+/* Until the log is here the group stays what it is on the edge. */
+static void bind_for_now(struct router_core *core, const struct core_event *event,
+                         const struct channel *channel)
+{
+    struct group_info *info = effects_alloc(&core->effects, 1, sizeof(*info));
+    *info = (struct group_info){
+        .kind = channel->kind, .name = channel->name, .epoch = event->group->epoch};
+    emit_bind_as(core, event, channel, event->last_offset, info);
+}
+
+/* Deliveries that the log does not have: numbers whose append was UNKNOWN and told as a gap, or a
+ * log that was put back. While nobody has used them they become a hole, which the other edges are
+ * told. */
+static void take_numbers(struct router_core *core, const struct core_event *event,
+                         struct channel *channel)
+{
+    enum { OFFSET_BITS = 53 }; /* JSON's integers */
+    uint64_t top = channel->top;
+    core->counters.ahead++;
+    if (!channel->durable || channel->assigned != top || event->last_offset >> OFFSET_BITS != 0) {
+        return;
+    }
+    channel_skip(core, channel, event->last_offset);
+    if (channel->kind != CHANNEL_ROOM) {
+        return;
+    }
+    bool one = channel->top == top + 1;
+    for (uint32_t i = 0; i < channel->edge_count; i++) {
+        if (channel->edges[i].edge != event->edge) {
+            struct push *push = about_room(core, channel, PUSH_GAP);
+            push->from = top + 1;
+            push->to = channel->top;
+            channel_deliver_to(core, channel, channel->edges[i].edge, push, one ? channel->top : 0);
+        }
+    }
 }
 
 /* Binds, then delivers to this edge what it lacks. What is told before the policy cannot be left
@@ -115,9 +154,12 @@ static void bring_up_to_date(struct router_core *core, const struct core_event *
 {
     channel_trim(core, channel);
     bool same = event->group->epoch == channel->epoch;
+    if (same && event->last_offset > channel->top) {
+        take_numbers(core, event, channel);
+    }
     uint64_t has = same ? event->last_offset : 0;
     has = has > channel->top ? channel->top : has;
-    uint64_t first = channel_first_offset(channel);
+    uint64_t first = channel_ring_first(channel);
     uint64_t from = has + 1 < first ? first : has + 1;
     bool room = channel->kind == CHANNEL_ROOM;
     emit_bind(core, event, channel, from - 1);
@@ -126,7 +168,7 @@ static void bring_up_to_date(struct router_core *core, const struct core_event *
         push->epoch = channel->epoch;
         channel_deliver_to(core, channel, event->edge, push, 0);
     }
-    if (from > has + 1 && room) {
+    if (from > has + 1 && (room || (channel->durable && same))) {
         struct push *push = about_room(core, channel, PUSH_GAP);
         push->from = has + 1;
         push->to = from - 1;
@@ -138,6 +180,31 @@ static void bring_up_to_date(struct router_core *core, const struct core_event *
     for (uint64_t offset = from; offset <= channel->top; offset++) {
         channel_deliver_to(core, channel, event->edge, channel_push_at(core, channel, offset),
                            offset);
+    }
+}
+
+/* The log is here, or has to come first. */
+static void bind_or_wait(struct router_core *core, const struct core_event *event,
+                         struct channel *channel)
+{
+    bool ready = load_ready(core, channel);
+    if (ready && channel_since_lacks(channel, event->group->epoch, event->last_offset)) {
+        load_again(core, channel);
+        ready = false;
+    }
+    if (ready) {
+        bring_up_to_date(core, event, channel);
+    } else {
+        bind_for_now(core, event, channel);
+        (void)load_park(core, channel, event); /* never refused */
+    }
+}
+
+void announce_catch_up(struct router_core *core, const struct core_event *event,
+                       struct channel *channel)
+{
+    if (channel_has_member(channel, event->edge)) {
+        bring_up_to_date(core, event, channel);
     }
 }
 
@@ -157,9 +224,9 @@ void announce_group(struct router_core *core, const struct core_event *event)
     }
     router_edge_set_local(edge, event->local, channel->id);
     bool first = channel_add_member(channel, event->edge);
-    settle(core, channel);
+    core_settle(core, channel);
     if (first) {
-        bring_up_to_date(core, event, channel);
+        bind_or_wait(core, event, channel);
     } else {
         /* The edge has it twice: a closed connection still holds the one of a channel that was
          * forgotten and made anew. The edge joins the two; nobody lives in the second. */
@@ -183,8 +250,7 @@ static struct conn *new_conn(struct router_core *core, const struct core_event *
         return NULL;
     }
     bool was_online = user_online(user);
-    bool first = false;
-    struct conn *conn = conn_new(core, user, event->conn, event->session, &first);
+    struct conn *conn = conn_new(core, user, event->conn, event->session);
     conn->number = event->number;
     session_came_online(core, user, was_online, event->session->connected_at_ms,
                         everybody_knows(core, user));
@@ -254,8 +320,16 @@ void announce_conn(struct router_core *core, const struct core_event *event)
         }
         conn = new_conn(core, event);
     }
-    if (conn != NULL && !attach_groups(core, conn, event) && !known) {
-        channel_emit_add(core, &conn->user->inbox, conn->ref, true);
+    if (conn == NULL) {
+        return;
+    }
+    bool inbox = attach_groups(core, conn, event);
+    if (inbox && conn->waiting) {
+        (void)conn_enter_inbox(conn);
+    } else if (!known && load_ready(core, &conn->user->inbox)) {
+        session_admit(core, conn, false);
+    } else if (!known) {
+        (void)load_park(core, &conn->user->inbox, event); /* never refused */
     }
 }
 

@@ -2,8 +2,13 @@
 
 #include "common/mem.h"
 #include "router/core_internal.h"
+#include "router/load.h"
+#include "router/post.h"
 
 #include <assert.h>
+#include <sodium/crypto_shorthash.h>
+
+enum { RESENT_MS = 600000 }; /* after that no edge holds back what the last router did not finish */
 
 void channel_init(struct router_core *core, struct channel *channel, enum channel_kind kind,
                   struct bytes name)
@@ -18,6 +23,19 @@ void channel_init(struct router_core *core, struct channel *channel, enum channe
     assert(channel->id != 0 && "users and rooms have far lower limits");
 }
 
+/* Of a channel in which nobody ever spoke: the same after every restart with the same data. */
+static uint64_t first_epoch(const struct router_core *core, const struct channel *channel)
+{
+    uint8_t text[1 + NAME_BYTES_MAX];
+    uint64_t epoch = 0;
+    text[0] = (uint8_t)channel->kind;
+    memcpy(text + 1, channel->name.data, channel->name.len);
+    _Static_assert(sizeof(epoch) == crypto_shorthash_BYTES, "the hash is one word");
+    (void)crypto_shorthash((unsigned char *)&epoch, text, 1 + channel->name.len,
+                           core->config.epoch_secret);
+    return epoch == 0 ? 1 : epoch;
+}
+
 static void forget_oldest(struct router_core *core, struct channel *channel)
 {
     struct stored *stored = ring_pop(channel->ring);
@@ -25,17 +43,25 @@ static void forget_oldest(struct router_core *core, struct channel *channel)
     effects_bury(&core->effects, stored);
 }
 
+static void empty_ring(struct router_core *core, struct channel *channel)
+{
+    while (channel->ring != NULL && channel->ring->count != 0) {
+        forget_oldest(core, channel);
+    }
+}
+
 void channel_fini(struct router_core *core, struct channel *channel)
 {
+    load_drop(core, channel);
+    post_drop_pending(core, channel);
+    empty_ring(core, channel);
     if (channel->ring != NULL) {
-        while (channel->ring->count != 0) {
-            forget_oldest(core, channel);
-        }
         ring_fini(channel->ring);
         mem_free(channel->ring);
         channel->ring = NULL;
     }
     keys_free(&channel->keys);
+    keys_free(&channel->resent);
     mem_free(channel->edges);
     channel->edges = NULL;
     (void)slotmap_remove(&core->channels, channel->id);
@@ -55,6 +81,11 @@ static struct edge_count *count_on(const struct channel *channel, uint32_t edge)
         }
     }
     return NULL;
+}
+
+bool channel_has_member(const struct channel *channel, uint32_t edge)
+{
+    return count_on(channel, edge) != NULL;
 }
 
 bool channel_add_member(struct channel *channel, uint32_t edge)
@@ -185,12 +216,32 @@ static bool oldest_is_too_much(const struct router_core *core, const struct chan
             (int64_t)core->now_ms - ring_at(ring, 0)->kept_ms > policy->history_age_ms);
 }
 
+static uint64_t history_max(const struct channel *channel)
+{
+    return (uint64_t)channel->policy->history_messages;
+}
+
+/* Where the log begins that the clients are told of: what the total limit takes out of memory later
+ * is in it still. */
+static void note_log(struct channel *channel)
+{
+    uint64_t kept = channel_ring_first(channel);
+    uint64_t count = history_max(channel);
+    uint64_t oldest = channel->top + 1 > count ? channel->top + 1 - count : 1;
+    bool whole = channel->first + 1 >= kept;
+    channel->first = channel->first > oldest ? channel->first : oldest;
+    channel->first = whole && kept > channel->first ? kept : channel->first;
+}
+
 void channel_trim(struct router_core *core, struct channel *channel)
 {
     /* While edges still announce, members of the late ones live from the ring alone: only the total
      * bounds it then. */
     while (channel->ring != NULL && !core->rebuilding && oldest_is_too_much(core, channel)) {
         forget_oldest(core, channel);
+    }
+    if (channel->durable) {
+        note_log(channel);
     }
 }
 
@@ -210,6 +261,7 @@ void channel_keep(struct router_core *core, struct channel *channel, struct stor
 {
     assert(stored->offset == channel->top + 1 && "numbers have no holes");
     channel->top = stored->offset;
+    channel->assigned = channel->assigned < channel->top ? channel->top : channel->assigned;
     if (channel->policy->history_messages == 0 && !core->rebuilding && channel->ring == NULL) {
         effects_bury(&core->effects, stored);
         return;
@@ -226,13 +278,19 @@ void channel_keep(struct router_core *core, struct channel *channel, struct stor
 
 uint64_t channel_first_offset(const struct channel *channel)
 {
+    uint64_t in_memory = channel_ring_first(channel);
+    return channel->durable && channel->first < in_memory ? channel->first : in_memory;
+}
+
+uint64_t channel_ring_first(const struct channel *channel)
+{
     uint32_t kept = channel->ring == NULL ? 0 : channel->ring->count;
     return channel->top + 1 - kept;
 }
 
 const struct stored *channel_at(const struct channel *channel, uint64_t offset)
 {
-    return ring_at(channel->ring, (uint32_t)(offset - channel_first_offset(channel)));
+    return ring_at(channel->ring, (uint32_t)(offset - channel_ring_first(channel)));
 }
 
 const struct push *channel_push_at(struct router_core *core, const struct channel *channel,
@@ -251,6 +309,26 @@ const struct push *channel_push_at(struct router_core *core, const struct channe
     return push;
 }
 
+struct channel_key {
+    struct bytes user;
+    struct bytes key;
+    uint64_t offset;
+    uint64_t at_ms;
+};
+
+static void put_key(struct router_core *core, struct channel *channel,
+                    const struct channel_key *key)
+{
+    uint32_t window = core->config.key_window;
+    if (channel->keys == NULL) {
+        channel->keys = keys_new(core->hash_seed);
+    }
+    if (channel->durable && window < LOAD_RECORDS_MIN) {
+        window = LOAD_RECORDS_MIN; /* what an edge sends again after a restart must be known */
+    }
+    keys_put(channel->keys, key->user, key->key, key->offset, key->at_ms, window);
+}
+
 bool channel_key_find(const struct router_core *core, const struct channel *channel,
                       struct bytes user, struct bytes key, uint64_t *ret_offset)
 {
@@ -265,10 +343,145 @@ void channel_key_put(struct router_core *core, struct channel *channel, struct b
     if (key.len == 0 || core->config.key_window == 0) {
         return;
     }
-    if (channel->keys == NULL) {
-        channel->keys = keys_new(core->hash_seed);
+    put_key(core, channel, &(struct channel_key){user, key, offset, core->now_ms});
+}
+
+bool channel_resent_find(const struct router_core *core, struct channel *channel, struct bytes user,
+                         struct bytes id, uint64_t *ret_offset)
+{
+    if (channel->resent != NULL && core->now_ms > channel->loaded_ms + RESENT_MS) {
+        keys_free(&channel->resent);
     }
-    keys_put(channel->keys, user, key, offset, core->now_ms, core->config.key_window);
+    return keys_find(channel->resent, user, id, 0, ret_offset);
+}
+
+/* ---- the log ---- */
+
+static uint64_t at_of(const struct router_core *core, uint64_t timestamp_ms)
+{
+    uint64_t age = core->wall_ms > timestamp_ms ? core->wall_ms - timestamp_ms : 0;
+    return core->now_ms > age ? core->now_ms - age : 0;
+}
+
+static void take_key(struct router_core *core, struct channel *channel,
+                     const struct core_record *record)
+{
+    struct bytes key = record->key;
+    uint64_t offset = record->message.offset;
+    struct bytes user = record->message.user;
+    if (key.len == 0 || key.len > COMMAND_KEY_MAX || user.len > NAME_BYTES_MAX) {
+        return;
+    }
+    if (key.data[0] != MESSAGE_ID_MARK) {
+        put_key(
+            core, channel,
+            &(struct channel_key){user, key, offset, at_of(core, record->message.timestamp_ms)});
+        return;
+    }
+    if (channel->resent == NULL) {
+        channel->resent = keys_new(core->hash_seed);
+    }
+    keys_put(channel->resent, user, key, offset, core->now_ms, LOAD_RECORDS_MIN);
+}
+
+static struct stored *hole_at(uint64_t offset)
+{
+    struct push_message nothing = {.offset = offset};
+    struct stored *hole = stored_new(&nothing);
+    hole->hole = true;
+    return hole;
+}
+
+static void push_stored(struct router_core *core, struct channel *channel, struct stored *stored)
+{
+    stored->kept_ms = (int64_t)core->now_ms - (int64_t)(core->wall_ms - stored->timestamp_ms);
+    ring_push(channel->ring, stored);
+    core->history_bytes += stored_cost(stored);
+}
+
+/* The ring has no holes: those of the log become entries, or the ring begins after a wide one. */
+static void take_record(struct router_core *core, struct channel *channel,
+                        const struct core_record *record, uint64_t *next)
+{
+    uint64_t offset = record->message.offset;
+    if (channel->ring->count != 0 && offset - *next > history_max(channel)) {
+        empty_ring(core, channel);
+    }
+    for (; channel->ring->count != 0 && *next < offset; (*next)++) {
+        push_stored(core, channel, hole_at(*next));
+    }
+    push_stored(core, channel, stored_new(&record->message));
+    *next = offset + 1;
+}
+
+static void take_records(struct router_core *core, struct channel *channel,
+                         const struct core_log *log)
+{
+    uint64_t next = 0;
+    empty_ring(core, channel);
+    if (channel->ring == NULL) {
+        channel->ring = mem_new(1, sizeof(*channel->ring));
+    }
+    for (size_t i = 0; i < log->record_count; i++) {
+        const struct core_record *record = &log->records[i];
+        bool fits = record->message.offset <= channel->top && record->message.offset >= next;
+        if (fits) {
+            take_record(core, channel, record, &next);
+        }
+    }
+    for (; channel->ring->count != 0 && next <= channel->top; next++) {
+        if (channel->top - next > history_max(channel)) {
+            empty_ring(core, channel);
+            break;
+        }
+        push_stored(core, channel, hole_at(next));
+    }
+    while (
+        channel->ring->count > history_max(channel) ||
+        (channel->ring->count != 0 && channel->ring->payload_bytes > core->config.history_bytes)) {
+        forget_oldest(core, channel);
+    }
+    channel->first = channel_ring_first(channel);
+}
+
+void channel_take_log(struct router_core *core, struct channel *channel, const struct core_log *log)
+{
+    bool again = channel->loaded;
+    channel->loaded = true;
+    if (!again) {
+        channel->epoch = log->found ? log->epoch : first_epoch(core, channel);
+        channel->top = log->found ? log->top : 0;
+        channel->assigned = channel->top;
+        channel->loaded_ms = core->now_ms;
+        for (size_t i = 0; i < log->record_count; i++) {
+            take_key(core, channel, &log->records[i]);
+        }
+    }
+    if (log->found && log->epoch == channel->epoch) {
+        take_records(core, channel, log);
+    } else {
+        channel->first = channel_ring_first(channel);
+    }
+}
+
+void channel_skip(struct router_core *core, struct channel *channel, uint64_t offset)
+{
+    if (offset - channel->top > history_max(channel)) {
+        empty_ring(core, channel);
+        channel->top = offset;
+        channel->assigned = offset;
+        channel->first = offset + 1;
+        return;
+    }
+    while (channel->top < offset) {
+        channel_keep(core, channel, hole_at(channel->top + 1));
+    }
+}
+
+bool channel_since_lacks(const struct channel *channel, uint64_t epoch, uint64_t offset)
+{
+    return channel->durable && epoch == channel->epoch &&
+           channel->first < channel_ring_first(channel) && offset + 1 < channel_ring_first(channel);
 }
 
 /* First and last offset that a history answer may hold, before its size is bounded. */
@@ -292,6 +505,18 @@ static void history_range(const struct channel *channel, const struct command *c
     *ret_from = from;
     *ret_to =
         from <= channel->top && channel->top - from >= limit ? from + limit - 1 : channel->top;
+}
+
+bool channel_history_lacks(const struct channel *channel, const struct command *command)
+{
+    uint64_t first = channel_ring_first(channel);
+    uint64_t from = 0;
+    uint64_t to = 0;
+    if (!channel->durable || channel->first >= first) {
+        return false;
+    }
+    history_range(channel, command, &from, &to);
+    return from <= to && from < first;
 }
 
 /* Shrinks the range to HISTORY_BYTES_MAX, from the end that was asked for; at least one message. */
@@ -319,6 +544,9 @@ void channel_history(struct router_core *core, struct channel *channel,
     uint64_t from = 0;
     uint64_t to = 0;
     history_range(channel, command, &from, &to);
+    /* The log could not be read, or has less than it had. */
+    uint64_t first = channel_ring_first(channel);
+    from = from < first ? first : from;
     if (from > to) {
         return;
     }

@@ -20,16 +20,27 @@ struct edge_count {
 struct channel {
     slot_id id;
     uint64_t epoch;
-    uint64_t top;                          /* newest delivered offset, 0 = none yet */
-    struct bytes name;                     /* lives in the room or user that embeds the channel */
+    uint64_t top;      /* newest delivered offset, 0 = none yet */
+    uint64_t assigned; /* newest offset given out; above top while appends run */
+    uint64_t first;    /* durable: oldest offset in the log */
+    struct bytes name; /* lives in the room or user that embeds the channel */
     const struct namespace_policy *policy; /* in the core's table, never NULL */
     struct ring *ring;                     /* NULL until there is a message to keep */
     struct keys *keys;                     /* NULL until a key is used */
+    struct keys *resent; /* ids of messages in the log that an edge may send again; NULL = none */
+    uint64_t loaded_ms;
+    struct pending *pending_oldest; /* waits for the engine, see post.c */
+    struct pending *pending_newest;
+    struct parked *parked_oldest; /* waits for the log, see load.c */
+    struct parked *parked_newest;
     struct edge_count *edges;
     uint32_t edge_count;
     uint32_t edge_capacity;
     uint32_t member_count; /* sum over edges */
     enum channel_kind kind;
+    bool durable; /* its messages live in the engine's log; the ring holds the newest of them */
+    bool loaded;  /* durable: the log was read once */
+    bool loading; /* it is being read */
 };
 
 /* In place; `name` is borrowed for the channel's life. */
@@ -43,6 +54,7 @@ struct channel *channel_find(const struct router_core *core, slot_id id);
 /* One more member on an edge. True when it is the first there. */
 bool channel_add_member(struct channel *channel, uint32_t edge);
 void channel_remove_member(struct channel *channel, uint32_t edge);
+bool channel_has_member(const struct channel *channel, uint32_t edge);
 
 /* DELIVER to all edges with members; nothing when there are none. `offset` 0 = not numbered;
  * `except` NULL = nobody is left out. */
@@ -85,8 +97,22 @@ static inline bool channel_keeps(const struct channel *channel)
     return channel->ring != NULL && channel->ring->count != 0;
 }
 
-/* Oldest offset kept; top + 1 when nothing is kept. */
+/* Oldest offset kept, in memory or the log; top + 1 when nothing is kept. */
 uint64_t channel_first_offset(const struct channel *channel);
+/* Oldest offset in memory. */
+uint64_t channel_ring_first(const struct channel *channel);
+
+/* What the engine has of it, before or after it lived here. */
+void channel_take_log(struct router_core *core, struct channel *channel,
+                      const struct core_log *log);
+
+/* Numbers up to `offset` were given out by somebody and are not in the log: they become holes. */
+void channel_skip(struct router_core *core, struct channel *channel, uint64_t offset);
+
+/* True when the answer to a history command needs messages that are not in memory. */
+bool channel_history_lacks(const struct channel *channel, const struct command *command);
+/* The same for all messages after `since`. */
+bool channel_since_lacks(const struct channel *channel, uint64_t epoch, uint64_t offset);
 
 /* The kept message with this offset (between first_offset and top). */
 const struct stored *channel_at(const struct channel *channel, uint64_t offset);
@@ -100,6 +126,10 @@ bool channel_key_find(const struct router_core *core, const struct channel *chan
                       struct bytes user, struct bytes key, uint64_t *ret_offset);
 void channel_key_put(struct router_core *core, struct channel *channel, struct bytes user,
                      struct bytes key, uint64_t offset);
+/* The message of a log that has this id. */
+bool channel_resent_find(const struct router_core *core, struct channel *channel, struct bytes user,
+                         struct bytes id, uint64_t *ret_offset);
+enum { MESSAGE_ID_MARK = 0xFF }; /* first byte of ids; no client's key has it: it is not UTF-8 */
 
 /* Fills epoch, offset, first_offset, messages of a history answer: those after `since`, or the
  * newest `limit`; bounded by COMMAND_HISTORY_MAX and HISTORY_BYTES_MAX. */

@@ -72,7 +72,7 @@ static struct conn *allocate(const struct session_info *info)
 }
 
 struct conn *conn_new(struct router_core *core, struct user *user, struct conn_ref ref,
-                      const struct session_info *info, bool *ret_first)
+                      const struct session_info *info)
 {
     struct router_edge *edge = edges_get(&core->edges, ref.edge);
     assert(edge != NULL && router_edge_conn(edge, ref.slot) == 0);
@@ -88,9 +88,16 @@ struct conn *conn_new(struct router_core *core, struct user *user, struct conn_r
     core->online_count += !user_online(user);
     link_to_user(user, conn);
     user->attached++;
-    *ret_first = channel_add_member(&user->inbox, ref.edge);
+    conn->waiting = true;
     user_settle(core, user);
     return conn;
+}
+
+bool conn_enter_inbox(struct conn *conn)
+{
+    assert(conn->waiting);
+    conn->waiting = false;
+    return channel_add_member(&conn->user->inbox, conn->ref.edge);
 }
 
 static void end_watches(struct router_core *core, struct conn *conn)
@@ -125,7 +132,9 @@ static void leave_edge(struct router_core *core, struct conn *conn)
     assert(edge != NULL && edge->serial == conn->edge_serial);
     router_edge_set_conn(edge, conn->ref.slot, 0);
     edge->connections--;
-    channel_remove_member(&conn->user->inbox, conn->ref.edge);
+    if (!conn->waiting) {
+        channel_remove_member(&conn->user->inbox, conn->ref.edge);
+    }
     end_watches(core, conn);
     conn->user->attached--;
     conn->user->last_seen_ms = core->wall_ms;

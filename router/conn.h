@@ -14,6 +14,7 @@ struct conn {
     struct conn_ref ref;
     bool attached;
     bool abusive; /* told to go for exceeding its limits */
+    bool waiting; /* for the log of its user's inbox: not accepted, or not in the inbox, yet */
     uint8_t encoding;
     uint16_t address_len;
     uint64_t edge_serial;
@@ -43,10 +44,13 @@ struct bytes conn_agent(const struct conn *conn);
 /* The attached connection with exactly this name, else NULL. */
 struct conn *conn_find(const struct router_core *core, struct conn_ref ref);
 
-/* A new attached connection of `user` on an edge that is up, in its inbox channel. `ret_first`
- * tells whether it is the first of the inbox on that edge. */
+/* A new attached connection of `user` on an edge that is up. It is `waiting` until it enters the
+ * inbox. */
 struct conn *conn_new(struct router_core *core, struct user *user, struct conn_ref ref,
-                      const struct session_info *info, bool *ret_first);
+                      const struct session_info *info);
+
+/* Into the fan-out of its user's inbox. True when it is the first there on its edge. */
+bool conn_enter_inbox(struct conn *conn);
 
 /* Out of the fan-out of all its groups, which it stays a member of; its watches end. */
 void conn_detach(struct router_core *core, struct conn *conn);

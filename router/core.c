@@ -5,6 +5,8 @@
 #include "common/mem.h"
 #include "router/announce.h"
 #include "router/core_internal.h"
+#include "router/load.h"
+#include "router/post.h"
 #include "router/room.h"
 #include "router/session.h"
 
@@ -60,7 +62,6 @@ static void free_rooms(struct router_core *core)
     for (uint32_t i = 0; i < core->channels.used; i++) {
         struct channel *channel = slotmap_at(&core->channels, i);
         if (channel != NULL && channel->kind == CHANNEL_ROOM) {
-            room_drop_pending(core, (struct room *)channel);
             room_forget(core, (struct room *)channel);
         }
     }
@@ -107,6 +108,7 @@ void router_core_free(struct router_core **core_ptr)
     effects_fini(&core->effects);
     policy_table_fini(&core->config.policy);
     mem_free(core->holds);
+    mem_free(core->failed_loads);
     mem_free(core);
     *core_ptr = NULL;
 }
@@ -167,9 +169,36 @@ static uint64_t idle_deadline(const struct router_core *core)
                                                              : since + core->config.idle_channel_ms;
 }
 
+void core_settle(struct router_core *core, const struct channel *channel)
+{
+    if (channel->kind == CHANNEL_ROOM) {
+        room_settle(core, room_by_group(core, channel->id));
+    } else {
+        user_settle(core, user_find(core, channel->name));
+    }
+}
+
+static void frame_effect(struct router_core *core, enum core_effect_kind kind, uint64_t cause)
+{
+    if (cause != 0) {
+        effects_add(&core->effects, kind)->cause = cause;
+    }
+}
+
+void core_hold_frame(struct router_core *core, uint64_t cause)
+{
+    frame_effect(core, CORE_HELD, cause);
+}
+
+void core_free_frame(struct router_core *core, uint64_t cause)
+{
+    frame_effect(core, CORE_FREED, cause);
+}
+
 static void tick(struct router_core *core, const struct core_event *event)
 {
     (void)event;
+    load_tick(core);
     session_expire(core);
     for (int i = 0; i < IDLE_PER_STEP_MAX && idle_deadline(core) <= core->now_ms; i++) {
         (void)forget_older(core, idle_oldest(&core->idle_rooms), idle_oldest(&core->idle_users));
@@ -178,7 +207,7 @@ static void tick(struct router_core *core, const struct core_event *event)
 
 static void appended(struct router_core *core, const struct core_event *event)
 {
-    room_appended(core, event->append_id, event->append_result);
+    post_appended(core, event->append_id, event->append_result);
 }
 
 /* What waited for the state to be complete. Before each event, so that none sees the one without
@@ -207,6 +236,7 @@ struct core_effects router_core_step(struct router_core *core, const struct core
         [CORE_ANNOUNCE_CONN] = announce_conn,
         [CORE_ANNOUNCE_END] = announce_end,
         [CORE_APPENDED] = appended,
+        [CORE_LOADED] = load_done,
         [CORE_PUBLISH] = session_publish,
         [CORE_SEND] = session_send,
         [CORE_KICK] = session_kick,
@@ -219,6 +249,7 @@ struct core_effects router_core_step(struct router_core *core, const struct core
     effects_reset(&core->effects);
     core->now_ms = now_ms;
     core->wall_ms = event->wall_ms;
+    core->cause = event->cause;
     finish_rebuild(core);
     handlers[event->kind](core, event);
     core_drain(core);
@@ -231,6 +262,8 @@ uint64_t router_core_deadline(const struct router_core *core)
     uint64_t due = wheel_deadline(core->grace);
     uint64_t idle = idle_deadline(core);
     due = idle < due ? idle : due;
+    uint64_t load = load_deadline(core);
+    due = load < due ? load : due;
     if (core->rebuilding && core->edges.unsynced == 0 && core->rebuild_until_ms < due) {
         due = core->rebuild_until_ms;
     }

@@ -49,6 +49,8 @@ struct group_info {
     uint64_t epoch;
 };
 
+enum { CORE_SECRET_BYTES = 16 };
+
 struct core_config {
     uint64_t seed; /* random: epochs, hash keys */
     uint64_t start_wall_ms;
@@ -65,7 +67,10 @@ struct core_config {
     uint32_t connections_per_user_max; /* 0 = off */
     bool kick_oldest;                  /* else refuse the newest (close 4004 either way) */
     bool publish_without_membership;
-    struct policy_table policy; /* of rooms, settled; copied */
+    struct policy_table policy;              /* of rooms, settled; copied */
+    bool inbox_durable;                      /* else inboxes live in memory */
+    uint8_t epoch_secret[CORE_SECRET_BYTES]; /* epochs of channels without a log follow from it and
+                                 the name, so that a room in which nobody spoke keeps its epoch */
     uint32_t rooms_max;
     uint32_t users_max;
     uint32_t members_max;         /* users in one room */
@@ -89,6 +94,7 @@ enum core_event_kind {
     CORE_ANNOUNCE_CONN,
     CORE_ANNOUNCE_END,
     CORE_APPENDED,   /* the engine finished the append of `append_id` */
+    CORE_LOADED,     /* the engine has read the log of `channel`; NULL: it could not */
     CORE_PUBLISH,    /* by an operator or the API: room, user (may be empty), payload, key */
     CORE_SEND,       /* direct message by an operator: target user, user = from */
     CORE_KICK,       /* user or connection, or only out of `room` */
@@ -100,12 +106,30 @@ enum core_event_kind {
 
 enum append_result { APPEND_OK, APPEND_FENCED, APPEND_UNKNOWN, APPEND_FAILED };
 
+/* One message of a log. */
+struct core_record {
+    struct push_message message;
+    struct bytes key;
+};
+
+/* What the engine has of a channel. */
+struct core_log {
+    bool found; /* false: nothing was ever appended */
+    uint64_t epoch;
+    uint64_t top;
+    const struct core_record *records; /* oldest first, offsets grow */
+    size_t record_count;
+};
+
 struct core_event {
     enum core_event_kind kind;
-    uint64_t wall_ms;     /* timestamp label for what this event makes */
-    uint32_t edge;        /* EDGE_*, ANNOUNCE_* */
-    struct bytes edge_id; /* EDGE_UP */
-    uint64_t delay_ms;    /* EDGE_DRAINING */
+    uint64_t wall_ms;          /* timestamp label for what this event makes */
+    uint32_t edge;             /* EDGE_*, ANNOUNCE_* */
+    struct bytes edge_id;      /* EDGE_UP */
+    uint64_t edge_incarnation; /* EDGE_UP */
+    uint64_t cause; /* of the frame that this event came with, 0 = none: given back in CORE_HELD and
+                       CORE_FREED */
+    uint64_t delay_ms; /* EDGE_DRAINING */
     struct conn_ref conn;
     uint64_t number;     /* COMMAND: of this message on its connection, counted by the edge from 1;
                             one not above the last is a repetition and ignored */
@@ -125,7 +149,9 @@ struct core_event {
     size_t local_count;
     uint64_t append_id;
     enum append_result append_result;
-    uint64_t admin; /* PUBLISH, SEND, KICK: token for ADMIN_DONE */
+    uint64_t channel;           /* LOADED */
+    const struct core_log *log; /* LOADED */
+    uint64_t admin;             /* PUBLISH, SEND, KICK: token for ADMIN_DONE */
     struct bytes room;
     struct bytes user;
     struct bytes target; /* SEND: to; KICK: user, or empty when `conn` is meant */
@@ -146,6 +172,9 @@ enum core_effect_kind {
     CORE_CATCH_UP,     /* answer to LAGGING: push to one connection that lags */
     CORE_CLOSE,        /* close a connection with code and text */
     CORE_APPEND,       /* engine: store message at (group, offset), then CORE_APPENDED */
+    CORE_LOAD,         /* engine: read the log of (group, room), then CORE_LOADED */
+    CORE_HELD,         /* something of the frame `cause` is not finished yet */
+    CORE_FREED,        /* one such thing is finished now */
     CORE_ADMIN_DONE
 };
 
@@ -171,7 +200,14 @@ struct core_effect {
     struct bytes text;                   /* CLOSE */
     uint64_t append_id;
     const struct push_message *message; /* APPEND */
-    struct bytes room;                  /* APPEND: name */
+    struct bytes key;                   /* APPEND */
+    bool inbox;                         /* APPEND, LOAD: of a user, not of a room */
+    uint32_t keep_count;                /* APPEND: messages the log keeps. LOAD: wanted */
+    uint64_t keep_ms;                   /* APPEND: 0 = no limit of age */
+    uint64_t bytes_max;                 /* LOAD: wanted */
+    uint64_t cause;                     /* HELD, FREED */
+    uint64_t number;                    /* SEND_CONN: of the command that this answers, or 0 */
+    struct bytes room;                  /* APPEND, LOAD: name of the room or user */
     uint64_t epoch;                     /* APPEND, ADMIN_DONE */
     uint64_t admin;                     /* ADMIN_DONE */
     bool found;                         /* ADMIN_DONE: the user, room or connection exists */

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct room_hold;
+struct channel;
 
 struct core_counters {
     uint64_t commands[COMMAND_BAD + 1];
@@ -24,6 +25,9 @@ struct core_counters {
     uint64_t direct_messages;
     uint64_t duplicates;
     uint64_t evicted_channels;
+    uint64_t loads;
+    uint64_t loads_failed;
+    uint64_t ahead; /* edges had delivered more than the log has */
 };
 
 struct router_core {
@@ -53,7 +57,16 @@ struct router_core {
     struct strmap rooms_by_name;
     struct idle idle_rooms;
     struct slotmap pending; /* appends under way, by append id */
-    uint64_t member_count;  /* users over all rooms */
+    uint64_t cause;         /* of this step */
+    uint64_t answered;      /* number of the command that is being answered */
+    uint64_t parked_count;
+    uint64_t parked_bytes;
+    struct channel *replaying; /* its parked events run now */
+    slot_id *failed_loads;     /* channels to be read again */
+    uint32_t failed_count;
+    uint32_t failed_capacity;
+    uint64_t failed_due_ms;
+    uint64_t member_count; /* users over all rooms */
     struct room_hold *holds;
     uint32_t hold_count;
     uint32_t hold_capacity;
@@ -64,6 +77,13 @@ bool core_synced(const struct router_core *core);
 
 /* 64 random bits, never 0. */
 uint64_t core_random(struct router_core *core);
+
+/* After a change of a room's or user's channel: it may be idle now, or not any more. */
+void core_settle(struct router_core *core, const struct channel *channel);
+
+/* Something of this step's frame waits, or no longer. `cause` 0: nobody asks. */
+void core_hold_frame(struct router_core *core, uint64_t cause);
+void core_free_frame(struct router_core *core, uint64_t cause);
 
 /* Handles all messages between the two sides. */
 void core_drain(struct router_core *core);

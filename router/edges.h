@@ -14,6 +14,7 @@
 enum { EDGES_MAX = 4096, EDGE_SLOTS_MAX = 1 << 22, EDGE_LOCALS_MAX = 1 << 22 };
 
 struct router_edge {
+    uint64_t incarnation;
     uint64_t serial; /* tells an edge from the next one with the same index */
     uint8_t *id;
     size_t id_len;

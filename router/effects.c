@@ -132,9 +132,16 @@ struct push *effects_push(struct effects *effects, enum push_kind kind)
 
 void effects_send(struct effects *effects, struct conn_ref conn, const struct push *push)
 {
+    effects_answer(effects, conn, push, 0);
+}
+
+void effects_answer(struct effects *effects, struct conn_ref conn, const struct push *push,
+                    uint64_t number)
+{
     struct core_effect *effect = effects_add(effects, CORE_SEND_CONN);
     effect->conn = conn;
     effect->push = push;
+    effect->number = number;
 }
 
 void effects_close(struct effects *effects, struct conn_ref conn, uint16_t code, struct bytes text)

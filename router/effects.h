@@ -38,8 +38,11 @@ struct core_effect *effects_add(struct effects *effects, enum core_effect_kind k
 /* A push to be filled, zeroed but for its kind; lives until the next reset. */
 struct push *effects_push(struct effects *effects, enum push_kind kind);
 
-/* SEND_CONN. */
+/* SEND_CONN; the second one answers the command `number` of the connection. */
 void effects_send(struct effects *effects, struct conn_ref conn, const struct push *push);
+
+void effects_answer(struct effects *effects, struct conn_ref conn, const struct push *push,
+                    uint64_t number);
 
 /* CLOSE; the text is copied. */
 void effects_close(struct effects *effects, struct conn_ref conn, uint16_t code, struct bytes text);

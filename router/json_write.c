@@ -303,7 +303,11 @@ static void write_user_left(const struct push *push, struct buf *out)
 
 static void write_gap(const struct push *push, struct buf *out)
 {
-    put_string(out, "{\"type\":\"gap\",\"roomId\":", push->room);
+    if (push->room.len == 0) {
+        buf_append_str(out, "{\"type\":\"gap\",\"inbox\":true");
+    } else {
+        put_string(out, "{\"type\":\"gap\",\"roomId\":", push->room);
+    }
     put_u64(out, ",\"from\":", push->from);
     put_u64(out, ",\"to\":", push->to);
     PUT(out, "}");

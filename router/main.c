@@ -188,8 +188,9 @@ static int run(struct process *process)
         return EXIT_FAILURE;
     }
     router_run(process->router, on_hangup, process);
+    int code = router_stopped_well(process->router) ? EXIT_SUCCESS : EXIT_FAILURE;
     router_free(&process->router);
-    return EXIT_SUCCESS;
+    return code;
 }
 
 int main(int argc, char **argv)

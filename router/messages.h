@@ -34,6 +34,8 @@ struct reply_to {
     slot_id conn;
     struct bytes id; /* of the command; empty = success is silent */
     uint64_t admin;
+    uint64_t incarnation; /* of the edge, and the number of the command there: what edge sent it */
+    uint64_t number;
 };
 
 struct message {

@@ -11,6 +11,36 @@ enum { EDGE_ID_BYTES_MAX = 64, PEER_BYTES_MAX = 255 };
 
 /* ---- life ---- */
 
+struct secret {
+    uint8_t *bytes;
+    bool found;
+};
+
+static void take_secret(void *owner, const struct engine_value *value)
+{
+    struct secret *secret = owner;
+    if (value->value.len == CORE_SECRET_BYTES &&
+        bytes_equal(value->key, BYTES_LIT("epoch_secret"))) {
+        memcpy(secret->bytes, value->value.data, CORE_SECRET_BYTES);
+        secret->found = true;
+    }
+}
+
+/* Drawn once for the life of the data. */
+static void read_secret(struct router_plane *plane, uint8_t out[CORE_SECRET_BYTES])
+{
+    static const struct bytes table = {(const uint8_t *)"router", 6};
+    const struct engine_ops *ops = plane->engine->ops;
+    struct secret secret = {.bytes = out};
+    ops->values(plane->engine, table, take_secret, &secret);
+    if (!secret.found) {
+        uint64_t halves[2] = {plane->config.core.seed, plane->incarnation};
+        memcpy(out, halves, CORE_SECRET_BYTES);
+        ops->put(plane->engine, &(struct engine_value){table, BYTES_LIT("epoch_secret"),
+                                                       bytes_of(out, CORE_SECRET_BYTES)});
+    }
+}
+
 struct router_plane *router_plane_new(const struct plane_config *config, struct engine **engine,
                                       const struct plane_callbacks *callbacks, void *owner,
                                       uint64_t now_ms)
@@ -23,7 +53,10 @@ struct router_plane *router_plane_new(const struct plane_config *config, struct 
     plane->engine = *engine;
     *engine = NULL;
     plane->incarnation = plane->engine->ops->incarnation(plane->engine);
-    plane->core = router_core_new(&config->core, now_ms);
+    struct core_config core = config->core;
+    core.inbox_durable = plane->engine->ops->durable(plane->engine);
+    read_secret(plane, core.epoch_secret);
+    plane->core = router_core_new(&core, now_ms);
     uint64_t halves[2] = {config->core.seed, ~config->core.seed};
     uint8_t seed[16];
     memcpy(seed, halves, sizeof(seed));
@@ -42,6 +75,7 @@ static void free_edge(struct plane_edge *edge)
 {
     link_fini(&edge->link);
     plane_builder_fini(&edge->out);
+    mem_free(edge->unfinished);
     mem_free((void *)(uintptr_t)edge->id.data);
     mem_free((void *)(uintptr_t)edge->peer.data);
     mem_free(edge);
@@ -182,6 +216,7 @@ static struct plane_edge *add_edge(struct router_plane *plane, struct bytes peer
     edge->index = free_index(plane);
     edge->id = bytes_of(mem_copy(hello->id), hello->id.len);
     edge->incarnation = hello->edge_incarnation;
+    edge->tag = ++plane->next_tag & PLANE_TAG_MASK;
     edge->attempt = hello->attempt;
     struct link_timing timing = {.heartbeat_ms = (uint32_t)plane->config.heartbeat_ms,
                                  .suspect_ms = (uint32_t)plane->config.suspect_ms,
@@ -197,8 +232,10 @@ static struct plane_edge *add_edge(struct router_plane *plane, struct bytes peer
     link_start_fresh(&edge->link, hello->credit, plane->now_ms, &nothing);
     link_queue_fini(&nothing);
     edge->up_since_ms = plane->now_ms;
-    plane_step(plane, &(struct core_event){
-                          .kind = CORE_EDGE_UP, .edge = edge->index, .edge_id = edge->id});
+    plane_step(plane, &(struct core_event){.kind = CORE_EDGE_UP,
+                                           .edge = edge->index,
+                                           .edge_id = edge->id,
+                                           .edge_incarnation = edge->incarnation});
     return edge;
 }
 
@@ -392,8 +429,16 @@ static void receive_data(struct router_plane *plane, struct plane_edge *edge,
         give_up_bad_edge(plane, edge, "acknowledges what was never sent");
         return;
     }
-    if (!plane_up_batch(plane, edge, &frame->batch)) {
+    plane_frame_begin(plane, edge);
+    plane->reading = edge;
+    bool possible = plane_up_batch(plane, edge, &frame->batch);
+    plane->reading = NULL;
+    plane->cause = 0;
+    if (!possible) {
         give_up_bad_edge(plane, edge, "impossible operation");
+    }
+    if (plane->batch_full) {
+        plane_seal_full(plane);
     }
 }
 
@@ -437,16 +482,13 @@ void router_plane_receive(struct router_plane *plane, struct bytes peer, struct 
 
 static void flush_edge(struct router_plane *plane, struct plane_edge *edge)
 {
-    /* What came is finished once nothing waits for the engine any more; the batch that carries the
-     * answers carries this acknowledgement too. */
-    if (plane->appends_pending == 0) {
-        link_finish(&edge->link, edge->link.received);
-    }
+    /* The batch that carries the last answers to a frame carries its acknowledgement too. */
+    link_finish(&edge->link, plane_frames_finished(edge));
     if (edge->out.count != 0) {
         plane_seal(edge);
     }
     pump(plane, edge);
-    if (edge->goodbye && plane->appends_pending == 0) {
+    if (edge->goodbye && edge->link.finished == edge->link.received) {
         speak(plane, edge);
         drop_edge(plane, edge, PLANE_EDGE_GONE, "");
         return;
@@ -462,6 +504,10 @@ void router_plane_flush(struct router_plane *plane, uint64_t now_ms)
         return;
     }
     plane->now_ms = now_ms;
+    plane_poll(plane);
+    if (plane->engine_fenced) {
+        return; /* neither answered nor acknowledged: the newer router gets it all again */
+    }
     for (uint32_t i = 0; i < plane->edge_capacity; i++) {
         if (plane->edges[i] != NULL) {
             flush_edge(plane, plane->edges[i]);
@@ -496,9 +542,30 @@ void router_plane_tick(struct router_plane *plane, uint64_t now_ms, uint64_t wal
         }
     }
     plane_tickets_tick(plane);
+    plane_poll(plane);
     if (now_ms >= router_core_deadline(plane->core)) {
         plane_step(plane, &(struct core_event){.kind = CORE_TICK});
     }
+}
+
+void router_plane_poll(struct router_plane *plane, uint64_t now_ms, uint64_t wall_ms)
+{
+    if (plane->holding) {
+        return;
+    }
+    plane->now_ms = now_ms;
+    plane->wall_ms = wall_ms;
+    plane_poll(plane);
+}
+
+int router_plane_engine_fd(const struct router_plane *plane)
+{
+    return plane->engine->ops->fd(plane->engine);
+}
+
+bool router_plane_fenced(const struct router_plane *plane)
+{
+    return plane->engine_fenced;
 }
 
 uint64_t router_plane_deadline(const struct router_plane *plane)
@@ -588,4 +655,6 @@ bool router_plane_edge_next(const struct router_plane *plane, uint64_t now_ms, u
 void router_plane_stats(const struct router_plane *plane, struct plane_stats *ret_stats)
 {
     *ret_stats = plane->stats;
+    plane->engine->ops->stats(plane->engine, &ret_stats->engine);
+    ret_stats->durable = plane->engine->ops->durable(plane->engine);
 }

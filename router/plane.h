@@ -85,6 +85,14 @@ void router_plane_hold(struct router_plane *plane, uint64_t now_ms);
 void router_plane_admin(struct router_plane *plane, struct core_event *event, uint64_t admin,
                         uint64_t now_ms, uint64_t wall_ms);
 
+/* Takes what the engine has completed; when router_plane_engine_fd() is readable (-1: never). Flush
+ * afterwards. */
+void router_plane_poll(struct router_plane *plane, uint64_t now_ms, uint64_t wall_ms);
+int router_plane_engine_fd(const struct router_plane *plane);
+
+/* True once the engine has said that a newer router owns the data: stop serving. */
+bool router_plane_fenced(const struct router_plane *plane);
+
 /* For registry.h. */
 const struct router_core *router_plane_core(const struct router_plane *plane);
 
@@ -122,8 +130,11 @@ struct plane_stats {
     uint64_t refused;
     uint64_t auth_ok;
     uint64_t auth_failed;
-    uint64_t appends;
+    uint64_t appends; /* asked for */
+    uint64_t loads;
     uint64_t incarnation;
+    bool durable; /* what the engine has outlives the router */
+    struct engine_stats engine;
 };
 void router_plane_stats(const struct router_plane *plane, struct plane_stats *ret_stats);
 

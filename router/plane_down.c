@@ -1,5 +1,6 @@
 /* From effects to down-batches. A push is written once per encoding and copied into the batch of
  * each edge that has members. */
+#include "common/mem.h"
 #include "router/engine/engine.h"
 #include "router/json.h"
 #include "router/plane_internal.h"
@@ -22,18 +23,24 @@ void plane_close_conn(struct plane_edge *edge, uint32_t slot, uint32_t gen, uint
 static void say(struct router_plane *plane, struct plane_edge *edge, const struct plane_op *op)
 {
     plane_builder_add(&edge->out, op);
-    plane->batch_full =
-        plane->batch_full || plane_builder_bytes(&edge->out) >= PLANE_BATCH_BYTES_MAX;
+    size_t bytes = plane_builder_bytes(&edge->out);
+    plane->batch_full = plane->batch_full || bytes >= PLANE_BATCH_BYTES_MAX;
+    plane->batch_huge = plane->batch_huge || bytes >= PLANE_BATCH_BYTES_HUGE;
 }
 
 /* A turn may say more to an edge than one frame can carry. Between steps only, so that what one
- * event says stays together. */
-static void seal_full(struct router_plane *plane)
+ * event says stays together, and but for the hugest between frames. */
+void plane_seal_full(struct router_plane *plane)
 {
     plane->batch_full = false;
+    plane->batch_huge = false;
     for (uint32_t i = 0; i < plane->edge_capacity; i++) {
         struct plane_edge *edge = plane->edges[i];
         if (edge != NULL && plane_builder_bytes(&edge->out) >= PLANE_BATCH_BYTES_MAX) {
+            /* The frame that is being read is not finished. */
+            uint64_t finished = plane_frames_finished(edge);
+            bool reads = plane->reading == edge && finished == edge->link.received;
+            link_finish(&edge->link, finished - reads);
             plane_seal(edge);
         }
     }
@@ -110,20 +117,41 @@ static void apply_policy(struct router_plane *plane, const struct core_effect *e
     }
 }
 
+static enum engine_kind kind_of(const struct core_effect *effect)
+{
+    return effect->inbox ? ENGINE_INBOX : ENGINE_ROOM;
+}
+
 static void apply_append(struct router_plane *plane, const struct core_effect *effect)
 {
-    plane->appends_pending++;
+    plane->calls_pending++;
     plane->stats.appends++;
     plane->engine->ops->append(
         plane->engine, &(struct engine_append){.id = effect->append_id,
-                                               .kind = ENGINE_ROOM,
+                                               .kind = kind_of(effect),
                                                .name = effect->room,
                                                .epoch = effect->epoch,
                                                .offset = effect->offset,
                                                .timestamp_ms = effect->message->timestamp_ms,
                                                .user = effect->message->user,
                                                .server_id = effect->message->server_id,
-                                               .payload = effect->message->payload});
+                                               .payload = effect->message->payload,
+                                               .key = effect->key,
+                                               .keep_count = effect->keep_count,
+                                               .keep_ms = effect->keep_ms});
+}
+
+/* The channel is the call's id; a channel has one load at a time, and appends have ids of their
+ * own. */
+static void apply_load(struct router_plane *plane, const struct core_effect *effect)
+{
+    plane->calls_pending++;
+    plane->stats.loads++;
+    plane->engine->ops->load(plane->engine, &(struct engine_load){.id = effect->group,
+                                                                  .kind = kind_of(effect),
+                                                                  .name = effect->room,
+                                                                  .count_max = effect->keep_count,
+                                                                  .bytes_max = effect->bytes_max});
 }
 
 /* Effects that name one connection (or, BIND, one edge). */
@@ -141,6 +169,7 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
         return;
     case CORE_SEND_CONN:
         op.kind = OP_SEND;
+        op.b = effect->number;
         op.bytes = write_push(plane, effect->push);
         break;
     case CORE_GROUP_ADD:
@@ -172,6 +201,9 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
     case CORE_DELIVER:
     case CORE_GROUP_POLICY:
     case CORE_APPEND:
+    case CORE_LOAD:
+    case CORE_HELD:
+    case CORE_FREED:
     case CORE_ADMIN_DONE:
         assert(false && "handled by plane_apply");
         return;
@@ -192,6 +224,13 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
             break;
         case CORE_APPEND:
             apply_append(plane, effect);
+            break;
+        case CORE_LOAD:
+            apply_load(plane, effect);
+            break;
+        case CORE_HELD:
+        case CORE_FREED:
+            plane_frame_hold(plane, effect->cause, effect->kind == CORE_HELD);
             break;
         case CORE_ADMIN_DONE:
             plane->callbacks.on_admin_done(plane->owner, effect);
@@ -227,21 +266,61 @@ static enum append_result append_result_of(enum engine_result result)
 static void step_once(struct router_plane *plane, struct core_event *event)
 {
     event->wall_ms = plane->wall_ms;
+    event->cause = plane->cause;
     struct core_effects effects = router_core_step(plane->core, event, plane->now_ms);
     plane_apply(plane, &effects);
-    if (plane->batch_full) {
-        seal_full(plane);
+    if (plane->batch_huge || (plane->batch_full && plane->reading == NULL)) {
+        plane_seal_full(plane);
     }
+}
+
+static void step_loaded(struct router_plane *plane, const struct engine_completion *done)
+{
+    const struct engine_log *log = &done->log;
+    struct core_record *records = mem_new(log->record_count + 1, sizeof(*records));
+    for (size_t i = 0; i < log->record_count; i++) {
+        const struct engine_record *record = &log->records[i];
+        records[i] = (struct core_record){.message = {.offset = record->offset,
+                                                      .timestamp_ms = record->timestamp_ms,
+                                                      .user = record->user,
+                                                      .server_id = record->server_id,
+                                                      .payload = record->payload},
+                                          .key = record->key};
+    }
+    struct core_log copy = {.found = log->found,
+                            .epoch = log->epoch,
+                            .top = log->top,
+                            .records = records,
+                            .record_count = log->record_count};
+    step_once(plane, &(struct core_event){.kind = CORE_LOADED,
+                                          .channel = done->id,
+                                          .log = done->result == ENGINE_OK ? &copy : NULL});
+    mem_free(records);
+}
+
+void plane_poll(struct router_plane *plane)
+{
+    uint64_t cause = plane->cause;
+    struct engine_completion done;
+    plane->cause = 0; /* what waited belongs to frames of its own */
+    while (plane->calls_pending != 0 && plane->engine->ops->poll(plane->engine, &done)) {
+        plane->calls_pending--;
+        plane->engine_fenced = plane->engine_fenced || done.result == ENGINE_FENCED;
+        if (done.what == ENGINE_LOADED) {
+            step_loaded(plane, &done);
+            continue;
+        }
+        step_once(plane, &(struct core_event){.kind = CORE_APPENDED,
+                                              .append_id = done.id,
+                                              .append_result = append_result_of(done.result)});
+    }
+    plane->cause = cause;
 }
 
 void plane_step(struct router_plane *plane, struct core_event *event)
 {
     step_once(plane, event);
-    struct engine_completion done;
-    while (plane->appends_pending != 0 && plane->engine->ops->poll(plane->engine, &done)) {
-        plane->appends_pending--;
-        step_once(plane, &(struct core_event){.kind = CORE_APPENDED,
-                                              .append_id = done.id,
-                                              .append_result = append_result_of(done.result)});
+    if (plane->engine->ops->fd(plane->engine) < 0) {
+        plane_poll(plane);
     }
 }

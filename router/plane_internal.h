@@ -8,9 +8,17 @@
 #include "common/strmap.h"
 #include "proto/arena.h"
 #include "proto/plane_wire.h"
+#include "router/edges.h"
 #include "router/plane.h"
 
-enum { PLANE_FENCED_MAX = 4096, PLANE_BATCH_BYTES_MAX = 4 * 1024 * 1024 };
+/* A batch is sealed early, between frames, so that answers and the acknowledgement of what they
+ * answer stay in one; what one frame causes may make it larger, up to HUGE. */
+enum {
+    PLANE_TAG_MASK = (1 << 20) - 1,
+    PLANE_FENCED_MAX = 4096,
+    PLANE_BATCH_BYTES_MAX = 4 * 1024 * 1024,
+    PLANE_BATCH_BYTES_HUGE = 8 * 1024 * 1024
+};
 
 /* One edge incarnation with its link. */
 struct plane_edge {
@@ -21,8 +29,11 @@ struct plane_edge {
     struct link link;
     uint64_t up_since_ms;
     struct plane_builder out;
-    uint64_t attempt; /* of its newest hello */
-    bool goodbye;     /* said that it ends: no grace for the link itself */
+    uint64_t attempt;     /* of its newest hello */
+    uint32_t tag;         /* tells it from the former one with its index, in causes */
+    uint32_t *unfinished; /* per received and unfinished frame, a ring: how much of it waits */
+    uint32_t frame_capacity;
+    bool goodbye; /* said that it ends: no grace for the link itself */
 };
 
 /* Keys for the edges' TLS tickets. */
@@ -48,11 +59,16 @@ struct router_plane {
     uint32_t edge_count;
     uint64_t fenced[PLANE_FENCED_MAX]; /* incarnations given up, ring */
     size_t fenced_next;
-    uint64_t appends_pending;
-    bool batch_full;    /* some edge's batch is to be sealed before the turn ends */
-    bool holding;       /* said HOLD: deaf and mute from then on */
-    struct arena arena; /* of the frame being read */
-    struct buf scratch; /* names of the command being read */
+    uint64_t calls_pending; /* of the engine */
+    uint32_t next_tag;
+    bool engine_fenced;               /* somebody newer owns the data */
+    uint64_t cause;                   /* what steps belong to: the frame that is being read, or 0 */
+    const struct plane_edge *reading; /* its edge */
+    bool batch_full;                  /* some edge's batch is to be sealed before the turn ends */
+    bool batch_huge;                  /* and even before its frame is finished */
+    bool holding;                     /* said HOLD: deaf and mute from then on */
+    struct arena arena;               /* of the frame being read */
+    struct buf scratch;               /* names of the command being read */
     struct buf token_scratch;
     struct buf push; /* the push being written */
     struct plane_tickets tickets;
@@ -73,6 +89,19 @@ bool plane_up_batch(struct router_plane *plane, struct plane_edge *edge,
 
 /* Moves the edge's batch into its link. */
 void plane_seal(struct plane_edge *edge);
+
+/* Takes what the engine has completed into the core. */
+void plane_poll(struct router_plane *plane);
+
+/* A frame was received from the edge: it is finished once nothing of it is held. */
+void plane_frame_begin(struct router_plane *plane, struct plane_edge *edge);
+/* Something of the frame waits, or does no more. Harmless when its edge is gone. */
+void plane_frame_hold(struct router_plane *plane, uint64_t cause, bool hold);
+/* Newest frame up to which all are finished. */
+uint64_t plane_frames_finished(struct plane_edge *edge);
+
+/* Seals the batches that have become large; between frames. */
+void plane_seal_full(struct router_plane *plane);
 
 void plane_tickets_init(struct router_plane *plane, uint64_t now_ms);
 void plane_tickets_fini(struct router_plane *plane);

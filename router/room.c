@@ -2,6 +2,8 @@
 
 #include "common/mem.h"
 #include "router/core_internal.h"
+#include "router/load.h"
+#include "router/post.h"
 #include "router/user.h"
 
 #include <assert.h>
@@ -57,6 +59,7 @@ struct room *room_ensure(struct router_core *core, struct bytes name)
     memcpy(room->name, name.data, name.len);
     channel_init(core, &room->channel, CHANNEL_ROOM, bytes_of(room->name, room->name_len));
     room->class = (enum room_class)room->channel.policy->class;
+    room->channel.durable = room->class == ROOM_DURABLE;
     u32map_init(&room->members);
     u32map_init(&room->detached);
     strmap_put(&core->rooms_by_name, room->channel.name, room);
@@ -66,8 +69,7 @@ struct room *room_ensure(struct router_core *core, struct bytes name)
 
 void room_settle(struct router_core *core, struct room *room)
 {
-    if (room->members.count != 0 || room->channel.member_count != 0 ||
-        room->pending_oldest != NULL) {
+    if (room->members.count != 0 || room->channel.member_count != 0 || load_holds(&room->channel)) {
         idle_remove(&room->idle);
     } else {
         idle_touch(&core->idle_rooms, &room->idle, channel_keeps(&room->channel), core->now_ms);
@@ -76,7 +78,6 @@ void room_settle(struct router_core *core, struct room *room)
 
 void room_forget(struct router_core *core, struct room *room)
 {
-    assert(room->pending_oldest == NULL);
     idle_remove(&room->idle);
     core->member_count -= room->members.count;
     u32map_fini(&room->members);
@@ -238,7 +239,7 @@ static void fill_missed(struct router_core *core, const struct room *room,
         room->class == ROOM_EPHEMERAL) {
         return;
     }
-    uint64_t first = channel_first_offset(channel);
+    uint64_t first = channel_ring_first(channel);
     bool complete = since->offset + 1 >= first;
     uint64_t from = complete ? since->offset + 1 : first;
     size_t count = (size_t)(channel->top + 1 - from);
@@ -345,6 +346,26 @@ static void detach(struct router_core *core, const struct message *message)
     change_count(&room->detached, message->user, 1);
 }
 
+static void publish(struct router_core *core, const struct message *message)
+{
+    struct room *room = room_ensure(core, message->room);
+    if (room == NULL) {
+        refuse(core, message, SESSION_PUBLISHED, CLIENT_ERROR_UNAVAILABLE);
+        return;
+    }
+    idle_remove(&room->idle); /* making room must not take this one */
+    post(core, &room->channel,
+         &(struct post){.class = room->class,
+                        .reply = message->reply,
+                        .conn = message->conn,
+                        .no_echo = message->no_echo,
+                        .user = message->user_name,
+                        .server_id = message->server_id,
+                        .payload = message->payload,
+                        .key = message->key});
+    room_settle(core, room);
+}
+
 static void history(struct router_core *core, const struct message *message)
 {
     struct message answer = answer_to(message, SESSION_ANSWER);
@@ -404,8 +425,8 @@ static void presence(struct router_core *core, const struct message *message)
 void room_message(struct router_core *core, const struct message *message)
 {
     static void (*const handlers[])(struct router_core *, const struct message *) = {
-        [ROOM_JOIN] = join,         [ROOM_ATTACH] = attach,        [ROOM_LEAVE] = leave,
-        [ROOM_DETACH] = detach,     [ROOM_PUBLISH] = room_publish, [ROOM_HISTORY] = history,
+        [ROOM_JOIN] = join,         [ROOM_ATTACH] = attach,   [ROOM_LEAVE] = leave,
+        [ROOM_DETACH] = detach,     [ROOM_PUBLISH] = publish, [ROOM_HISTORY] = history,
         [ROOM_PRESENCE] = presence, [ROOM_LAGGING] = lagging,
     };
     assert(message->kind <= ROOM_PRESENCE);

@@ -11,22 +11,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct room_pending;
-
 struct room {
     struct channel channel; /* first: a room's channel is the room */
     struct u32map members;  /* user index -> connections, attached and detached */
     struct u32map detached; /* user index -> those of them in grace; mostly empty */
-    uint64_t assigned;      /* newest offset given out; above channel.top while appends run */
-    struct room_pending *pending_oldest;
-    struct room_pending *pending_newest;
     struct idle_link idle;
     enum room_class class;
     uint8_t name_len;
     uint8_t name[];
 };
 
-enum { MEMBERS_LISTED_MAX = 1000, PENDING_APPENDS_MAX = 1 << 16 };
+enum { MEMBERS_LISTED_MAX = 1000 };
 
 struct room *room_find(const struct router_core *core, struct bytes name);
 /* The room that embeds the link. */
@@ -57,11 +52,5 @@ const struct push_member *room_members(struct router_core *core, const struct ro
                                        size_t count_max, size_t *ret_count);
 struct push_member room_member(const struct router_core *core, const struct room *room,
                                uint32_t user, uint32_t connections);
-
-/* room_publish.c */
-void room_publish(struct router_core *core, const struct message *message);
-void room_appended(struct router_core *core, uint64_t append_id, enum append_result result);
-/* Frees what waits for the engine; nothing is answered. For the end of the core. */
-void room_drop_pending(struct router_core *core, struct room *room);
 
 #endif

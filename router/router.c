@@ -9,6 +9,7 @@
 #include "common/zlink.h"
 #include "router/admin.h"
 #include "router/endpoint.h"
+#include "router/engine/embedded.h"
 #include "router/plane.h"
 #include "router/router_http.h"
 #include "router/router_metrics.h"
@@ -33,6 +34,7 @@ struct router {
     const struct router_options *options;
     struct event_base *base;
     struct event *timer;
+    struct event *engine_event; /* NULL: the engine answers at once */
     struct event *signals[SIGNAL_COUNT];
     struct zlink_context *context;
     struct zlink *plane_link;
@@ -47,6 +49,9 @@ struct router {
     bool durable; /* the engine is */
     bool synced;  /* seen and logged */
     bool stopped;
+    bool fenced;
+    const char *trouble; /* of the store, as logged */
+    uint64_t commits;    /* as measured */
     void (*on_hangup)(void *owner);
     void *hangup_owner;
 };
@@ -141,6 +146,14 @@ static void on_timer(evutil_socket_t fd, short what, void *owner)
     router_plane_tick(router->plane, clock_mono_ms(), clock_wall_ms());
 }
 
+static void on_engine(evutil_socket_t fd, short what, void *owner)
+{
+    (void)fd;
+    (void)what;
+    struct router *router = owner;
+    router_plane_poll(router->plane, clock_mono_ms(), clock_wall_ms());
+}
+
 static void on_signal(evutil_socket_t number, short what, void *owner)
 {
     (void)what;
@@ -152,6 +165,11 @@ static void on_signal(evutil_socket_t number, short what, void *owner)
     log_event(LOG_STOP, LOG_S("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
     router_plane_hold(router->plane, clock_mono_ms());
     router->stopped = true;
+}
+
+static bool is_durable(const struct router_options *options)
+{
+    return options->data_dir != NULL && options->data_dir[0] != 0;
 }
 
 static struct core_config core_config(const struct router_options *options)
@@ -198,7 +216,30 @@ static struct policy_table settled(const struct router *router, const struct pol
     return copy;
 }
 
-static struct router_plane *make_plane(struct router *router, const struct policy_table *policy)
+/* NULL: it was logged why. */
+static struct engine *make_engine(const struct router_options *options)
+{
+    if (!is_durable(options)) {
+        /* Larger than that of any router before: nobody starts two within a microsecond. */
+        return engine_memory_new(clock_wall_ms() * 1000 + clock_mono_us() % 1000);
+    }
+    const struct engine_embedded_config config = {.dir = options->data_dir};
+    struct engine *engine = NULL;
+    struct buf why;
+    buf_init(&why, 0);
+    if (engine_embedded_open(&config, &engine, &why) == STATUS_OK) {
+        log_event(LOG_STORE_OPEN, LOG_S("dir", options->data_dir),
+                  LOG_U("incarnation", engine->ops->incarnation(engine)));
+    } else {
+        log_event(LOG_STORE_FAILED, LOG_S("dir", options->data_dir),
+                  LOG_B("reason", buf_bytes(&why)));
+    }
+    buf_fini(&why);
+    return engine;
+}
+
+static struct router_plane *make_plane(struct router *router, struct engine **engine,
+                                       const struct policy_table *policy)
 {
     const struct router_options *options = router->options;
     struct plane_config config = {
@@ -221,13 +262,10 @@ static struct router_plane *make_plane(struct router *router, const struct polic
         .ticket_period_ms = TICKET_PERIOD_MS,
         .edges_max = (uint32_t)options->edges_max,
     };
-    /* Larger than that of any router before: nobody starts two within a microsecond. */
-    uint64_t incarnation = clock_wall_ms() * 1000 + clock_mono_us() % 1000;
-    struct engine *engine = engine_memory_new(incarnation);
-    router->durable = engine->ops->durable(engine);
+    router->durable = (*engine)->ops->durable(*engine);
     config.core.policy = settled(router, policy);
     struct router_plane *plane =
-        router_plane_new(&config, &engine, &plane_callbacks, router, router->started_ms);
+        router_plane_new(&config, engine, &plane_callbacks, router, router->started_ms);
     policy_table_fini(&config.core.policy);
     return plane;
 }
@@ -328,7 +366,17 @@ static bool open_http(struct router *router)
     return true;
 }
 
-static void make_parts(struct router *router, const struct policy_table *policy)
+static void watch_engine(struct router *router)
+{
+    int fd = router_plane_engine_fd(router->plane);
+    if (fd >= 0) {
+        router->engine_event = event_new(router->base, fd, EV_READ | EV_PERSIST, on_engine, router);
+        event_add(router->engine_event, NULL);
+    }
+}
+
+static void make_parts(struct router *router, struct engine **engine,
+                       const struct policy_table *policy)
 {
     static const int numbers[SIGNAL_COUNT] = {SIGTERM, SIGINT, SIGHUP};
     router->base = event_base_new();
@@ -339,7 +387,8 @@ static void make_parts(struct router *router, const struct policy_table *policy)
     }
     router->metrics =
         metrics_new(router_metric_specs, ROUTER_METRIC_COUNT, router->options->router_id);
-    router->plane = make_plane(router, policy);
+    router->plane = make_plane(router, engine, policy);
+    watch_engine(router);
     const struct admin_config config = {
         .router_id = bytes_of_str(router->options->router_id),
         .message_bytes_max = (uint64_t)router->options->message_bytes,
@@ -350,10 +399,14 @@ static void make_parts(struct router *router, const struct policy_table *policy)
 
 struct router *router_new(const struct router_options *options, const struct policy_table *policy)
 {
+    struct engine *engine = make_engine(options);
+    if (engine == NULL) {
+        return NULL;
+    }
     struct router *router = mem_new(1, sizeof(*router));
     router->options = options;
     router->started_ms = clock_mono_ms();
-    make_parts(router, policy);
+    make_parts(router, &engine, policy);
     if (!open_links(router) || !open_http(router)) {
         router_free(&router);
     }
@@ -375,6 +428,9 @@ void router_free(struct router **router)
     zlink_free_after(&self->plane_link, GOODBYE_MS);
     zlink_context_free(&self->context);
     admin_free(&self->admin);
+    if (self->engine_event != NULL) {
+        event_free(self->engine_event);
+    }
     router_plane_free(&self->plane);
     metrics_free(&self->metrics);
     for (size_t i = 0; i < SIGNAL_COUNT; i++) {
@@ -385,9 +441,35 @@ void router_free(struct router **router)
     mem_free(self);
 }
 
+/* What the store says of itself, and whether it is ours still. */
+static void look_at_store(struct router *router)
+{
+    struct plane_stats stats;
+    router_plane_stats(router->plane, &stats);
+    if (stats.engine.commits != router->commits) {
+        router->commits = stats.engine.commits;
+        metrics_observe(router->metrics, ROUTER_METRIC_STORE_COMMIT_SECONDS, 0,
+                        (double)stats.engine.commit_us_last / 1e6);
+    }
+    if (stats.engine.trouble != router->trouble) {
+        router->trouble = stats.engine.trouble;
+        log_event(router->trouble == NULL ? LOG_STORE_WELL : LOG_STORE_TROUBLE,
+                  LOG_S("reason", router->trouble == NULL ? "" : router->trouble));
+    }
+    if (router_plane_fenced(router->plane)) {
+        log_event(LOG_STORE_FENCED, LOG_S("dir", router->options->data_dir));
+        router_plane_hold(router->plane, clock_mono_ms());
+        router->fenced = true;
+        router->stopped = true;
+    }
+}
+
 static void end_turn(struct router *router)
 {
     uint64_t now_ms = clock_mono_ms();
+    if (router->engine_event != NULL) {
+        look_at_store(router);
+    }
     router_plane_flush(router->plane, now_ms);
     if (!router->synced && admin_not_ready_reason(router->plane) == NULL) {
         router->synced = true;
@@ -426,4 +508,9 @@ void router_set_rates(struct router *router, uint64_t messages_per_second,
                       uint64_t bytes_per_second)
 {
     router_plane_set_rates(router->plane, messages_per_second, bytes_per_second);
+}
+
+bool router_stopped_well(const struct router *router)
+{
+    return !router->fenced;
 }

@@ -6,6 +6,7 @@
 #include "router/policy_table.h"
 #include "router/router_options.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct router;
@@ -18,6 +19,8 @@ void router_free(struct router **router);
 /* Runs until SIGTERM or SIGINT; edges are told to wait for the next router before it returns.
  * SIGHUP calls `on_hangup`. A second signal ends at once. */
 void router_run(struct router *router, void (*on_hangup)(void *owner), void *owner);
+/* Afterwards: false when it stopped because it had to (a newer router owns the data). */
+bool router_stopped_well(const struct router *router);
 
 /* Live change of the rooms' policy, copied. */
 void router_set_policy(struct router *router, const struct policy_table *policy);

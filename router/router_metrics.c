@@ -68,10 +68,28 @@ static void refresh_core(struct metrics *metrics, const struct router_core *core
     set(metrics, ROUTER_METRIC_EVICTED, 0, totals.evicted_channels);
 }
 
+static void refresh_store(struct metrics *metrics, const struct plane_stats *stats)
+{
+    const struct engine_stats *engine = &stats->engine;
+    if (!stats->durable) {
+        return;
+    }
+    set(metrics, ROUTER_METRIC_STORE_APPENDS, 0, engine->appends);
+    set(metrics, ROUTER_METRIC_STORE_COMMITS, 0, engine->commits);
+    set(metrics, ROUTER_METRIC_STORE_COMMIT_TIME, 0, engine->commit_us_total);
+    set(metrics, ROUTER_METRIC_STORE_FAILURES, 0, engine->failures);
+    set(metrics, ROUTER_METRIC_STORE_WAITING, 0, engine->waiting);
+    set(metrics, ROUTER_METRIC_STORE_WAITING_BYTES, 0, engine->waiting_bytes);
+    set(metrics, ROUTER_METRIC_STORE_BYTES, 0, engine->store_bytes);
+    set(metrics, ROUTER_METRIC_STORE_TROUBLE, 0, engine->trouble != NULL);
+    set(metrics, ROUTER_METRIC_STORE_LOADS, 0, stats->loads);
+}
+
 static void refresh_plane(struct metrics *metrics, const struct router_plane *plane)
 {
     struct plane_stats stats;
     router_plane_stats(plane, &stats);
+    refresh_store(metrics, &stats);
     set(metrics, ROUTER_METRIC_INCARNATION, 0, stats.incarnation);
     set(metrics, ROUTER_METRIC_APPENDS, 0, stats.appends);
     set(metrics, ROUTER_METRIC_RESYNCS, 0, stats.fresh_links);

@@ -2,6 +2,7 @@
 #include "router/session.h"
 
 #include "router/core_internal.h"
+#include "router/load.h"
 #include "router/presence.h"
 #include "router/room.h"
 
@@ -19,7 +20,7 @@ void session_ok(struct router_core *core, const struct conn *conn, struct bytes 
 {
     if (id.len != 0) {
         ok->id = effects_copy(&core->effects, id);
-        effects_send(&core->effects, conn->ref, ok);
+        effects_answer(&core->effects, conn->ref, ok, core->answered);
     }
 }
 
@@ -32,7 +33,7 @@ void session_error(struct router_core *core, const struct conn *conn, struct byt
     push->error = error;
     push->text = effects_copy(&core->effects, text);
     push->retry_after_ms = retry_after_ms;
-    effects_send(&core->effects, conn->ref, push);
+    effects_answer(&core->effects, conn->ref, push, core->answered);
 }
 
 void session_came_online(struct router_core *core, struct user *user, bool was_online,
@@ -97,6 +98,10 @@ void session_conn_closed(struct router_core *core, const struct core_event *even
 {
     struct conn *conn = conn_find(core, event->conn);
     if (conn == NULL) {
+        return;
+    }
+    if (conn->waiting && !load_ready(core, &conn->user->inbox)) {
+        (void)load_park(core, &conn->user->inbox, event); /* behind what it said before */
         return;
     }
     if (event->clean) {
@@ -192,6 +197,9 @@ static bool slot_is_free(struct router_core *core, struct conn_ref ref)
         return false;
     }
     struct conn *old = slotmap_get(&core->conns, router_edge_conn(edge, ref.slot));
+    if (old != NULL && (int32_t)(ref.gen - old->ref.gen) < 0) {
+        return false; /* sent again by an edge that announced the next one of this slot already */
+    }
     if (old != NULL && old->ref.gen != ref.gen) {
         session_lose(core, old, core->now_ms + core->config.grace_ms);
         return true;
@@ -217,13 +225,35 @@ void session_conn_open(struct router_core *core, const struct core_event *event)
     if (!make_place(core, user, event->conn)) {
         return;
     }
+    idle_remove(&user->idle); /* loading must not take this one */
+    bool ready = load_ready(core, &user->inbox);
     bool was_online = user_online(user);
-    bool first = false;
-    struct conn *conn = conn_new(core, user, event->conn, event->session, &first);
-    emit_accept(core, conn);
-    channel_emit_add(core, &user->inbox, conn->ref, first);
-    send_welcome(core, conn);
+    struct conn *conn = conn_new(core, user, event->conn, event->session);
+    if (ready) {
+        session_admit(core, conn, true);
+    } else if (!load_park(core, &user->inbox, event)) {
+        session_turn_away(core, conn);
+        return;
+    }
     session_came_online(core, user, was_online, core->wall_ms, false);
+}
+
+void session_admit(struct router_core *core, struct conn *conn, bool aloud)
+{
+    bool first = conn_enter_inbox(conn);
+    if (aloud) {
+        emit_accept(core, conn);
+    }
+    channel_emit_add(core, &conn->user->inbox, conn->ref, first || !aloud);
+    if (aloud) {
+        send_welcome(core, conn);
+    }
+}
+
+void session_turn_away(struct router_core *core, struct conn *conn)
+{
+    effects_close(&core->effects, conn->ref, CLOSE_OVERLOADED, BYTES_LIT("Try again later"));
+    session_end(core, conn);
 }
 
 static void joined(struct router_core *core, struct conn *conn, const struct message *message)
@@ -243,6 +273,11 @@ void session_lagging(struct router_core *core, const struct core_event *event)
 {
     const struct conn *conn = conn_find(core, event->conn);
     if (conn == NULL || event->group->kind != CHANNEL_ROOM) {
+        return;
+    }
+    struct room *room = room_find(core, event->group->name);
+    if (room != NULL && !load_ready(core, &room->channel)) {
+        (void)load_park(core, &room->channel, event); /* never refused */
         return;
     }
     mailbox_post(&core->mailbox, &(struct message){.kind = ROOM_LAGGING,
@@ -275,6 +310,7 @@ static void admin_published(struct router_core *core, const struct message *mess
         effect->epoch = message->ok->epoch;
         effect->offset = message->ok->offset;
         effect->duplicate = message->ok->duplicate;
+        effect->count = message->ok->delivered;
     }
 }
 
@@ -288,6 +324,7 @@ void session_message(struct router_core *core, const struct message *message)
     if (conn == NULL || !conn->attached) {
         return; /* gone before the engine had finished */
     }
+    core->answered = message->reply.number;
     if (message->error != CLIENT_ERROR_NONE) {
         session_error(core, conn, message->reply.id, message->error, BYTES_EMPTY, 0);
     } else if (message->kind == SESSION_JOINED) {

@@ -33,18 +33,25 @@ void session_expire(struct router_core *core);
 void session_came_online(struct router_core *core, struct user *user, bool was_online,
                          uint64_t since_ms, bool silent);
 
+/* A command (event COMMAND) of a connection after its number and rate were looked at. */
+void session_run(struct router_core *core, const struct core_event *event);
+
+/* The inbox of a waiting connection is there: it enters; `aloud` with acceptance and welcome. */
+void session_admit(struct router_core *core, struct conn *conn, bool aloud);
+/* It is not to be had: the connection is closed. */
+void session_turn_away(struct router_core *core, struct conn *conn);
+/* Answers the command of the event. */
+void session_unavailable(struct router_core *core, struct conn *conn,
+                         const struct core_event *event);
+
 /* Answers of the session side itself. */
 void session_ok(struct router_core *core, const struct conn *conn, struct bytes id,
                 struct push *ok);
 void session_error(struct router_core *core, const struct conn *conn, struct bytes id,
                    enum client_error error, struct bytes text, uint64_t retry_after_ms);
 
-/* A direct message to a user: number, ring, delivery. */
-struct direct_result {
-    uint64_t offset;
-    bool duplicate;
-};
-struct direct_result session_direct(struct router_core *core, struct user *target,
-                                    struct bytes from, struct bytes payload, struct bytes key);
+/* A direct message to a user whose inbox is ready: number, ring, delivery; one SESSION_PUBLISHED
+ * answers. */
+void session_direct(struct router_core *core, struct user *target, const struct message *message);
 
 #endif

@@ -1,6 +1,7 @@
 /* What operators and the API ask of the session side: kick, send, publish. Each is answered by
  * exactly one ADMIN_DONE. */
 #include "router/core_internal.h"
+#include "router/load.h"
 #include "router/room.h"
 #include "router/session.h"
 
@@ -24,11 +25,28 @@ static enum client_error check(struct bytes target, struct bytes from, struct by
     return key.len > COMMAND_KEY_MAX ? CLIENT_ERROR_INVALID_MESSAGE : CLIENT_ERROR_NONE;
 }
 
+/* True when the event may go on; else it waits for the log, or was refused. */
+static bool may_go_on(struct router_core *core, struct channel *channel,
+                      const struct core_event *event)
+{
+    if (load_ready(core, channel)) {
+        return true;
+    }
+    if (!load_park(core, channel, event)) {
+        done(core, event)->error = CLIENT_ERROR_UNAVAILABLE;
+    }
+    return false;
+}
+
 void session_publish(struct router_core *core, const struct core_event *event)
 {
     enum client_error error = check(event->room, event->user, event->key);
-    if (error != CLIENT_ERROR_NONE) {
-        done(core, event)->error = error;
+    struct room *room = error == CLIENT_ERROR_NONE ? room_ensure(core, event->room) : NULL;
+    if (room == NULL) {
+        done(core, event)->error = error == CLIENT_ERROR_NONE ? CLIENT_ERROR_UNAVAILABLE : error;
+        return;
+    }
+    if (!may_go_on(core, &room->channel, event)) {
         return;
     }
     struct message message = {
@@ -51,14 +69,16 @@ void session_send(struct router_core *core, const struct core_event *event)
         done(core, event)->error = error == CLIENT_ERROR_NONE ? CLIENT_ERROR_UNAVAILABLE : error;
         return;
     }
-    struct direct_result result =
-        session_direct(core, target, event->user, event->payload, event->key);
-    struct core_effect *effect = done(core, event);
-    effect->found = true;
-    effect->duplicate = result.duplicate;
-    effect->epoch = target->inbox.epoch;
-    effect->offset = result.offset;
-    effect->count = target->attached;
+    if (!may_go_on(core, &target->inbox, event)) {
+        return;
+    }
+    struct message message = {
+        .reply = {.admin = event->admin},
+        .user_name = event->user,
+        .payload = event->payload,
+        .key = event->key,
+    };
+    session_direct(core, target, &message);
 }
 
 /* Out of one room. 1 when an attached connection was removed from it, else 0. */

@@ -1,5 +1,7 @@
 /* What clients ask: rate, then one handler per command. */
 #include "router/core_internal.h"
+#include "router/load.h"
+#include "router/post.h"
 #include "router/presence.h"
 #include "router/room.h"
 #include "router/session.h"
@@ -15,12 +17,15 @@ static void error_of(struct router_core *core, const struct conn *conn,
 }
 
 /* A request to the room side about the command's room. */
-static struct message request(const struct conn *conn, const struct command *command,
-                              enum message_kind kind)
+static struct message request(const struct router_core *core, const struct conn *conn,
+                              const struct command *command, enum message_kind kind)
 {
     return (struct message){
         .kind = kind,
-        .reply = {.conn = conn->id, .id = command->id},
+        .reply = {.conn = conn->id,
+                  .id = command->id,
+                  .incarnation = edges_get(&core->edges, conn->ref.edge)->incarnation,
+                  .number = core->answered},
         .room = command->room,
         .conn = conn->ref,
         .user = slot_id_index(conn->user->id),
@@ -59,7 +64,7 @@ static void command_join(struct router_core *core, struct conn *conn, const stru
     if (!room_name_valid(core, conn, command)) {
         return;
     }
-    struct message message = request(conn, command, ROOM_JOIN);
+    struct message message = request(core, conn, command, ROOM_JOIN);
     message.server_id = edge_id_of(core, conn);
     message.member = membership(core, conn, command->room) != 0;
     if (!message.member && conn->room_count >= core->config.rooms_per_connection_max) {
@@ -75,7 +80,7 @@ static void command_leave(struct router_core *core, struct conn *conn,
     if (!room_name_valid(core, conn, command)) {
         return;
     }
-    struct message message = request(conn, command, ROOM_LEAVE);
+    struct message message = request(core, conn, command, ROOM_LEAVE);
     message.group = membership(core, conn, command->room);
     if (message.group == 0) {
         error_of(core, conn, command, CLIENT_ERROR_NOT_MEMBER);
@@ -108,7 +113,7 @@ static void command_room_message(struct router_core *core, struct conn *conn,
         error_of(core, conn, command, CLIENT_ERROR_NOT_MEMBER);
         return;
     }
-    struct message message = request(conn, command, ROOM_PUBLISH);
+    struct message message = request(core, conn, command, ROOM_PUBLISH);
     message.server_id = edge_id_of(core, conn);
     message.payload = command->payload;
     message.key = command->key;
@@ -116,32 +121,17 @@ static void command_room_message(struct router_core *core, struct conn *conn,
     mailbox_post(&core->mailbox, &message);
 }
 
-struct direct_result session_direct(struct router_core *core, struct user *target,
-                                    struct bytes from, struct bytes payload, struct bytes key)
+void session_direct(struct router_core *core, struct user *target, const struct message *message)
 {
-    struct channel *inbox = &target->inbox;
-    struct direct_result result = {.duplicate = true};
-    if (channel_key_find(core, inbox, from, key, &result.offset)) {
-        core->counters.duplicates++;
-        user_settle(core, target);
-        return result;
-    }
     idle_remove(&target->idle); /* making room must not take this one */
-    struct push_message message = {
-        .offset = inbox->top + 1,
-        .timestamp_ms = core->wall_ms,
-        .user = from,
-        .payload = payload,
-    };
-    struct stored *stored = stored_new(&message);
-    struct push *push = effects_push(&core->effects, PUSH_DIRECT_MESSAGE);
-    push->message = stored_view(stored);
-    channel_keep(core, inbox, stored);
-    channel_deliver(core, inbox, push, inbox->top, NULL);
-    channel_key_put(core, inbox, from, key, inbox->top);
-    core->counters.direct_messages++;
+    post(core, &target->inbox,
+         &(struct post){.class = target->inbox.durable ? ROOM_DURABLE : ROOM_MEMORY,
+                        .reply = message->reply,
+                        .conn = message->conn,
+                        .user = message->user_name,
+                        .payload = message->payload,
+                        .key = message->key});
     user_settle(core, target);
-    return (struct direct_result){.offset = inbox->top};
 }
 
 static void command_direct_message(struct router_core *core, struct conn *conn,
@@ -159,15 +149,10 @@ static void command_direct_message(struct router_core *core, struct conn *conn,
         error_of(core, conn, command, CLIENT_ERROR_UNAVAILABLE);
         return;
     }
-    struct direct_result result =
-        session_direct(core, target, user_name(conn->user), command->payload, command->key);
-    struct push *ok = effects_push(&core->effects, PUSH_OK);
-    ok->command = COMMAND_DIRECT_MESSAGE;
-    ok->user = user_name(target);
-    ok->offset = result.offset;
-    ok->duplicate = result.duplicate;
-    ok->delivered = target->attached;
-    session_ok(core, conn, command->id, ok);
+    struct message message = request(core, conn, command, ROOM_PUBLISH);
+    message.payload = command->payload;
+    message.key = command->key;
+    session_direct(core, target, &message);
 }
 
 static void command_of_room(struct router_core *core, struct conn *conn,
@@ -177,7 +162,7 @@ static void command_of_room(struct router_core *core, struct conn *conn,
         return;
     }
     struct message message = request(
-        conn, command, command->kind == COMMAND_HISTORY_ROOM ? ROOM_HISTORY : ROOM_PRESENCE);
+        core, conn, command, command->kind == COMMAND_HISTORY_ROOM ? ROOM_HISTORY : ROOM_PRESENCE);
     mailbox_post(&core->mailbox, &message);
 }
 
@@ -227,7 +212,7 @@ static void command_ping(struct router_core *core, struct conn *conn, const stru
 {
     struct push *pong = effects_push(&core->effects, PUSH_PONG);
     pong->id = effects_copy(&core->effects, command->id);
-    effects_send(&core->effects, conn->ref, pong);
+    effects_answer(&core->effects, conn->ref, pong, core->answered);
 }
 
 static void command_bad(struct router_core *core, struct conn *conn, const struct command *command)
@@ -235,7 +220,90 @@ static void command_bad(struct router_core *core, struct conn *conn, const struc
     session_error(core, conn, command->id, command->error, command->detail, 0);
 }
 
-void session_command(struct router_core *core, const struct core_event *event)
+/* What the command needs of a room's log. NULL: nothing, or there is no such room. */
+static struct channel *room_needed(struct router_core *core, const struct conn *conn,
+                                   const struct command *command)
+{
+    struct room *room = room_find(core, command->room);
+    if (room != NULL || !client_name_valid(command->room) ||
+        policy_table_find(&core->config.policy, command->room)->class != ROOM_DURABLE) {
+        return room == NULL ? NULL : &room->channel;
+    }
+    bool publishes = command->kind == COMMAND_ROOM_MESSAGE &&
+                     core->config.publish_without_membership && conn != NULL;
+    if (publishes || command->kind == COMMAND_JOIN || command->kind == COMMAND_HISTORY_ROOM) {
+        room = room_ensure(core, command->room);
+    }
+    return room == NULL ? NULL : &room->channel;
+}
+
+static struct channel *channel_needed(struct router_core *core, struct conn *conn,
+                                      const struct command *command)
+{
+    struct user *user = NULL;
+    if (conn->waiting) {
+        return &conn->user->inbox;
+    }
+    switch (command->kind) {
+    case COMMAND_JOIN:
+    case COMMAND_LEAVE:
+    case COMMAND_ROOM_MESSAGE:
+    case COMMAND_HISTORY_ROOM:
+    case COMMAND_PRESENCE_ROOM:
+        return room_needed(core, conn, command);
+    case COMMAND_DIRECT_MESSAGE:
+        user = client_name_valid(command->user) ? user_ensure(core, command->user) : NULL;
+        return user == NULL ? NULL : &user->inbox;
+    case COMMAND_HISTORY_INBOX:
+        return &conn->user->inbox;
+    case COMMAND_PRESENCE_USERS:
+    case COMMAND_WATCH:
+    case COMMAND_UNWATCH:
+    case COMMAND_REFRESH:
+    case COMMAND_PING:
+    case COMMAND_BAD:
+        break;
+    }
+    return NULL;
+}
+
+/* Older messages are wanted than memory has, and the log has them. */
+static bool lacks(const struct channel *channel, const struct command *command)
+{
+    if (command->kind == COMMAND_JOIN) {
+        return command->since.present &&
+               channel_since_lacks(channel, command->since.epoch, command->since.offset);
+    }
+    bool history = command->kind == COMMAND_HISTORY_ROOM || command->kind == COMMAND_HISTORY_INBOX;
+    return history && channel_history_lacks(channel, command);
+}
+
+/* True when the command may run now; else it waits for a log, or was refused. */
+static bool may_run(struct router_core *core, struct conn *conn, const struct core_event *event)
+{
+    struct channel *channel = channel_needed(core, conn, event->command);
+    if (channel == NULL || !channel->durable) {
+        return true;
+    }
+    bool ready = load_ready(core, channel);
+    if (ready && lacks(channel, event->command) && core->replaying != channel) {
+        load_again(core, channel);
+        ready = false;
+    }
+    if (!ready && !load_park(core, channel, event)) {
+        session_unavailable(core, conn, event);
+    }
+    return ready;
+}
+
+void session_unavailable(struct router_core *core, struct conn *conn,
+                         const struct core_event *event)
+{
+    core->answered = event->number;
+    session_error(core, conn, event->command->id, CLIENT_ERROR_UNAVAILABLE, BYTES_EMPTY, 0);
+}
+
+void session_run(struct router_core *core, const struct core_event *event)
 {
     static void (*const handlers[])(struct router_core *, struct conn *, const struct command *) = {
         [COMMAND_JOIN] = command_join,
@@ -254,9 +322,19 @@ void session_command(struct router_core *core, const struct core_event *event)
     };
     _Static_assert(sizeof(handlers) / sizeof(handlers[0]) == COMMAND_BAD + 1, "one per command");
     struct conn *conn = conn_find(core, event->conn);
+    if (conn != NULL && may_run(core, conn, event)) {
+        core->answered = event->number;
+        handlers[event->command->kind](core, conn, event->command);
+    }
+}
+
+void session_command(struct router_core *core, const struct core_event *event)
+{
+    struct conn *conn = conn_find(core, event->conn);
     if (conn == NULL) {
         return;
     }
+    core->answered = event->number;
     if (event->number != 0) {
         if (event->number <= conn->number) {
             core->counters.duplicates++;
@@ -283,5 +361,5 @@ void session_command(struct router_core *core, const struct core_event *event)
         }
         return;
     }
-    handlers[command->kind](core, conn, command);
+    session_run(core, event);
 }

@@ -2,6 +2,7 @@
 
 #include "common/mem.h"
 #include "router/core_internal.h"
+#include "router/load.h"
 
 #include <assert.h>
 #include <string.h>
@@ -26,6 +27,12 @@ struct user *user_at(const struct router_core *core, uint32_t index)
 struct user *user_of_idle(struct idle_link *link)
 {
     return (struct user *)((uint8_t *)link - offsetof(struct user, idle));
+}
+
+struct user *user_of_inbox(struct channel *inbox)
+{
+    assert(inbox->kind == CHANNEL_INBOX);
+    return (struct user *)((uint8_t *)inbox - offsetof(struct user, inbox));
 }
 
 static bool has_room(struct router_core *core)
@@ -55,6 +62,7 @@ struct user *user_ensure(struct router_core *core, struct bytes name)
     user->id = slotmap_add(&core->users, user);
     strmap_put(&core->users_by_name, user_name(user), user);
     channel_init(core, &user->inbox, CHANNEL_INBOX, user_name(user));
+    user->inbox.durable = core->config.inbox_durable;
     idle_touch(&core->idle_users, &user->idle, channel_keeps(&user->inbox), core->now_ms);
     return user;
 }
@@ -83,7 +91,8 @@ void user_settle(struct router_core *core, struct user *user)
         drop_watch_channel(core, user);
     }
     /* An announcing edge counts as a member of the inbox until its connections have come. */
-    if (user_online(user) || user->watch != NULL || user->inbox.member_count != 0) {
+    if (user_online(user) || user->watch != NULL || user->inbox.member_count != 0 ||
+        load_holds(&user->inbox)) {
         idle_remove(&user->idle);
     } else {
         idle_touch(&core->idle_users, &user->idle, channel_keeps(&user->inbox), core->now_ms);

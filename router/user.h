@@ -34,6 +34,8 @@ static inline bool user_online(const struct user *user)
 }
 
 struct user *user_find(const struct router_core *core, struct bytes name);
+/* The user that embeds the inbox. */
+struct user *user_of_inbox(struct channel *inbox);
 /* The user that embeds the link. */
 struct user *user_of_idle(struct idle_link *link);
 /* By the index of its id; it must live. */

@@ -75,6 +75,7 @@ openssl/ edge/tls.c
 openssl/ edge/tls_certs.
 openssl/ router/auth.c
 sodium common/strmap.c
+sodium router/channel.c
 sqlite3.h router/engine/embedded
 zlib.h edge/ws_deflate.c
 immintrin.h edge/ws_vector.c

@@ -1,9 +1,9 @@
 #!/bin/sh
 # sans_io.sh ARCHIVE…: the thinking parts do no I/O. A pure library may need from outside of all
-# pure libraries only memory and string primitives, the allocator, abort, hashing from libcrypto and
+# pure libraries only memory, string and sorting primitives, the allocator, abort, hashing from libcrypto and
 # libsodium, and zlib on memory that we give it: no clock, no socket, no stdio, no log. The linker
 # knows what is needed; we ask nm.
-allow='^(inet_(pton|ntop)|mem(cpy|move|set|cmp|chr|mem)|str(len|nlen|cmp|ncmp|chr)|malloc|calloc|realloc|free|abort'
+allow='^(inet_(pton|ntop)|qsort|bsearch|mem(cpy|move|set|cmp|chr|mem)|str(len|nlen|cmp|ncmp|chr)|malloc|calloc|realloc|free|abort'
 allow="$allow|__assert_fail|__stack_chk_fail|__(mem|str)[a-z]*_chk|_GLOBAL_OFFSET_TABLE_"
 allow="$allow|crypto_shorthash[a-z0-9_]*|EVP_[A-Za-z0-9_]+|HMAC[A-Za-z0-9_]*|CRYPTO_memcmp|OPENSSL_cleanse"
 allow="$allow|(in|de)flate[A-Za-z0-9_]*|__cpu_model"

@@ -74,6 +74,9 @@ void book_seen(struct world *world, const struct sim_client *client, const struc
         return;
     }
     tell(world, "seen", place, payload);
+    if (world->disk != NULL) {
+        disk_check(world, client, place, payload);
+    }
     if (at->payload[place->offset] == 0) {
         at->payload[place->offset] = payload;
     }
@@ -86,7 +89,8 @@ void book_seen(struct world *world, const struct sim_client *client, const struc
         tell(world, "was seen", &message->place, payload);
         world_fail(world, "one message, two offsets", client);
     }
-    if (message->accepted_life != 0 && message->accepted_life < place->life) {
+    if (message->accepted_life != 0 && message->accepted_life < place->life &&
+        world->disk == NULL) {
         tell(world, "was accepted", &message->place, payload);
         world_fail(world, "an accepted message was repeated by a later router", client);
     }

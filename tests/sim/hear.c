@@ -122,6 +122,13 @@ static void hear_left_out(struct world *world, const struct sim_client *client,
 
 static void hear_gap(struct world *world, struct sim_client *client, struct json_value push)
 {
+    if (is_true(push, "inbox")) {
+        if (number_of(push, "from") != client->inbox_offset + 1) {
+            world_fail(world, "a gap of the inbox that does not follow", client);
+        }
+        client->inbox_offset = number_of(push, "to");
+        return;
+    }
     uint32_t room = digit_of(push, "roomId");
     struct sim_room_view *view = &client->rooms[room];
     if (edge_lags(world, client, room)) {
@@ -137,6 +144,9 @@ static void hear_gap(struct world *world, struct sim_client *client, struct json
 static void hear_epoch(struct world *world, struct sim_client *client, struct json_value push)
 {
     struct sim_room_view *view = &client->rooms[digit_of(push, "roomId")];
+    if (world->disk != NULL) {
+        world_fail(world, "the epoch of a durable room changed", client);
+    }
     if (!view->joined || view->epoch == epoch_of(push)) {
         world_fail(world, "a new epoch that is none", client);
     }
@@ -150,7 +160,7 @@ static void hear_direct(struct world *world, struct sim_client *client, struct j
 {
     uint64_t life = life_of(world, client);
     uint64_t offset = number_of(push, "offset");
-    bool fresh = client->inbox_life != life;
+    bool fresh = client->inbox_life != life && world->disk == NULL;
     uint64_t due = fresh ? 1 : client->inbox_offset + 1;
     if (offset != due && !(fresh && world->history_count < 1000)) {
         fprintf(stderr, "inbox: due %" PRIu64 ", gets %" PRIu64 "\n", due, offset);
@@ -283,7 +293,8 @@ static void check_recovery(const struct world *world, const struct sim_client *c
             view->past_offset + 1 < number_of(reply, "firstOffset")) {
             world_fail(world, "recovered what cannot be", client);
         }
-    } else if (same && offset - view->past_offset <= world->history_count) {
+    } else if (same && (world->faults & FAULTS_DISK) == 0 &&
+               offset - view->past_offset <= world->history_count) {
         world_fail(world, "not recovered, though everything is kept", client);
     }
 }
@@ -364,6 +375,9 @@ static void hear_ok(struct world *world, struct sim_client *client,
     } else if (number_of(reply, "delivered") > CLIENTS) {
         world_fail(world, "delivered to more connections than there are", client);
     } else {
+        if (world->disk != NULL) {
+            disk_check_has(world, client, ROOMS + pending->room, pending->payload);
+        }
         book_accepted(world, client, life_of(world, client), pending->payload);
     }
 }
@@ -395,6 +409,14 @@ void client_hear(struct world *world, struct sim_client *client, struct bytes te
     if (!json_scan(text, &push) || push.kind != JSON_KIND_OBJECT) {
         world_fail(world, "not JSON", client);
     }
+    if (world->disk != NULL && client->life != life_of(world, client)) {
+        /* No epoch push says so, but whom the last router knew and no edge announces is forgotten
+         * without a word. */
+        for (uint32_t room = 0; room < ROOMS; room++) {
+            forget_users(&client->rooms[room]);
+        }
+        client->life = life_of(world, client);
+    }
     if (text_is(push, "type", "welcome")) {
         hear_welcome(world, client, push);
     } else if (text_is(push, "type", "room_message")) {
@@ -414,7 +436,8 @@ void client_hear(struct world *world, struct sim_client *client, struct bytes te
     } else if (text_is(push, "type", "ok")) {
         hear_reply(world, client, push, true);
     } else if (text_is(push, "type", "error")) {
-        if (!text_is(push, "code", "not_member")) {
+        bool disk = (world->faults & FAULTS_DISK) != 0 && text_is(push, "code", "unavailable");
+        if (!text_is(push, "code", "not_member") && !disk) {
             world_fail(world, "an error that nobody provoked", client);
         }
         hear_reply(world, client, push, false);

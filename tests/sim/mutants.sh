@@ -91,9 +91,18 @@ mutant leaves_in_rebuild router/room.c 's/last && !core_synced\(core\)/false/'
 mutant no_grace router/session.c 's/uint64_t grace_ms = core->config\.grace_ms;/uint64_t grace_ms = 0;/'
 mutant no_grace_for_edges router/announce.c 's/core->now_ms \+ core->config\.grace_ms \+/core->now_ms +/'
 mutant grace_without_end router/session.c 's/(void session_expire\(struct router_core \*core\)\n\{)/$1\n    if (core != NULL) {\n        return;\n    }/'
-mutant keys_forgotten router/room_publish.c 's/if \(channel_key_find\(core, &room->channel, message->user_name, message->key, &offset\)\)/if (offset != 0)/'
+mutant keys_forgotten router/post.c 's/if \(channel_key_find\(core, channel, post->user, post->key, &offset\)\)/if (offset != 0)/'
 mutant recovered_lies router/room.c 's/answer->ok->recovered = complete;/answer->ok->recovered = true;/'
 mutant recovery_lacks_one router/room.c 's/complete \? since->offset \+ 1 : first/complete ? since->offset + 2 : first/'
 mutant kick_keeps_presence router/session_admin.c 's/    session_end\(core, conn\);\n//'
+
+# Durable rooms
+mutant no_message_ids router/post.c 's/if \(reply\.number == 0\)/if (reply.number != UINT64_MAX)/'
+mutant deliver_before_commit router/post.c 's/(    append_pending\(core, channel, pending\);\n    emit_append\(core, channel, pending, key_in_log\(core, pending\)\);)/$1\n    pending->done = true;\n    post_finish(core, channel);/'
+mutant ack_before_commit router/plane.c 's/link_finish\(&edge->link, plane_frames_finished\(edge\)\)/link_finish(\&edge->link, edge->link.received)/'
+mutant answered_sent_again edge/uplink.c 's/    uplink_answers_leave_out\(uplink, &old\);\n//'
+mutant loads_not_awaited router/load.c 's/channel->loaded && !channel->loading && served/true/'
+mutant epochs_drawn router/channel.c 's/: first_epoch\(core, channel\)/: core_random(core)/; s/static uint64_t first_epoch/__attribute__((unused)) static uint64_t first_epoch/'
+mutant failed_is_final router/post.c 's/pending->unknown && \(result == APPEND_UNKNOWN \|\| result == APPEND_FAILED\)/pending->unknown \&\& result == APPEND_UNKNOWN/'
 
 exit $survived

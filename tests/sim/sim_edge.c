@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum {
+    CLOSE_OVERLOADED = 1013, /* the inbox could not be read */
     CLOSE_KICKED = 4003,
     DRAIN_MS_MAX = 4000,
     GOODBYE_WAIT_MS = 2000,
@@ -72,7 +73,8 @@ static void edge_close(void *owner, uint32_t slot, uint16_t code, struct bytes t
     struct sim_edge *edge = owner;
     struct sim_client *client = edge->slots[slot];
     (void)text;
-    if (client != NULL && (code != CLOSE_KICKED || !edge->world->kicked[client->user])) {
+    bool unread = code == CLOSE_OVERLOADED && (edge->world->faults & FAULTS_DISK) != 0;
+    if (client != NULL && !unread && (code != CLOSE_KICKED || !edge->world->kicked[client->user])) {
         fprintf(stderr, "close code %u\n", code);
         world_fail(edge->world, "the router closed a connection", client);
     }

@@ -36,7 +36,7 @@ int main(int argc, char **argv)
         world_run(regressions[i].seed, regressions[i].faults, false);
     }
     for (uint64_t seed = first; seed < first + count; seed++) {
-        world_run(seed, (unsigned)(seed % 8), false);
+        world_run(seed, (unsigned)(seed % 16), false);
     }
     printf("sim: %llu histories, every invariant held\n", (unsigned long long)count);
     return 0;

@@ -116,7 +116,9 @@ static struct plane_config router_config(struct world *world)
                  .message_bytes = 65536,
                  .rooms_per_connection_max = 100,
                  .watches_per_connection_max = 100,
-                 .policy.fallback = {.class = world->seed % 3 == 0 ? ROOM_DURABLE : ROOM_MEMORY,
+                 .policy.fallback = {.class = world->disk != NULL || world->seed % 3 == 0
+                                                  ? ROOM_DURABLE
+                                                  : ROOM_MEMORY,
                                      .history_messages = world->history_count,
                                      .slow_reader =
                                          world->gaps ? SLOW_READER_GAP : SLOW_READER_DISCONNECT},
@@ -149,7 +151,9 @@ void router_start(struct world *world)
                                                      .on_admin_done = router_on_admin_done,
                                                      .random = router_random};
     struct plane_config config = router_config(world);
-    struct engine *engine = engine_memory_new(++world->router_incarnation);
+    uint64_t incarnation = ++world->router_incarnation;
+    struct engine *engine =
+        world->disk != NULL ? disk_open(world, incarnation) : engine_memory_new(incarnation);
     world->plane = router_plane_new(&config, &engine, &callbacks, world, world->now_ms);
     world->router_started_ms = world->now_ms;
     world->net.router_alive = true;

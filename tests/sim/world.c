@@ -143,6 +143,9 @@ static struct world *world_new(uint64_t seed, unsigned faults, bool trace)
     world->credit_bytes = kind % 5 == 0 ? 2000 : 1 << 20;
     world->hold_bytes = kind % 7 == 0 ? 2000 : 1 << 26;
     world->forgetful = kind % 4 == 1;
+    if ((faults & FAULTS_DISK) != 0 || kind % 6 == 3) {
+        world->disk = disk_new(seed);
+    }
     world->gaps = kind % 3 != 2;
     world->book = book_new();
     world->truth = truth_new();
@@ -167,6 +170,9 @@ static void world_free(struct world *world)
     router_plane_free(&world->plane);
     net_fini(&world->net);
     book_free(&world->book);
+    if (world->disk != NULL) {
+        disk_free(&world->disk);
+    }
     truth_free(&world->truth);
     mem_free(world);
 }

@@ -8,6 +8,7 @@
  *   client.c    what clients do
  *   hear.c      what they hear, and whether it may be so
  *   book.c      which message stood where, over all clients
+ *   disk.c      the store that outlives routers, slow and with faults
  *   truth.c     who is really there, and since when not: the measure for presence
  *   final.c     what must be true when all is quiet */
 #ifndef TESTS_SIM_WORLD_H
@@ -39,7 +40,8 @@ enum fault_set {
     FAULTS_NONE = 0,
     FAULTS_ROUTER = 1,  /* kill and stop */
     FAULTS_NETWORK = 2, /* single losses, cuts in both and in one direction */
-    FAULTS_EDGE = 4     /* kill, pause, drain */
+    FAULTS_EDGE = 4,    /* kill, pause, drain */
+    FAULTS_DISK = 8 /* appends and loads fail or may have failed, the disk is full for a while */
 };
 
 /* That a user is away is not held against a router that forgets users at once: one whom a late edge
@@ -98,6 +100,7 @@ struct sim_client {
     size_t retry_count;
     struct sim_room_view rooms[ROOMS];
     struct sim_watch watches[USERS];
+    uint64_t life;        /* of the router it heard last */
     uint64_t inbox_life;  /* router whose inbox numbers these are */
     uint64_t inbox_epoch; /* as welcome told, else made up */
     uint64_t inbox_offset;
@@ -120,6 +123,7 @@ struct sim_edge {
 };
 
 struct book;
+struct disk;
 struct truth;
 
 struct world {
@@ -145,9 +149,10 @@ struct world {
     uint64_t credit_bytes;
     uint64_t hold_bytes;
     uint32_t history_count;
-    bool gaps;      /* rooms leave deliveries out for slow readers */
-    bool forgetful; /* empty rooms and offline users are forgotten soon, and kicks are many */
-    bool calm;      /* no more actions or faults */
+    struct disk *disk; /* NULL: the engine keeps nothing */
+    bool forgetful;    /* empty rooms and offline users are forgotten soon, and kicks are many */
+    bool calm;         /* no more actions or faults */
+    bool gaps;         /* rooms leave deliveries out for slow readers */
     bool trace;
     uint64_t messages;
     uint64_t left_out_gaps; /* told to clients that lagged */
@@ -215,6 +220,21 @@ void book_seen(struct world *world, const struct sim_client *client, const struc
 /* The sender was told ok, and will not send it again. */
 void book_accepted(struct world *world, const struct sim_client *client, uint64_t life,
                    uint64_t payload);
+
+/* ---- disk.c ---- */
+
+struct disk *disk_new(uint64_t seed);
+void disk_free(struct disk **disk);
+/* The engine of one router life. */
+struct engine *disk_open(struct world *world, uint64_t incarnation);
+/* The log has this message there. */
+void disk_check(const struct world *world, const struct sim_client *client,
+                const struct book_place *place, uint64_t payload);
+/* The same wherever it stands. */
+void disk_check_has(const struct world *world, const struct sim_client *client, uint32_t log,
+                    uint64_t payload);
+/* No message stands in a log twice. */
+void disk_check_all(const struct world *world);
 
 /* ---- truth.c ---- */
 

@@ -244,7 +244,7 @@ static void out_append(struct core_driver *driver, const struct core_effect *eff
     ck_assert_uint_lt(driver->append_count,
                       sizeof(driver->append_ids) / sizeof(driver->append_ids[0]));
     driver->append_ids[driver->append_count++] = effect->append_id;
-    out_bytes(driver, "append ", effect->room);
+    out_bytes(driver, effect->inbox ? "append inbox " : "append ", effect->room);
     out_message(driver, effect->message);
 }
 
@@ -297,6 +297,17 @@ static void out_effect(struct core_driver *driver, const struct core_effect *eff
     case CORE_APPEND:
         out_append(driver, effect);
         break;
+    case CORE_LOAD:
+        driver->loads[driver->load_count++ % CORE_DRIVER_LOADS] = effect->group;
+        if (!driver->loads_by_hand) {
+            return;
+        }
+        out_bytes(driver, effect->inbox ? "load inbox " : "load ", effect->room);
+        break;
+    case CORE_HELD:
+    case CORE_FREED:
+        out(driver, "%s %u", effect->kind == CORE_HELD ? "held" : "freed", (unsigned)effect->cause);
+        break;
     case CORE_ADMIN_DONE:
         out_done(driver, effect);
         break;
@@ -308,8 +319,12 @@ void core_driver_step(struct core_driver *driver, struct core_event *event)
 {
     event->wall_ms = CORE_DRIVER_WALL_MS + driver->now_ms;
     driver->effects = router_core_step(driver->core, event, driver->now_ms);
+    uint32_t loads = driver->load_count;
     for (size_t i = 0; i < driver->effects.count; i++) {
         out_effect(driver, &driver->effects.items[i]);
+    }
+    if (!driver->loads_by_hand && driver->load_count != loads) {
+        core_driver_loaded(driver, NULL);
     }
 }
 
@@ -510,4 +525,22 @@ uint64_t core_driver_epoch(const struct core_driver *driver, const char *room)
     struct registry_room found;
     ck_assert(registry_room_find(driver->core, bytes_of_str(room), &found));
     return found.epoch;
+}
+
+void core_driver_loaded(struct core_driver *driver, const struct core_log *log)
+{
+    static const struct core_log nothing;
+    core_driver_step(
+        driver,
+        &(struct core_event){.kind = CORE_LOADED,
+                             .channel = driver->loads[(driver->load_count - 1) % CORE_DRIVER_LOADS],
+                             .log = log == NULL ? &nothing : log});
+}
+
+void core_driver_load_failed(struct core_driver *driver)
+{
+    core_driver_step(driver,
+                     &(struct core_event){
+                         .kind = CORE_LOADED,
+                         .channel = driver->loads[(driver->load_count - 1) % CORE_DRIVER_LOADS]});
 }

@@ -16,7 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CORE_DRIVER_WALL_MS = 1000000 }; /* wall clock at monotonic time 0 */
+enum {
+    CORE_DRIVER_WALL_MS = 1000000, /* wall clock at monotonic time 0 */
+    CORE_DRIVER_LOADS = 64
+};
 
 struct core_driver {
     struct router_core *core;
@@ -26,6 +29,9 @@ struct core_driver {
     struct core_effects effects; /* of the last step */
     uint64_t append_ids[64];     /* of APPEND effects, in order */
     size_t append_count;
+    bool loads_by_hand;                /* else logs are empty, at once and without a line */
+    uint64_t loads[CORE_DRIVER_LOADS]; /* channels of LOAD effects, a ring */
+    uint32_t load_count;
     uint64_t next_id; /* of commands: 1, 2, … ; 0 = commands without ids */
 };
 
@@ -82,6 +88,10 @@ void core_driver_users(struct core_driver *driver, uint32_t edge, uint32_t slot,
                        enum command_kind kind, const char *user);
 
 void core_driver_appended(struct core_driver *driver, size_t index, enum append_result result);
+/* The newest load is answered; NULL: nothing was ever appended. */
+void core_driver_loaded(struct core_driver *driver, const struct core_log *log);
+/* That load failed. */
+void core_driver_load_failed(struct core_driver *driver);
 /* `room` NULL: off the server. */
 void core_driver_kick_user(struct core_driver *driver, const char *user, const char *room);
 

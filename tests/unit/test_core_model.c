@@ -29,6 +29,7 @@ enum {
     LOCAL_WATCH = ROOMS + USERS,
     LOCALS = ROOMS + USERS + USERS,
     APPENDS_MAX = 64,
+    LOADS_MAX = 64,
     EVENTS = 100000,
     QUIET_EVERY = 2000,
     RESTART_EVERY = 3100
@@ -63,6 +64,8 @@ struct model {
     bool seen_online[USERS];
     uint64_t appends[APPENDS_MAX];
     size_t append_count;
+    uint64_t loads[LOADS_MAX]; /* answered after the step */
+    size_t load_count;
     uint64_t deliveries;
     uint64_t kinds[PUSH_KICKED + 1];
 };
@@ -221,6 +224,14 @@ static void apply(struct model *m, const struct core_effect *effect)
         ck_assert_uint_lt(m->append_count, APPENDS_MAX);
         m->appends[m->append_count++] = effect->append_id;
         break;
+    case CORE_LOAD:
+        ck_assert_uint_lt(m->load_count, LOADS_MAX);
+        m->loads[m->load_count++] = effect->group;
+        break;
+    case CORE_HELD:
+    case CORE_FREED:
+        ck_abort_msg("no event names a frame");
+        break;
     case CORE_ADMIN_DONE:
         ck_assert_uint_eq(effect->admin, 1);
         break;
@@ -249,6 +260,11 @@ static void step(struct model *m, struct core_event *event)
         apply(m, &effects.items[i]);
     }
     check_step(m);
+    while (m->load_count != 0) {
+        static const struct core_log nothing;
+        step(m, &(struct core_event){
+                    .kind = CORE_LOADED, .channel = m->loads[--m->load_count], .log = &nothing});
+    }
 }
 
 static void pass_time(struct model *m, uint64_t ms)
@@ -502,6 +518,7 @@ static void restart(struct model *m)
     router_core_free(&m->core);
     m->config.rebuild_ms = 1000;
     m->config.seed++;
+    m->config.epoch_secret[0]++; /* another disk, too: no log, new epochs */
     m->core = router_core_new(&m->config, m->now_ms);
     m->append_count = 0;
     m->observing = false;
