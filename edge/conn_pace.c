@@ -26,12 +26,13 @@ void conn_pace_start(struct conn *conn)
 
 void conn_pace_charge(struct conn *conn, uint32_t frames)
 {
-    if (rate(conn) == 0) {
+    uint64_t per_second = rate(conn);
+    if (per_second == 0) {
         return;
     }
     uint64_t now = now_us(conn);
     conn->pace_us = conn->pace_us > now ? conn->pace_us : now;
-    conn->pace_us += frames * 1000000ULL / rate(conn);
+    conn->pace_us += frames * 1000000ULL / per_second;
     if (conn->pace_us > now + BURST_US) {
         conn_pause(conn, CONN_PAUSE_PACE);
         heartbeat_arm(conn);
