@@ -66,7 +66,7 @@ class Way:
 
     def __init__(self, port, context, direct):
         self.port, self.context = port, context
-        self.largest = 16 * MIB if ALL else 4 * MIB if direct else MIB // 4
+        self.largest = 16 * MIB if ALL else MIB if direct else MIB // 4
         self.rounds = 1000 if ALL else 20
         self.packed = 1000 if ALL else 2
 
