@@ -155,7 +155,8 @@ static int on_client_hello(SSL *ssl, int *alert, void *owner)
 }
 
 /* Who resumes is shown no certificate. The answer tells the client whether its name decided. */
-static int on_server_name(SSL *ssl, int *alert, void *owner)
+static int on_server_name(SSL *ssl, int *alert, /* NOLINT(readability-non-const-parameter) */
+                          void *owner)
 {
     const struct tls *tls = owner;
     const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
