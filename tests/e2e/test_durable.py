@@ -15,7 +15,8 @@ class Durable(FreshClusterCase):
         self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
 
     async def asyncSetUp(self):
-        self.router_options = ["--data-dir", self.dir, "--rebuild-window", "500ms"]
+        self.router_options = ["--data-dir", self.dir, "--rebuild-window", "500ms",
+                               "--max-messages-per-second", "0"]
         await super().asyncSetUp()
 
     async def restart(self):
