@@ -6,7 +6,7 @@
 #include "edge/edge_state.h"
 #include "edge/heartbeat.h"
 
-enum { BURST_US = 250000 };
+enum { BURST_US = 50000 };
 
 static uint64_t now_us(const struct conn *conn)
 {
