@@ -147,12 +147,12 @@ static void take_numbers(struct router_core *core, const struct core_event *even
     }
 }
 
-/* Binds, then delivers to this edge what it lacks. What is told before the policy cannot be left
- * out: a new life, and a hole that the edge does not know of. */
+/* Binds, then delivers to this edge what it lacks, out of all that is still here: the limits of
+ * history are for who comes back, its clients never left. What is told before the policy cannot be
+ * left out: a new life, and a hole that the edge does not know of. */
 static void bring_up_to_date(struct router_core *core, const struct core_event *event,
                              struct channel *channel)
 {
-    channel_trim(core, channel);
     bool same = event->group->epoch == channel->epoch;
     if (same && event->last_offset > channel->top) {
         take_numbers(core, event, channel);
@@ -188,9 +188,14 @@ static void bind_or_wait(struct router_core *core, const struct core_event *even
                          struct channel *channel)
 {
     bool ready = load_ready(core, channel);
-    if (ready && channel_since_lacks(channel, event->group->epoch, event->last_offset)) {
+    bool lacks = channel->durable && event->group->epoch == channel->epoch &&
+                 event->last_offset + 1 < channel_ring_first(channel);
+    if (ready && lacks) { /* its clients never left: they get more than history keeps for others */
         load_again(core, channel);
         ready = false;
+    }
+    if (!ready) {
+        channel_owes(channel, event->last_offset + 1);
     }
     if (ready) {
         bring_up_to_date(core, event, channel);

@@ -203,11 +203,27 @@ void channel_emit_remove(struct router_core *core, const struct channel *channel
     effect->group = channel->id;
 }
 
+static bool is_owed(const struct channel *channel)
+{
+    return channel->owed != 0 && ring_at(channel->ring, 0)->offset >= channel->owed;
+}
+
+void channel_owes(struct channel *channel, uint64_t offset)
+{
+    channel->owed = channel->owed == 0 || offset < channel->owed ? offset : channel->owed;
+}
+
+void channel_settled(struct router_core *core, struct channel *channel)
+{
+    channel->owed = 0;
+    channel_trim(core, channel);
+}
+
 static bool oldest_is_too_much(const struct router_core *core, const struct channel *channel)
 {
     const struct ring *ring = channel->ring;
     const struct namespace_policy *policy = channel->policy;
-    if (ring->count == 0) {
+    if (ring->count == 0 || is_owed(channel)) {
         return false;
     }
     return ring->count > policy->history_messages ||
@@ -436,9 +452,9 @@ static void take_records(struct router_core *core, struct channel *channel,
         }
         push_stored(core, channel, hole_at(next));
     }
-    while (
-        channel->ring->count > history_max(channel) ||
-        (channel->ring->count != 0 && channel->ring->payload_bytes > core->config.history_bytes)) {
+    while (channel->ring->count != 0 && !is_owed(channel) &&
+           (channel->ring->count > history_max(channel) ||
+            channel->ring->payload_bytes > core->config.history_bytes)) {
         forget_oldest(core, channel);
     }
     channel->first = channel_ring_first(channel);

@@ -23,6 +23,7 @@ struct channel {
     uint64_t top;      /* newest delivered offset, 0 = none yet */
     uint64_t assigned; /* newest offset given out; above top while appends run */
     uint64_t first;    /* durable: oldest offset in the log */
+    uint64_t owed;     /* durable: an edge waits for what came from this offset on; 0 = none does */
     struct bytes name; /* lives in the room or user that embeds the channel */
     const struct namespace_policy *policy; /* in the core's table, never NULL */
     struct ring *ring;                     /* NULL until there is a message to keep */
@@ -112,6 +113,11 @@ void channel_skip(struct router_core *core, struct channel *channel, uint64_t of
 /* True when the answer to a history command needs messages that are not in memory. */
 bool channel_history_lacks(const struct channel *channel, const struct command *command);
 /* The same for all messages after `since`. */
+/* An edge has everything below `offset` and is to get the rest, whatever clients may ask for: the
+ * limits of history are for who comes back, not for who never left. Until channel_settled. */
+void channel_owes(struct channel *channel, uint64_t offset);
+void channel_settled(struct router_core *core, struct channel *channel);
+
 bool channel_since_lacks(const struct channel *channel, uint64_t epoch, uint64_t offset);
 
 /* The kept message with this offset (between first_offset and top). */

@@ -322,6 +322,9 @@ void load_done(struct router_core *core, const struct core_event *event)
         channel_take_log(core, channel, event->log);
         replay_all(core, channel);
     }
+    if (channel->parked_oldest == NULL) {
+        channel_settled(core, channel);
+    }
     post_finish(core, channel);
 }
 

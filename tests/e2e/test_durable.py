@@ -27,7 +27,6 @@ class Durable(FreshClusterCase):
         for number in range(1, count + 1):
             await client.ok("room_message", room=room, payload=[client.user, number])
             accepted.append([client.user, number])
-            await asyncio.sleep(0.005)
 
     async def test_killed_routers_lose_nothing_and_repeat_nothing(self):
         room = self.new()
@@ -35,8 +34,8 @@ class Durable(FreshClusterCase):
         joined = [await m.ok("join", room=room) for m in members]
         accepted = []
         work = [asyncio.create_task(self.publish(room, m, 300, accepted)) for m in members[:4]]
-        for _ in range(4):
-            await asyncio.sleep(0.7)
+        for deaths in range(4):  # in the middle of what is being said
+            await eventually(lambda: len(accepted) >= 200 * (deaths + 1), "publishers go on")
             await self.restart()
         await asyncio.gather(*work)
         await self.cluster.ready()

@@ -93,6 +93,54 @@ START_TEST(an_edge_is_bound_as_it_is_and_told_what_it_lacks_from_the_log)
 }
 END_TEST
 
+START_TEST(an_edge_gets_from_the_log_what_history_does_not_keep_for_others)
+{
+    struct core_config config = core_driver_config();
+    struct core_driver d;
+    config.policy.fallback.class = ROOM_DURABLE;
+    config.policy.fallback.history_messages = 1;
+    core_driver_start(&d, &config, 1);
+    d.loads_by_hand = true;
+    core_driver_open(&d, 0, 1, "alice");
+    core_driver_join(&d, 0, 1, "r");
+    loaded_messages(&d, 3); /* the ring holds the newest only */
+    core_driver_edge_up(&d, 1, "late");
+    core_driver_forget(&d);
+    core_driver_announce_group(&d, 1, 5, CHANNEL_ROOM, "r", EPOCH, 1);
+    core_driver_expect(&d, "load r\nbind 1.5 room:r info @1\n");
+    loaded_messages(&d, 3);
+    core_driver_expect(&d, "bind 1.5 room:r info @1\n"
+                           "deliver room:r to 1 message u 2 @2 #2\n"
+                           "deliver room:r to 1 message u 3 @3 #3\n");
+    core_driver_join(&d, 0, 1, "r");
+    core_driver_expect_line(&d, "join r @3 first 3"); /* others are told of what is kept */
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(an_edge_that_is_late_gets_what_the_rebuild_kept_for_it)
+{
+    struct core_config config = core_driver_config();
+    struct core_driver d;
+    config.rebuild_ms = 500;
+    config.policy.fallback.history_messages = 1;
+    core_driver_start(&d, &config, 1);
+    core_driver_open(&d, 0, 1, "alice");
+    core_driver_join(&d, 0, 1, "r");
+    for (int i = 0; i < 3; i++) {
+        core_driver_say(&d, 0, 1, "r", "1");
+    }
+    uint64_t epoch = core_driver_epoch(&d, "r");
+    core_driver_wait(&d, 1000);
+    core_driver_edge_up(&d, 1, "late");
+    core_driver_forget(&d);
+    core_driver_announce_group(&d, 1, 5, CHANNEL_ROOM, "r", epoch, 1);
+    core_driver_expect_line(&d, "deliver room:r to 1 message alice 1 @2 #2");
+    core_driver_expect_none(&d, "gap");
+    core_driver_stop(&d);
+}
+END_TEST
+
 START_TEST(an_edge_waits_for_a_log_that_cannot_be_read_at_first)
 {
     struct core_driver d = start();
@@ -268,6 +316,8 @@ int main(void)
     tcase_add_test(tcase, what_is_asked_of_a_loading_room_waits_and_nothing_else_does);
     tcase_add_test(tcase, a_failed_load_is_unavailable_and_tried_again_at_the_next_touch);
     tcase_add_test(tcase, an_edge_is_bound_as_it_is_and_told_what_it_lacks_from_the_log);
+    tcase_add_test(tcase, an_edge_gets_from_the_log_what_history_does_not_keep_for_others);
+    tcase_add_test(tcase, an_edge_that_is_late_gets_what_the_rebuild_kept_for_it);
     tcase_add_test(tcase, an_edge_waits_for_a_log_that_cannot_be_read_at_first);
     tcase_add_test(tcase, what_an_edge_has_above_the_log_becomes_a_hole);
     tcase_add_test(tcase, a_room_in_which_nobody_spoke_keeps_its_epoch);
