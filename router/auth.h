@@ -13,15 +13,16 @@ enum auth_mode { AUTH_INSECURE, AUTH_JWT };
 
 struct auth_config {
     enum auth_mode mode;
-    const struct jws_keys *keys; /* JWT; NULL refuses every token */
-    struct bytes audience;       /* empty = not checked */
-    struct bytes issuer;         /* empty = not checked */
+    struct jws_keys *keys; /* JWT; NULL refuses every token */
+    struct bytes audience; /* empty = not checked */
+    struct bytes issuer;   /* empty = not checked */
     uint64_t leeway_s;
 };
 
 struct auth_verdict {
     bool ok;
     bool expired;           /* not ok because exp has passed; the signature was right */
+    bool busy;              /* not ok because it could not be checked now */
     const char *why;        /* static text for the log when not ok; never holds the token */
     struct bytes user;      /* in scratch */
     uint64_t expires_at_ms; /* exp + leeway: until when the verdict holds; 0 = never */

@@ -67,7 +67,6 @@ static struct conn *allocate(const struct session_info *info)
     }
     conn->encoding = info->encoding;
     conn->connected_at_ms = info->connected_at_ms;
-    conn->expires_at_ms = info->expires_at_ms;
     return conn;
 }
 
@@ -89,8 +88,21 @@ struct conn *conn_new(struct router_core *core, struct user *user, struct conn_r
     link_to_user(user, conn);
     user->attached++;
     conn->waiting = true;
+    conn_set_token_end(core, conn, info->expires_at_ms);
     user_settle(core, user);
     return conn;
+}
+
+/* Wall clock to monotonic: what the clock does later changes nothing. */
+void conn_set_token_end(struct router_core *core, struct conn *conn, uint64_t expires_at_ms)
+{
+    conn->expires_at_ms = expires_at_ms;
+    if (expires_at_ms == 0) {
+        wheel_clear(core->token_ends, slot_id_index(conn->id));
+        return;
+    }
+    uint64_t left = expires_at_ms > core->wall_ms ? expires_at_ms - core->wall_ms : 0;
+    wheel_set(core->token_ends, slot_id_index(conn->id), core->now_ms + left);
 }
 
 bool conn_enter_inbox(struct conn *conn)
@@ -161,6 +173,7 @@ static void end_detached(struct router_core *core, struct conn *conn)
         edge->detached--;
     }
     wheel_clear(core->grace, slot_id_index(conn->id));
+    wheel_clear(core->token_ends, slot_id_index(conn->id));
     conn->user->detached--;
     core->detached_count--;
 }

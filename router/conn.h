@@ -13,8 +13,8 @@ struct conn {
     slot_id id;
     struct conn_ref ref;
     bool attached;
-    bool abusive; /* told to go for exceeding its limits */
-    bool waiting; /* for the log of its user's inbox: not accepted, or not in the inbox, yet */
+    bool told_to_go; /* for exceeding its limits, or its token ended */
+    bool waiting;    /* for the log of its user's inbox: not accepted, or not in the inbox, yet */
     uint8_t encoding;
     uint16_t address_len;
     uint64_t edge_serial;
@@ -48,6 +48,9 @@ struct conn *conn_find(const struct router_core *core, struct conn_ref ref);
  * inbox. */
 struct conn *conn_new(struct router_core *core, struct user *user, struct conn_ref ref,
                       const struct session_info *info);
+
+/* When its token ends, by the wall clock; 0 = never. */
+void conn_set_token_end(struct router_core *core, struct conn *conn, uint64_t expires_at_ms);
 
 /* Into the fan-out of its user's inbox. True when it is the first there on its edge. */
 bool conn_enter_inbox(struct conn *conn);

@@ -15,6 +15,8 @@
 
 enum {
     GRACE_TICK_MS = 50,
+    TOKEN_TICK_MS = 250,
+    TOKEN_SLOTS = 1024,
     GRACE_SLOTS = 1024,
     IDLE_PER_STEP_MAX = 256 /* a mass of idle things is forgotten in slices */
 };
@@ -54,6 +56,7 @@ struct router_core *router_core_new(const struct core_config *config, uint64_t n
     strmap_init(&core->users_by_name, core->hash_seed);
     strmap_init(&core->rooms_by_name, core->hash_seed);
     core->grace = wheel_new(GRACE_TICK_MS, GRACE_SLOTS, now_ms);
+    core->token_ends = wheel_new(TOKEN_TICK_MS, TOKEN_SLOTS, now_ms);
     return core;
 }
 
@@ -103,6 +106,7 @@ void router_core_free(struct router_core **core_ptr)
     slotmap_fini(&core->conns);
     slotmap_fini(&core->pending);
     wheel_free(&core->grace);
+    wheel_free(&core->token_ends);
     edges_fini(&core->edges);
     mailbox_fini(&core->mailbox);
     effects_fini(&core->effects);
@@ -200,6 +204,7 @@ static void tick(struct router_core *core, const struct core_event *event)
     (void)event;
     load_tick(core);
     session_expire(core);
+    session_end_tokens(core);
     for (int i = 0; i < IDLE_PER_STEP_MAX && idle_deadline(core) <= core->now_ms; i++) {
         (void)forget_older(core, idle_oldest(&core->idle_rooms), idle_oldest(&core->idle_users));
     }
@@ -260,6 +265,8 @@ struct core_effects router_core_step(struct router_core *core, const struct core
 uint64_t router_core_deadline(const struct router_core *core)
 {
     uint64_t due = wheel_deadline(core->grace);
+    uint64_t token = wheel_deadline(core->token_ends);
+    due = token < due ? token : due;
     uint64_t idle = idle_deadline(core);
     due = idle < due ? idle : due;
     uint64_t load = load_deadline(core);

@@ -27,6 +27,7 @@ struct core_counters {
     uint64_t evicted_channels;
     uint64_t loads;
     uint64_t loads_failed;
+    uint64_t tokens_ended;
     uint64_t ahead; /* edges had delivered more than the log has */
 };
 
@@ -50,7 +51,8 @@ struct router_core {
     struct strmap users_by_name;
     struct idle idle_users;
     struct slotmap conns;
-    struct wheel *grace; /* of detached connections, by index */
+    struct wheel *grace;      /* of detached connections, by index */
+    struct wheel *token_ends; /* of attached connections, by index */
     uint32_t detached_count;
     uint32_t online_count;
     /* room side */

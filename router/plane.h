@@ -7,6 +7,7 @@
 #include "common/bytes.h"
 #include "common/status.h"
 #include "router/auth.h"
+#include "router/auth_job.h"
 #include "router/core.h"
 #include "router/engine/engine.h"
 
@@ -39,6 +40,9 @@ struct plane_callbacks {
     /* A connection was refused: why, never the token. */
     void (*on_auth_failed)(void *owner, struct bytes edge_id, struct bytes address,
                            const char *why);
+    /* Runs the job (which is the callee's now) and gives it to router_plane_verified() later, not
+     * inside the call. NULL: everything is checked at once. */
+    void (*verify)(void *owner, struct auth_job *job);
     /* CORE_ADMIN_DONE of an admin request. */
     void (*on_admin_done)(void *owner, const struct core_effect *done);
     /* Fills `out` with bytes that nobody can guess. Not called with ticket_period_ms 0. */
@@ -50,6 +54,8 @@ struct plane_config {
     struct core_config core;
     struct auth_config auth; /* views must outlive the plane */
     bool token_in_query;
+    uint32_t checks_waiting_max; /* tokens that wait for callbacks.verify; 0: 65,536 */
+    size_t tokens_cached_max;
     uint64_t credit_bytes;    /* --link-credit: on the way to one edge, and from one edge */
     uint64_t queue_bytes_max; /* waiting for credit per edge; above: PLANE_EDGE_OVERFLOW */
     uint64_t heartbeat_ms;
@@ -84,6 +90,14 @@ void router_plane_hold(struct router_plane *plane, uint64_t now_ms);
  * call. `event` has kind PUBLISH, SEND or KICK and its fields; admin and wall_ms are set here. */
 void router_plane_admin(struct router_plane *plane, struct core_event *event, uint64_t admin,
                         uint64_t now_ms, uint64_t wall_ms);
+
+/* A job has run; takes it. Flush afterwards. */
+void router_plane_verified(struct router_plane *plane, struct auth_job *job, uint64_t now_ms,
+                           uint64_t wall_ms);
+
+/* Other keys from now on; the caller keeps the reference, as for the keys of the config. Who is
+ * connected stays so until its token ends. */
+void router_plane_set_keys(struct router_plane *plane, struct jws_keys *keys);
 
 /* Takes what the engine has completed; when router_plane_engine_fd() is readable (-1: never). Flush
  * afterwards. */
@@ -130,7 +144,13 @@ struct plane_stats {
     uint64_t refused;
     uint64_t auth_ok;
     uint64_t auth_failed;
-    uint64_t appends; /* asked for */
+    uint64_t checks_here;      /* of tokens: at once */
+    uint64_t checks_elsewhere; /* by callbacks.verify */
+    uint64_t checks_cached;    /* known as good */
+    uint64_t checks_refused;   /* too many waited */
+    uint64_t checks_waiting;   /* now */
+    uint64_t tokens_cached;    /* now */
+    uint64_t appends;          /* asked for */
     uint64_t loads;
     uint64_t incarnation;
     bool durable; /* what the engine has outlives the router */

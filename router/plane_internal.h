@@ -5,9 +5,12 @@
 
 #include "common/buf.h"
 #include "common/link.h"
+#include "common/slotmap.h"
 #include "common/strmap.h"
+#include "common/u32map.h"
 #include "proto/arena.h"
 #include "proto/plane_wire.h"
+#include "router/auth_cache.h"
 #include "router/edges.h"
 #include "router/plane.h"
 
@@ -33,7 +36,8 @@ struct plane_edge {
     uint32_t tag;         /* tells it from the former one with its index, in causes */
     uint32_t *unfinished; /* per received and unfinished frame, a ring: how much of it waits */
     uint32_t frame_capacity;
-    bool goodbye; /* said that it ends: no grace for the link itself */
+    struct u32map waiting; /* slot of a connection whose token is being checked -> its place */
+    bool goodbye;          /* said that it ends: no grace for the link itself */
 };
 
 /* Keys for the edges' TLS tickets. */
@@ -70,7 +74,10 @@ struct router_plane {
     struct arena arena;               /* of the frame being read */
     struct buf scratch;               /* names of the command being read */
     struct buf token_scratch;
-    struct buf push; /* the push being written */
+    struct slotmap waiting; /* connections whose token is being checked */
+    struct auth_cache *auth_cache;
+    const struct auth_verdict *verdict; /* for the operation that is done now and had waited */
+    struct buf push;                    /* the push being written */
     struct plane_tickets tickets;
     uint64_t wall_ms; /* of this call */
     uint64_t now_ms;
@@ -86,6 +93,22 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
 /* Acts upon one up-batch of an edge. False: the batch is impossible, the edge must be given up. */
 bool plane_up_batch(struct router_plane *plane, struct plane_edge *edge,
                     const struct plane_batch *batch);
+
+/* One operation of it; `cause` is set. */
+bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const struct plane_op *op);
+
+/* Whose is the token of this operation? False: that takes a while, and the operation comes again
+ * when it is known. */
+bool plane_verify(struct router_plane *plane, struct plane_edge *edge, const struct plane_op *op,
+                  struct bytes token, struct auth_verdict *ret_verdict);
+/* True when the operation is done with for now because its connection waits for a verdict. */
+bool plane_verify_parks(struct router_plane *plane, struct plane_edge *edge,
+                        const struct plane_op *op);
+/* Nobody waits any more. */
+void plane_verify_drop_edge(struct router_plane *plane, struct plane_edge *edge);
+
+/* The edge said what cannot be: it must come back as new. Frees it. */
+void plane_give_up(struct router_plane *plane, struct plane_edge *edge, const char *text);
 
 /* Moves the edge's batch into its link. */
 void plane_seal(struct plane_edge *edge);

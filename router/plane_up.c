@@ -14,11 +14,16 @@ static bool op_names_conn(const struct plane_op *op)
 }
 
 static void refuse_token(struct router_plane *plane, struct plane_edge *edge,
-                         const struct plane_op *op, struct bytes address, const char *why)
+                         const struct plane_op *op, struct bytes address,
+                         const struct auth_verdict *verdict)
 {
     plane->stats.auth_failed++;
-    plane->callbacks.on_auth_failed(plane->owner, edge->id, address, why);
-    plane_close_conn(edge, op->slot, op->gen, 4001, BYTES_LIT("Unauthorized"));
+    plane->callbacks.on_auth_failed(plane->owner, edge->id, address, verdict->why);
+    if (verdict->busy) {
+        plane_close_conn(edge, op->slot, op->gen, 1013, BYTES_LIT("Try again later"));
+    } else {
+        plane_close_conn(edge, op->slot, op->gen, 4001, BYTES_LIT("Unauthorized"));
+    }
 }
 
 enum { TOKEN_FROM_QUERY = 3 }; /* as in the edge's enum ws_token_source; fixed by plane.proto */
@@ -29,14 +34,13 @@ static bool on_open(struct router_plane *plane, struct plane_edge *edge, const s
     if (!op_names_conn(op) || !plane_open_read(&plane->arena, op->bytes, &open)) {
         return false;
     }
-    if (open.token_source == TOKEN_FROM_QUERY && !plane->config.token_in_query) {
-        refuse_token(plane, edge, op, open.address, "tokens in the query are switched off");
-        return true;
+    struct auth_verdict verdict = {.why = "tokens in the query are switched off"};
+    bool refused = open.token_source == TOKEN_FROM_QUERY && !plane->config.token_in_query;
+    if (!refused && !plane_verify(plane, edge, op, open.token, &verdict)) {
+        return true; /* it comes again */
     }
-    struct auth_verdict verdict =
-        auth_check(&plane->config.auth, open.token, plane->wall_ms, &plane->token_scratch);
     if (!verdict.ok) {
-        refuse_token(plane, edge, op, open.address, verdict.why);
+        refuse_token(plane, edge, op, open.address, &verdict);
         return true;
     }
     plane->stats.auth_ok++;
@@ -50,6 +54,24 @@ static bool on_open(struct router_plane *plane, struct plane_edge *edge, const s
     return true;
 }
 
+/* False: the verdict on the new token takes a while. */
+static bool refresh(struct router_plane *plane, struct plane_edge *edge, const struct plane_op *op,
+                    struct command *command)
+{
+    struct auth_verdict verdict;
+    if (!plane_verify(plane, edge, op, command->token, &verdict)) {
+        return false;
+    }
+    if (!verdict.ok && !verdict.busy) {
+        plane->callbacks.on_auth_failed(plane->owner, edge->id, BYTES_EMPTY, verdict.why);
+    }
+    command->renewed = (struct command_renewed){.user = verdict.ok ? verdict.user : BYTES_EMPTY,
+                                                .expires_at_ms = verdict.expires_at_ms,
+                                                .expired = verdict.expired,
+                                                .busy = verdict.busy};
+    return true;
+}
+
 static bool on_text(struct router_plane *plane, struct plane_edge *edge, const struct plane_op *op)
 {
     if (!op_names_conn(op)) {
@@ -57,6 +79,9 @@ static bool on_text(struct router_plane *plane, struct plane_edge *edge, const s
     }
     struct command command;
     json_read_command(op->bytes, &plane->scratch, &command);
+    if (command.kind == COMMAND_REFRESH && !refresh(plane, edge, op, &command)) {
+        return true; /* it comes again */
+    }
     plane_step(plane, &(struct core_event){.kind = CORE_COMMAND,
                                            .conn = conn_of(edge, op),
                                            .number = op->a,
@@ -156,8 +181,11 @@ static bool on_lagging(struct router_plane *plane, struct plane_edge *edge,
     return true;
 }
 
-static bool on_op(struct router_plane *plane, struct plane_edge *edge, const struct plane_op *op)
+bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const struct plane_op *op)
 {
+    if (plane_verify_parks(plane, edge, op)) {
+        return true;
+    }
     switch (op->kind) {
     case OP_OPEN:
         return on_open(plane, edge, op);
@@ -206,7 +234,7 @@ bool plane_up_batch(struct router_plane *plane, struct plane_edge *edge,
     struct plane_cursor cursor = {0};
     struct plane_op op;
     while (plane_batch_next(batch, &cursor, &op)) {
-        if (!on_op(plane, edge, &op)) {
+        if (!plane_up_op(plane, edge, &op)) {
             return false;
         }
     }

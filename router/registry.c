@@ -39,6 +39,7 @@ void registry_totals(const struct router_core *core, struct registry_totals *ret
         .room_messages = counters->room_messages,
         .direct_messages = counters->direct_messages,
         .duplicates = counters->duplicates,
+        .tokens_ended = counters->tokens_ended,
         .evicted_channels = counters->evicted_channels,
     };
     _Static_assert(sizeof(ret_totals->commands) == sizeof(counters->commands), "the same kinds");

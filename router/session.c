@@ -11,6 +11,7 @@
 enum {
     CLOSE_OVERLOADED = 1013,
     CLOSE_UNAUTHORIZED = 4001,
+    CLOSE_TOKEN_EXPIRED = 4002,
     CLOSE_USER_LIMIT = 4004,
     EXPIRE_RETRY_MS = 200,     /* until an edge has ended its announce */
     EXPIRE_PER_STEP_MAX = 1000 /* an edge's death is told in slices */
@@ -94,6 +95,22 @@ void session_expire(struct router_core *core)
     }
 }
 
+void session_end_tokens(struct router_core *core)
+{
+    uint32_t index = 0;
+    for (int i = 0; i < EXPIRE_PER_STEP_MAX && wheel_pop(core->token_ends, core->now_ms, &index);
+         i++) {
+        struct conn *conn = slotmap_at(&core->conns, index);
+        assert(conn != NULL && "freeing one clears its deadline");
+        if (conn->attached && !conn->told_to_go) {
+            core->counters.tokens_ended++;
+            conn->told_to_go = true;
+            effects_close(&core->effects, conn->ref, CLOSE_TOKEN_EXPIRED,
+                          BYTES_LIT("Token expired"));
+        }
+    }
+}
+
 void session_conn_closed(struct router_core *core, const struct core_event *event)
 {
     struct conn *conn = conn_find(core, event->conn);
@@ -159,6 +176,12 @@ static void emit_accept(struct router_core *core, const struct conn *conn)
     struct core_effect *effect = effects_add(&core->effects, CORE_ACCEPT);
     effect->conn = conn->ref;
     effect->session = info;
+}
+
+void session_renew(struct router_core *core, struct conn *conn, uint64_t expires_at_ms)
+{
+    conn_set_token_end(core, conn, expires_at_ms);
+    emit_accept(core, conn); /* the next router is to know it too */
 }
 
 static void send_welcome(struct router_core *core, const struct conn *conn)

@@ -29,6 +29,12 @@ void session_end(struct router_core *core, struct conn *conn);
 /* Ends the connections whose grace is over. */
 void session_expire(struct router_core *core);
 
+/* Closes the connections whose token has ended. */
+void session_end_tokens(struct router_core *core);
+
+/* The connection has shown a newer token. */
+void session_renew(struct router_core *core, struct conn *conn, uint64_t expires_at_ms);
+
 /* After a connection of `user` was added: online now? `was_online` tells how it was before. */
 void session_came_online(struct router_core *core, struct user *user, bool was_online,
                          uint64_t since_ms, bool silent);

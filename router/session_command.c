@@ -204,8 +204,23 @@ static void command_history_inbox(struct router_core *core, struct conn *conn,
 static void command_refresh(struct router_core *core, struct conn *conn,
                             const struct command *command)
 {
-    session_error(core, conn, command->id, CLIENT_ERROR_FORBIDDEN,
-                  BYTES_LIT("refresh is not offered by this server"), 0);
+    const struct command_renewed *renewed = &command->renewed;
+    if (renewed->busy) {
+        session_error(core, conn, command->id, CLIENT_ERROR_UNAVAILABLE, BYTES_EMPTY, 0);
+    } else if (renewed->expired) {
+        session_error(core, conn, command->id, CLIENT_ERROR_TOKEN_EXPIRED, BYTES_EMPTY, 0);
+    } else if (renewed->user.len == 0) {
+        session_error(core, conn, command->id, CLIENT_ERROR_TOKEN_INVALID, BYTES_EMPTY, 0);
+    } else if (!bytes_equal(renewed->user, user_name(conn->user))) {
+        session_error(core, conn, command->id, CLIENT_ERROR_TOKEN_INVALID,
+                      BYTES_LIT("the token is of another user"), 0);
+    } else {
+        session_renew(core, conn, renewed->expires_at_ms);
+        struct push *ok = effects_push(&core->effects, PUSH_OK);
+        ok->command = COMMAND_REFRESH;
+        ok->expires_at_ms = renewed->expires_at_ms;
+        session_ok(core, conn, command->id, ok);
+    }
 }
 
 static void command_ping(struct router_core *core, struct conn *conn, const struct command *command)
@@ -345,7 +360,7 @@ void session_command(struct router_core *core, const struct core_event *event)
     const struct command *command = event->command;
     core->counters.commands[command->kind]++;
     conn->last_activity_ms = core->wall_ms;
-    if (conn->abusive) {
+    if (conn->told_to_go) {
         return; /* what was on its way when it was closed */
     }
     uint64_t retry_ms = 0;
@@ -354,8 +369,8 @@ void session_command(struct router_core *core, const struct core_event *event)
                      event->arrived_ms != 0 ? event->arrived_ms : core->now_ms, &retry_ms);
     if (denied != CLIENT_ERROR_NONE) {
         session_error(core, conn, command->id, denied, BYTES_EMPTY, retry_ms);
-        if (!conn->abusive && !policy_forgives(&conn->rates, &core->config, core->now_ms)) {
-            conn->abusive = true;
+        if (!conn->told_to_go && !policy_forgives(&conn->rates, &core->config, core->now_ms)) {
+            conn->told_to_go = true;
             effects_close(&core->effects, conn->ref, CLOSE_POLICY,
                           bytes_of_str("kept exceeding the limits"));
         }
