@@ -43,6 +43,8 @@ router/router proto/
 router/admin router/
 router/admin common/
 router/admin proto/
+router/auth_pool. router/
+router/auth_pool. common/
 router/policy_file. router/
 router/policy_file. common/
 router/engine/embedded router/engine/
@@ -73,7 +75,9 @@ event2/ router/ctl/
 openssl/evp.h edge/ws_
 openssl/ edge/tls.c
 openssl/ edge/tls_certs.
-openssl/ router/auth.c
+openssl/ router/auth_cache.c
+openssl/ router/jws.c
+openssl/ router/jws_keys.c
 sodium common/strmap.c
 sodium router/channel.c
 sqlite3.h router/engine/embedded
