@@ -204,6 +204,7 @@ struct plane_session_record {
     struct bytes user;
     struct bytes address;
     struct bytes agent;
+    struct bytes rights;
     uint64_t connected_at_ms;
     uint64_t expires_at_ms;
     uint32_t encoding;

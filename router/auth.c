@@ -6,11 +6,21 @@
 #include "router/command.h"
 #include "router/json_scan.h"
 #include "router/jws.h"
+#include "router/rights_json.h"
 
 #define INSECURE_PREFIX "user_"
 #define DATE_MAX UINT64_C(253402300799) /* the last second of the year 9999 */
 
-enum claim { CLAIM_SUB, CLAIM_EXP, CLAIM_NBF, CLAIM_IAT, CLAIM_AUD, CLAIM_ISS, CLAIM_COUNT };
+enum claim {
+    CLAIM_SUB,
+    CLAIM_EXP,
+    CLAIM_NBF,
+    CLAIM_IAT,
+    CLAIM_AUD,
+    CLAIM_ISS,
+    CLAIM_RIGHTS,
+    CLAIM_COUNT
+};
 
 /* Steps answer NULL, or the reason to refuse as a static text. */
 
@@ -149,9 +159,10 @@ static const char *check_claims(const struct auth_config *config, struct bytes p
                                 struct auth_verdict *ret_verdict)
 {
     const struct bytes names[CLAIM_COUNT] = {
-        [CLAIM_SUB] = BYTES_LIT("sub"), [CLAIM_EXP] = BYTES_LIT("exp"),
-        [CLAIM_NBF] = BYTES_LIT("nbf"), [CLAIM_IAT] = BYTES_LIT("iat"),
-        [CLAIM_AUD] = BYTES_LIT("aud"), [CLAIM_ISS] = BYTES_LIT("iss"),
+        [CLAIM_SUB] = BYTES_LIT("sub"),       [CLAIM_EXP] = BYTES_LIT("exp"),
+        [CLAIM_NBF] = BYTES_LIT("nbf"),       [CLAIM_IAT] = BYTES_LIT("iat"),
+        [CLAIM_AUD] = BYTES_LIT("aud"),       [CLAIM_ISS] = BYTES_LIT("iss"),
+        [CLAIM_RIGHTS] = BYTES_LIT("rights"),
     };
     struct json_value claims;
     struct json_value values[CLAIM_COUNT] = {{JSON_KIND_NULL, BYTES_EMPTY}};
@@ -174,6 +185,11 @@ static const char *check_claims(const struct auth_config *config, struct bytes p
     if (why == NULL) {
         why = read_subject((members.seen & 1U << CLAIM_SUB) != 0, values[CLAIM_SUB], scratch,
                            &ret_verdict->user);
+    }
+    if (why == NULL && (members.seen & 1U << CLAIM_RIGHTS) != 0) {
+        size_t start = scratch->len;
+        why = rights_read(values[CLAIM_RIGHTS], scratch);
+        ret_verdict->rights = bytes_slice(buf_bytes(scratch), start, scratch->len);
     }
     return why;
 }

@@ -25,13 +25,14 @@ struct auth_verdict {
     bool busy;              /* not ok because it could not be checked now */
     const char *why;        /* static text for the log when not ok; never holds the token */
     struct bytes user;      /* in scratch */
+    struct bytes rights;    /* as rights.h; in scratch */
     uint64_t expires_at_ms; /* exp + leeway: until when the verdict holds; 0 = never */
 };
 
 /* INSECURE: the user is "user_" + token (1 to 123 bytes, a valid name). JWT, RFC 7519:
  * signed by one of the keys, sub (a valid name) required, exp nbf iat aud iss checked where present
  * (aud and iss must be present where configured); tokens over 8 KiB refused. `scratch` is cleared,
- * may grow to twice the token and keeps what the verdict points to. Any thread may call it. */
+ * may grow to four times the token and keeps what the verdict points to. Any thread may call it. */
 struct auth_verdict auth_check(const struct auth_config *config, struct bytes token,
                                uint64_t wall_ms, struct buf *scratch);
 

@@ -15,7 +15,8 @@ struct entry {
     uint8_t hash[HASH_BYTES];
     uint64_t expires_at_ms;
     size_t user_len;
-    uint8_t user[];
+    size_t rights_len;
+    uint8_t strings[]; /* user, rights */
 };
 
 struct auth_cache {
@@ -97,9 +98,11 @@ bool auth_cache_find(struct auth_cache *cache, struct bytes token, uint64_t wall
     }
     unlink_entry(cache, entry);
     link_newest(cache, entry);
-    *ret_verdict = (struct auth_verdict){.ok = true,
-                                         .user = bytes_of(entry->user, entry->user_len),
-                                         .expires_at_ms = entry->expires_at_ms};
+    *ret_verdict = (struct auth_verdict){
+        .ok = true,
+        .user = bytes_of(entry->strings, entry->user_len),
+        .rights = bytes_of(entry->strings + entry->user_len, entry->rights_len),
+        .expires_at_ms = entry->expires_at_ms};
     return true;
 }
 
@@ -110,11 +113,15 @@ void auth_cache_add(struct auth_cache *cache, struct bytes token,
     if (cache->entries_max == 0) {
         return;
     }
-    struct entry *entry = mem_new(1, sizeof(*entry) + verdict->user.len);
+    struct entry *entry = mem_new(1, sizeof(*entry) + verdict->user.len + verdict->rights.len);
     hash_token(token, entry->hash);
     entry->expires_at_ms = verdict->expires_at_ms;
     entry->user_len = verdict->user.len;
-    memcpy(entry->user, verdict->user.data, verdict->user.len);
+    memcpy(entry->strings, verdict->user.data, verdict->user.len);
+    entry->rights_len = verdict->rights.len;
+    if (verdict->rights.len != 0) {
+        memcpy(entry->strings + entry->user_len, verdict->rights.data, verdict->rights.len);
+    }
     struct entry *old = strmap_get(&cache->by_hash, bytes_of(entry->hash, HASH_BYTES));
     if (old != NULL) {
         forget(cache, old);

@@ -61,7 +61,8 @@ struct since {
 
 /* REFRESH: what was found about its token. */
 struct command_renewed {
-    struct bytes user; /* empty: the token is not good */
+    struct bytes user;   /* empty: the token is not good */
+    struct bytes rights; /* as rights.h */
     uint64_t expires_at_ms;
     bool expired;
     bool busy; /* it could not be checked now */

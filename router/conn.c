@@ -2,6 +2,7 @@
 
 #include "common/mem.h"
 #include "router/core_internal.h"
+#include "router/rights.h"
 
 #include <assert.h>
 #include <string.h>
@@ -52,6 +53,19 @@ static void unlink_from_user(struct user *user, struct conn *conn)
     }
 }
 
+struct bytes conn_rights(const struct conn *conn)
+{
+    return bytes_of(conn->rights, conn->rights_len);
+}
+
+void conn_set_rights(struct conn *conn, struct bytes rights)
+{
+    _Static_assert(RIGHTS_BYTES_MAX <= UINT16_MAX, "their length fits");
+    mem_free(conn->rights);
+    conn->rights = rights.len == 0 ? NULL : mem_copy(rights);
+    conn->rights_len = (uint16_t)rights.len;
+}
+
 static struct conn *allocate(const struct session_info *info)
 {
     struct bytes address = bytes_slice(info->address, 0, CONN_STRING_MAX);
@@ -67,6 +81,7 @@ static struct conn *allocate(const struct session_info *info)
     }
     conn->encoding = info->encoding;
     conn->connected_at_ms = info->connected_at_ms;
+    conn_set_rights(conn, info->rights);
     return conn;
 }
 
@@ -89,6 +104,7 @@ struct conn *conn_new(struct router_core *core, struct user *user, struct conn_r
     user->attached++;
     conn->waiting = true;
     conn_set_token_end(core, conn, info->expires_at_ms);
+    user_set_info(user, rights_info(info->rights));
     user_settle(core, user);
     return conn;
 }
@@ -195,6 +211,7 @@ void conn_free(struct router_core *core, struct conn *conn, const char *reason)
     unlink_from_user(user, conn);
     (void)slotmap_remove(&core->conns, conn->id);
     mem_free(conn->rooms);
+    mem_free(conn->rights);
     effects_bury(&core->effects, conn);
 }
 

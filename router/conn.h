@@ -33,6 +33,8 @@ struct conn {
     uint32_t watch_count;
     uint32_t watch_capacity;
     uint16_t agent_len;
+    uint16_t rights_len;
+    uint8_t *rights;   /* of its token; NULL: the policy decides */
     uint8_t strings[]; /* address, agent */
 };
 
@@ -48,6 +50,10 @@ struct conn *conn_find(const struct router_core *core, struct conn_ref ref);
  * inbox. */
 struct conn *conn_new(struct router_core *core, struct user *user, struct conn_ref ref,
                       const struct session_info *info);
+
+/* What its token allows. */
+struct bytes conn_rights(const struct conn *conn);
+void conn_set_rights(struct conn *conn, struct bytes rights);
 
 /* When its token ends, by the wall clock; 0 = never. */
 void conn_set_token_end(struct router_core *core, struct conn *conn, uint64_t expires_at_ms);

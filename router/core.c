@@ -77,6 +77,7 @@ static void free_session_side(struct router_core *core)
         if (conn != NULL) {
             mem_free(conn->rooms);
             mem_free(conn->watches);
+            mem_free(conn->rights);
             conn->user->attached = 0;
             conn->user->detached = 0;
             mem_free(conn);

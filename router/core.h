@@ -33,6 +33,7 @@ struct session_info {
     struct bytes user;
     struct bytes address;
     struct bytes agent;
+    struct bytes rights;      /* as rights.h, valid */
     uint64_t connected_at_ms; /* wall clock */
     uint64_t expires_at_ms;   /* wall clock, 0 = never */
     uint8_t encoding;         /* front-end: 0 = JSON */

@@ -83,8 +83,9 @@ const char *jws_parse(struct bytes token, struct buf *scratch, struct jws *ret_j
     ret_jws->signature = rest;
     ret_jws->signed_part = bytes_slice(token, 0, header.len + 1 + ret_jws->claims.len);
     buf_clear(scratch);
-    /* The header and a kid decoded from it, so that nothing moves while it is read. */
-    if (buf_extend(scratch, token.len * 2) == NULL) {
+    /* The header and a kid decoded from it, or later the claims, a name and rights: there is room,
+     * so that nothing moves while it is read. */
+    if (buf_extend(scratch, token.len * 4) == NULL) {
         return "token is too long";
     }
     buf_clear(scratch);

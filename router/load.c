@@ -65,9 +65,10 @@ static size_t list_strings(struct core_event *event, struct command *command,
     size_t count = 0;
     struct bytes *of_event[] = {&event->room,    &event->user, &event->target,
                                 &event->payload, &event->key,  &event->text};
-    struct bytes *of_command[] = {&command->id,      &command->room,        &command->user,
-                                  &command->payload, &command->key,         &command->token,
-                                  &command->detail,  &command->renewed.user};
+    struct bytes *of_command[] = {
+        &command->id,      &command->room,         &command->user,
+        &command->payload, &command->key,          &command->token,
+        &command->detail,  &command->renewed.user, &command->renewed.rights};
     for (size_t i = 0; i < sizeof(of_event) / sizeof(of_event[0]); i++) {
         out[count++] = of_event[i];
     }

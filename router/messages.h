@@ -49,6 +49,7 @@ struct message {
     struct bytes server_id; /* JOIN, ATTACH, PUBLISH */
     /* requests */
     const struct command *command; /* JOIN, HISTORY, PRESENCE: since, limit, want_members */
+    bool blind;                    /* JOIN: it may not see older messages */
     bool member;                   /* JOIN: this connection is in already */
     bool silent;                   /* ATTACH: everybody knows already */
     bool attached;                 /* LEAVE: it still counts for the fan-out */

@@ -2,6 +2,7 @@
  * here is under the edge's own index, and what cannot be is a reason to give the edge up. */
 #include "router/json.h"
 #include "router/plane_internal.h"
+#include "router/rights.h"
 
 static struct conn_ref conn_of(const struct plane_edge *edge, const struct plane_op *op)
 {
@@ -47,6 +48,7 @@ static bool on_open(struct router_plane *plane, struct plane_edge *edge, const s
     struct session_info session = {.user = verdict.user,
                                    .address = open.address,
                                    .agent = open.agent,
+                                   .rights = verdict.rights,
                                    .connected_at_ms = open.connected_at_ms,
                                    .expires_at_ms = verdict.expires_at_ms};
     plane_step(plane, &(struct core_event){
@@ -66,6 +68,7 @@ static bool refresh(struct router_plane *plane, struct plane_edge *edge, const s
         plane->callbacks.on_auth_failed(plane->owner, edge->id, BYTES_EMPTY, verdict.why);
     }
     command->renewed = (struct command_renewed){.user = verdict.ok ? verdict.user : BYTES_EMPTY,
+                                                .rights = verdict.rights,
                                                 .expires_at_ms = verdict.expires_at_ms,
                                                 .expired = verdict.expired,
                                                 .busy = verdict.busy};
@@ -132,12 +135,13 @@ static bool on_announce_conn(struct router_plane *plane, struct plane_edge *edge
     struct plane_session_record record;
     if (!op_names_conn(op) || !plane_announce_conn_read(&plane->arena, op->bytes, &announce) ||
         !plane_session_record_read(&plane->arena, announce.record, &record) ||
-        !client_name_valid(record.user)) {
+        !client_name_valid(record.user) || !rights_valid(record.rights)) {
         return false;
     }
     struct session_info session = {.user = record.user,
                                    .address = record.address,
                                    .agent = record.agent,
+                                   .rights = record.rights,
                                    .connected_at_ms = record.connected_at_ms,
                                    .expires_at_ms = record.expires_at_ms,
                                    .encoding = (uint8_t)record.encoding};

@@ -143,6 +143,7 @@ static void add_member(struct router_core *core, struct room *room, const struct
     if (first && !silent) {
         struct push *push = presence_push(core, room, PUSH_USER_JOINED, message->user);
         push->server_id = message->server_id;
+        push->info = user_info(user_at(core, message->user));
         channel_deliver(core, &room->channel, push, 0, NULL);
     }
 }
@@ -200,8 +201,10 @@ void room_release_holds(struct router_core *core)
 struct push_member room_member(const struct router_core *core, const struct room *room,
                                uint32_t user, uint32_t connections)
 {
+    const struct user *found = user_at(core, user);
     return (struct push_member){
-        .user = user_name(user_at(core, user)),
+        .user = user_name(found),
+        .info = user_info(found),
         .connections = connections - count_of(&room->detached, user),
     };
 }
@@ -303,7 +306,9 @@ static void join(struct router_core *core, const struct message *message)
     answer.ok->epoch = room->channel.epoch;
     answer.ok->offset = room->channel.top;
     answer.ok->first_offset = channel_first_offset(&room->channel);
-    fill_missed(core, room, &message->command->since, &answer);
+    if (!message->blind) {
+        fill_missed(core, room, &message->command->since, &answer);
+    }
     if (message->command->want_members) {
         fill_members(core, room, answer.ok);
     }

@@ -4,6 +4,7 @@
 #include "router/core_internal.h"
 #include "router/load.h"
 #include "router/presence.h"
+#include "router/rights.h"
 #include "router/room.h"
 
 #include <assert.h>
@@ -169,6 +170,7 @@ static void emit_accept(struct router_core *core, const struct conn *conn)
         .user = user_name(conn->user),
         .address = conn_address(conn),
         .agent = conn_agent(conn),
+        .rights = effects_copy(&core->effects, conn_rights(conn)),
         .connected_at_ms = conn->connected_at_ms,
         .expires_at_ms = conn->expires_at_ms,
         .encoding = conn->encoding,
@@ -178,9 +180,24 @@ static void emit_accept(struct router_core *core, const struct conn *conn)
     effect->session = info;
 }
 
-void session_renew(struct router_core *core, struct conn *conn, uint64_t expires_at_ms)
+/* It may not join any more: so it is not in either. */
+static void leave_forbidden_rooms(struct router_core *core, struct conn *conn)
 {
-    conn_set_token_end(core, conn, expires_at_ms);
+    for (uint32_t i = conn->room_count; i-- > 0;) {
+        const struct room *room = room_by_group(core, conn->rooms[i]);
+        if (!rights_allow(conn_rights(conn), room->channel.name, RIGHT_JOIN, RIGHTS_ALL)) {
+            session_put_out(core, conn, room, BYTES_LIT("the new token does not allow it"));
+        }
+    }
+}
+
+void session_renew(struct router_core *core, struct conn *conn,
+                   const struct command_renewed *renewed)
+{
+    conn_set_token_end(core, conn, renewed->expires_at_ms);
+    conn_set_rights(conn, renewed->rights);
+    user_set_info(conn->user, rights_info(renewed->rights));
+    leave_forbidden_rooms(core, conn);
     emit_accept(core, conn); /* the next router is to know it too */
 }
 

@@ -5,6 +5,7 @@
 
 #include "router/conn.h"
 #include "router/messages.h"
+#include "router/room.h"
 
 /* One handler per event kind; they read the fields that core.h names for it. */
 void session_conn_open(struct router_core *core, const struct core_event *event);
@@ -33,7 +34,12 @@ void session_expire(struct router_core *core);
 void session_end_tokens(struct router_core *core);
 
 /* The connection has shown a newer token. */
-void session_renew(struct router_core *core, struct conn *conn, uint64_t expires_at_ms);
+void session_renew(struct router_core *core, struct conn *conn,
+                   const struct command_renewed *renewed);
+
+/* Out of one room, with a push that says so; `reason` is copied. */
+void session_put_out(struct router_core *core, struct conn *conn, const struct room *room,
+                     struct bytes reason);
 
 /* After a connection of `user` was added: online now? `was_online` tells how it was before. */
 void session_came_online(struct router_core *core, struct user *user, bool was_online,

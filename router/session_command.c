@@ -3,6 +3,7 @@
 #include "router/load.h"
 #include "router/post.h"
 #include "router/presence.h"
+#include "router/rights.h"
 #include "router/room.h"
 #include "router/session.h"
 
@@ -59,14 +60,27 @@ static bool room_name_valid(struct router_core *core, const struct conn *conn,
     return true;
 }
 
+/* False, and answered, when token and policy do not give it `wanted` in the command's room. */
+static bool may(struct router_core *core, const struct conn *conn, const struct command *command,
+                unsigned wanted)
+{
+    if (rights_allow(conn_rights(conn), command->room, wanted, RIGHTS_ALL)) {
+        return true;
+    }
+    error_of(core, conn, command, CLIENT_ERROR_FORBIDDEN);
+    return false;
+}
+
 static void command_join(struct router_core *core, struct conn *conn, const struct command *command)
 {
-    if (!room_name_valid(core, conn, command)) {
+    unsigned wanted = RIGHT_JOIN | (command->want_members ? RIGHT_PRESENCE : 0U);
+    if (!room_name_valid(core, conn, command) || !may(core, conn, command, wanted)) {
         return;
     }
     struct message message = request(core, conn, command, ROOM_JOIN);
     message.server_id = edge_id_of(core, conn);
     message.member = membership(core, conn, command->room) != 0;
+    message.blind = !rights_allow(conn_rights(conn), command->room, RIGHT_HISTORY, RIGHTS_ALL);
     if (!message.member && conn->room_count >= core->config.rooms_per_connection_max) {
         error_of(core, conn, command, CLIENT_ERROR_TOO_MANY_ROOMS);
         return;
@@ -106,7 +120,8 @@ static bool key_valid(struct router_core *core, const struct conn *conn,
 static void command_room_message(struct router_core *core, struct conn *conn,
                                  const struct command *command)
 {
-    if (!room_name_valid(core, conn, command) || !key_valid(core, conn, command)) {
+    if (!room_name_valid(core, conn, command) || !key_valid(core, conn, command) ||
+        !may(core, conn, command, RIGHT_PUBLISH)) {
         return;
     }
     if (!core->config.publish_without_membership && membership(core, conn, command->room) == 0) {
@@ -144,6 +159,10 @@ static void command_direct_message(struct router_core *core, struct conn *conn,
     if (!key_valid(core, conn, command)) {
         return;
     }
+    if (!rights_direct(conn_rights(conn))) {
+        error_of(core, conn, command, CLIENT_ERROR_FORBIDDEN);
+        return;
+    }
     struct user *target = user_ensure(core, command->user);
     if (target == NULL) {
         error_of(core, conn, command, CLIENT_ERROR_UNAVAILABLE);
@@ -158,11 +177,12 @@ static void command_direct_message(struct router_core *core, struct conn *conn,
 static void command_of_room(struct router_core *core, struct conn *conn,
                             const struct command *command)
 {
-    if (!room_name_valid(core, conn, command)) {
+    bool history = command->kind == COMMAND_HISTORY_ROOM;
+    if (!room_name_valid(core, conn, command) ||
+        !may(core, conn, command, history ? RIGHT_HISTORY : RIGHT_PRESENCE)) {
         return;
     }
-    struct message message = request(
-        core, conn, command, command->kind == COMMAND_HISTORY_ROOM ? ROOM_HISTORY : ROOM_PRESENCE);
+    struct message message = request(core, conn, command, history ? ROOM_HISTORY : ROOM_PRESENCE);
     mailbox_post(&core->mailbox, &message);
 }
 
@@ -215,7 +235,7 @@ static void command_refresh(struct router_core *core, struct conn *conn,
         session_error(core, conn, command->id, CLIENT_ERROR_TOKEN_INVALID,
                       BYTES_LIT("the token is of another user"), 0);
     } else {
-        session_renew(core, conn, renewed->expires_at_ms);
+        session_renew(core, conn, renewed);
         struct push *ok = effects_push(&core->effects, PUSH_OK);
         ok->command = COMMAND_REFRESH;
         ok->expires_at_ms = renewed->expires_at_ms;

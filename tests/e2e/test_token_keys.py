@@ -160,6 +160,63 @@ class Keys(FreshClusterCase):
         self.assertEqual(sum(value for name, value in reasons.items()
                              if 'reason="token_expired"' in name), 1)
 
+    async def who(self, user, edge=0, **rights):
+        return await self.client(self.issuer.token("k-ES256", sub=user, rights=rights), edge)
+
+    async def forbidden(self, client, type_, **fields):
+        self.assertEqual((await client.error(type_, **fields))["code"], "forbidden")
+
+    async def test_a_token_says_what_its_holder_may_do(self):
+        reader = await self.who("reader", rooms={"news:*": ["join"]}, direct=False,
+                                info={"name": "R\u00e9ader"})
+        writer = await self.who("writer", edge=1, rooms={
+            "news:*": ["publish", "join"], "news:1": ["history", "presence"]})
+        free = await self.client(self.issuer.token("k-ES256", sub="free"))
+        joined = await writer.ok("join", room="news:1", members=True)
+        await reader.ok("join", room="news:1")
+        self.assertEqual((await writer.expect("user_joined", userId="reader"))["info"],
+                         {"name": "R\u00e9ader"})
+        await self.forbidden(reader, "join", room="chat:1")
+        await self.forbidden(reader, "join", room="news")
+        await self.forbidden(reader, "room_message", room="news:1", payload=1)
+        await self.forbidden(reader, "history", room="news:1")
+        await self.forbidden(reader, "presence", room="news:1")
+        await self.forbidden(reader, "join", room="news:1", members=True)
+        await self.forbidden(reader, "direct_message", targetUserId="free", payload=1)
+        await writer.ok("room_message", room="news:1", payload="seen")
+        await reader.expect("room_message", payload="seen")
+        await self.forbidden(writer, "history", room="news:2")
+        self.assertEqual(len((await writer.ok("history", room="news:1"))["messages"]), 1)
+        members = (await writer.ok("presence", room="news:1"))["members"]
+        self.assertEqual({m["userId"]: m.get("info") for m in members},
+                         {"reader": {"name": "R\u00e9ader"}, "writer": None})
+        await writer.ok("direct_message", targetUserId="reader", payload=2)
+        await free.ok("join", room="chat:1")
+        # without history a recovery gives nothing, and says so
+        again = await self.who("reader2", rooms={"news:*": ["join"]})
+        answer = await again.ok("join", room="news:1", since={"epoch": joined["epoch"],
+                                                              "offset": 0})
+        self.assertFalse(answer["recovered"])
+        self.assertEqual(await again.settled("room_message"), [])
+
+    async def test_a_refresh_with_less_rights_takes_out_of_rooms_also_at_the_next_router(self):
+        client = await self.who("kim", rooms={"*": ["join", "publish"]})
+        await client.ok("join", room="a")
+        await client.ok("join", room="b")
+        await client.ok("refresh", token=self.issuer.token("k-ES256", sub="kim",
+                                                           rights={"rooms": {"b": ["join"]}}))
+        await client.expect("kicked", roomId="a")
+        await self.forbidden(client, "room_message", room="b", payload=1)
+        self.cluster.router.kill()
+        self.cluster.start_router()
+        await self.cluster.ready()
+        await self.forbidden(client, "room_message", room="b", payload=1)
+        await self.forbidden(client, "join", room="a")
+
+    async def test_rights_that_are_not_understood_refuse_the_token(self):
+        await self.refused(self.issuer.token("k-ES256", sub="x", rights={"room": {}}))
+        await self.refused(self.issuer.token("k-ES256", sub="x", rights={"rooms": {"a": ["fly"]}}))
+
     async def test_the_next_router_knows_the_end_of_a_refreshed_token(self):
         ends = int(time.time()) + 2
         client = await self.client(self.issuer.token("k-ES256", sub="kim", exp=ends))

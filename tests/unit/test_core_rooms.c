@@ -279,7 +279,7 @@ START_TEST(ping_is_answered_with_or_without_an_id_and_bad_messages_say_what_is_w
                        "send 0/1 pong 1\n"
                        "send 0/1 pong \n"
                        "send 0/1 error  invalid_message room is missing\n"
-                       "send 0/1 error \"x\" forbidden refresh is not offered by this server\n");
+                       "send 0/1 error \"x\" token_invalid\n");
     core_driver_stop(&d);
 }
 END_TEST
