@@ -81,6 +81,7 @@ struct command {
     struct since since;
     uint32_t limit;    /* history; 0 = not given */
     bool want_members; /* join */
+    bool echo;         /* room_message with "echo": true */
     bool no_echo;      /* room_message with "echo": false */
     struct bytes users[COMMAND_USERS_MAX];
     size_t user_count;

@@ -58,6 +58,13 @@ struct bytes conn_rights(const struct conn *conn)
     return bytes_of(conn->rights, conn->rights_len);
 }
 
+bool conn_may(const struct router_core *core, const struct conn *conn, struct bytes room,
+              unsigned wanted)
+{
+    return rights_allow(conn_rights(conn), room, wanted,
+                        policy_rights(policy_table_find(&core->config.policy, room)));
+}
+
 void conn_set_rights(struct conn *conn, struct bytes rights)
 {
     _Static_assert(RIGHTS_BYTES_MAX <= UINT16_MAX, "their length fits");

@@ -53,6 +53,9 @@ struct conn *conn_new(struct router_core *core, struct user *user, struct conn_r
 
 /* What its token allows. */
 struct bytes conn_rights(const struct conn *conn);
+/* True when token and policy give it all of `wanted` (enum right) in the room. */
+bool conn_may(const struct router_core *core, const struct conn *conn, struct bytes room,
+              unsigned wanted);
 void conn_set_rights(struct conn *conn, struct bytes rights);
 
 /* When its token ends, by the wall clock; 0 = never. */

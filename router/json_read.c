@@ -291,11 +291,11 @@ static enum client_error read_id(struct reader *reader, struct json_value value)
     return CLIENT_ERROR_NONE;
 }
 
-static enum client_error read_echo(struct json_value value, bool *ret_no_echo)
+/* What it does not say is the room's policy. */
+static enum client_error read_echo(struct json_value value, struct command *command)
 {
-    bool echo = true;
-    enum client_error error = read_bool(value, &echo);
-    *ret_no_echo = !echo;
+    enum client_error error = read_bool(value, &command->echo);
+    command->no_echo = !command->echo;
     return error;
 }
 
@@ -324,7 +324,7 @@ static enum client_error read_field(struct reader *reader, enum field field,
     case FIELD_MEMBERS:
         return read_bool(value, &command->want_members);
     case FIELD_ECHO:
-        return read_echo(value, &command->no_echo);
+        return read_echo(value, command);
     case FIELD_KEY:
         return read_text(reader, value, COMMAND_KEY_MAX, &command->key);
     case FIELD_TOKEN:

@@ -4,6 +4,7 @@
 #include "router/core_internal.h"
 #include "router/load.h"
 #include "router/post.h"
+#include "router/room_limits.h"
 #include "router/user.h"
 
 #include <assert.h>
@@ -62,6 +63,7 @@ struct room *room_ensure(struct router_core *core, struct bytes name)
     room->channel.durable = room->class == ROOM_DURABLE;
     u32map_init(&room->members);
     u32map_init(&room->detached);
+    u32map_init(&room->sent_at);
     strmap_put(&core->rooms_by_name, room->channel.name, room);
     idle_touch(&core->idle_rooms, &room->idle, channel_keeps(&room->channel), core->now_ms);
     return room;
@@ -82,6 +84,7 @@ void room_forget(struct router_core *core, struct room *room)
     core->member_count -= room->members.count;
     u32map_fini(&room->members);
     u32map_fini(&room->detached);
+    u32map_fini(&room->sent_at);
     (void)strmap_remove(&core->rooms_by_name, room->channel.name);
     channel_fini(core, &room->channel);
     effects_bury(&core->effects, room);
@@ -140,7 +143,7 @@ static void add_member(struct router_core *core, struct room *room, const struct
     bool first = count_of(&room->members, message->user) == 0;
     change_count(&room->members, message->user, 1);
     core->member_count += first;
-    if (first && !silent) {
+    if (first && !silent && room->channel.policy->presence_events == POLICY_ON) {
         struct push *push = presence_push(core, room, PUSH_USER_JOINED, message->user);
         push->server_id = message->server_id;
         push->info = user_info(user_at(core, message->user));
@@ -177,6 +180,8 @@ static void remove_member(struct router_core *core, struct room *room,
     if (last) {
         core->member_count--;
         user_at(core, message->user)->told_left = true;
+    }
+    if (last && room->channel.policy->presence_events == POLICY_ON) {
         struct push *push = presence_push(core, room, PUSH_USER_LEFT, message->user);
         push->text = bytes_of_str(message->reason);
         channel_deliver(core, &room->channel, push, 0, NULL);
@@ -281,6 +286,13 @@ static struct push *new_ok(struct router_core *core, enum command_kind command, 
     return ok;
 }
 
+static uint64_t members_max(const struct router_core *core, const struct room *room)
+{
+    uint64_t most = core->config.members_max;
+    uint64_t own = (uint64_t)room->channel.policy->members_max;
+    return own != 0 && own < most ? own : most;
+}
+
 static void join(struct router_core *core, const struct message *message)
 {
     struct room *room = room_ensure(core, message->room);
@@ -289,7 +301,7 @@ static void join(struct router_core *core, const struct message *message)
         return;
     }
     if (!message->member && count_of(&room->members, message->user) == 0 &&
-        room->members.count >= core->config.members_max) {
+        room->members.count >= members_max(core, room)) {
         room_settle(core, room);
         refuse(core, message, SESSION_JOINED, CLIENT_ERROR_ROOM_FULL);
         return;
@@ -356,6 +368,16 @@ static void publish(struct router_core *core, const struct message *message)
     struct room *room = room_ensure(core, message->room);
     if (room == NULL) {
         refuse(core, message, SESSION_PUBLISHED, CLIENT_ERROR_UNAVAILABLE);
+        return;
+    }
+    struct message refusal = answer_to(message, SESSION_PUBLISHED);
+    bool of_client = message->reply.conn != 0;
+    if (of_client) {
+        refusal.error = room_limits_admit(core, room, message, &refusal.retry_ms, &refusal.reason);
+    }
+    if (refusal.error != CLIENT_ERROR_NONE) {
+        room_settle(core, room);
+        mailbox_post(&core->mailbox, &refusal);
         return;
     }
     idle_remove(&room->idle); /* making room must not take this one */

@@ -185,7 +185,7 @@ static void leave_forbidden_rooms(struct router_core *core, struct conn *conn)
 {
     for (uint32_t i = conn->room_count; i-- > 0;) {
         const struct room *room = room_by_group(core, conn->rooms[i]);
-        if (!rights_allow(conn_rights(conn), room->channel.name, RIGHT_JOIN, RIGHTS_ALL)) {
+        if (!conn_may(core, conn, room->channel.name, RIGHT_JOIN)) {
             session_put_out(core, conn, room, BYTES_LIT("the new token does not allow it"));
         }
     }
@@ -366,7 +366,8 @@ void session_message(struct router_core *core, const struct message *message)
     }
     core->answered = message->reply.number;
     if (message->error != CLIENT_ERROR_NONE) {
-        session_error(core, conn, message->reply.id, message->error, BYTES_EMPTY, 0);
+        session_error(core, conn, message->reply.id, message->error, bytes_of_str(message->reason),
+                      message->retry_ms);
     } else if (message->kind == SESSION_JOINED) {
         joined(core, conn, message);
     } else if (message->kind == SESSION_LAGGED) {

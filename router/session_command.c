@@ -64,7 +64,7 @@ static bool room_name_valid(struct router_core *core, const struct conn *conn,
 static bool may(struct router_core *core, const struct conn *conn, const struct command *command,
                 unsigned wanted)
 {
-    if (rights_allow(conn_rights(conn), command->room, wanted, RIGHTS_ALL)) {
+    if (conn_may(core, conn, command->room, wanted)) {
         return true;
     }
     error_of(core, conn, command, CLIENT_ERROR_FORBIDDEN);
@@ -80,7 +80,7 @@ static void command_join(struct router_core *core, struct conn *conn, const stru
     struct message message = request(core, conn, command, ROOM_JOIN);
     message.server_id = edge_id_of(core, conn);
     message.member = membership(core, conn, command->room) != 0;
-    message.blind = !rights_allow(conn_rights(conn), command->room, RIGHT_HISTORY, RIGHTS_ALL);
+    message.blind = !conn_may(core, conn, command->room, RIGHT_HISTORY);
     if (!message.member && conn->room_count >= core->config.rooms_per_connection_max) {
         error_of(core, conn, command, CLIENT_ERROR_TOO_MANY_ROOMS);
         return;
@@ -132,7 +132,9 @@ static void command_room_message(struct router_core *core, struct conn *conn,
     message.server_id = edge_id_of(core, conn);
     message.payload = command->payload;
     message.key = command->key;
-    message.no_echo = command->no_echo;
+    message.no_echo = command->no_echo ||
+                      (!command->echo &&
+                       policy_table_find(&core->config.policy, command->room)->echo == POLICY_OFF);
     mailbox_post(&core->mailbox, &message);
 }
 

@@ -411,6 +411,7 @@ static struct session_info session_of(const struct core_driver *driver, const ch
         .user = bytes_of_str(user),
         .address = BYTES_LIT("192.0.2.1"),
         .agent = BYTES_LIT("test"),
+        .rights = driver->rights,
         .connected_at_ms = CORE_DRIVER_WALL_MS + driver->now_ms,
     };
 }
