@@ -151,7 +151,9 @@ static void apply_load(struct router_plane *plane, const struct core_effect *eff
                                                                   .kind = kind_of(effect),
                                                                   .name = effect->room,
                                                                   .count_max = effect->keep_count,
-                                                                  .bytes_max = effect->bytes_max});
+                                                                  .bytes_max = effect->bytes_max,
+                                                                  .from = effect->offset,
+                                                                  .ids = effect->ids});
 }
 
 /* Effects that name one connection (or, BIND, one edge). */
@@ -285,7 +287,8 @@ static void step_loaded(struct router_plane *plane, const struct engine_completi
                                                       .user = record->user,
                                                       .server_id = record->server_id,
                                                       .payload = record->payload},
-                                          .key = record->key};
+                                          .key = record->key,
+                                          .bare = record->bare};
     }
     struct core_log copy = {.found = log->found,
                             .epoch = log->epoch,

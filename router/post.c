@@ -15,6 +15,7 @@
 #include "common/mem.h"
 #include "router/core_internal.h"
 #include "router/load.h"
+#include "router/resent.h"
 #include "router/user.h"
 
 #include <assert.h>
@@ -441,8 +442,7 @@ static bool was_stored(struct router_core *core, struct channel *channel, const 
     uint8_t id[MESSAGE_ID_BYTES];
     uint64_t offset = 0;
     if (channel->resent == NULL || post->key.len != 0 || post->reply.number == 0 ||
-        !channel_resent_find(core, channel, post->user, message_id(post->reply, post->conn, id),
-                             &offset)) {
+        !resent_find(channel, post->user, message_id(post->reply, post->conn, id), &offset)) {
         return false;
     }
     core->counters.duplicates++;

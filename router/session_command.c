@@ -268,8 +268,9 @@ static struct channel *channel_needed(struct router_core *core, struct conn *con
 }
 
 /* Older messages are wanted than memory has, and the log has them. */
-static bool lacks(const struct channel *channel, const struct command *command)
+static bool lacks(struct router_core *core, struct channel *channel, const struct command *command)
 {
+    channel_trim(core, channel);
     if (command->kind == COMMAND_JOIN) {
         return command->since.present &&
                channel_since_lacks(channel, command->since.epoch, command->since.offset);
@@ -286,7 +287,7 @@ static bool may_run(struct router_core *core, struct conn *conn, const struct co
         return true;
     }
     bool ready = load_ready(core, channel);
-    if (ready && lacks(channel, event->command) && core->replaying != channel) {
+    if (ready && lacks(core, channel, event->command) && core->replaying != channel) {
         load_again(core, channel);
         ready = false;
     }
