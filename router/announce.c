@@ -157,7 +157,9 @@ static void bring_up_to_date(struct router_core *core, const struct core_event *
     if (same && event->last_offset > channel->top) {
         take_numbers(core, event, channel);
     }
-    uint64_t has = same ? event->last_offset : 0;
+    /* In a life that was read from a log what it began with is nobody's news: it may be one that
+     * they knew before, while the room was of class durable before. */
+    uint64_t has = same ? event->last_offset : channel->loaded_top;
     has = has > channel->top ? channel->top : has;
     uint64_t first = channel_ring_first(channel);
     uint64_t from = has + 1 < first ? first : has + 1;
@@ -166,6 +168,7 @@ static void bring_up_to_date(struct router_core *core, const struct core_event *
     if (!same && room) {
         struct push *push = about_room(core, channel, PUSH_EPOCH);
         push->epoch = channel->epoch;
+        push->offset = has;
         channel_deliver_to(core, channel, event->edge, push, 0);
     }
     if (from > has + 1 && (room || (channel->durable && same))) {

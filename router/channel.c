@@ -425,6 +425,7 @@ void channel_take_log(struct router_core *core, struct channel *channel, const s
         channel->epoch = log->found ? log->epoch : first_epoch(core, channel);
         channel->top = log->found ? log->top : 0;
         channel->assigned = channel->top;
+        channel->loaded_top = channel->top;
         resent_take(core, channel, log);
     }
     if (log->found && log->epoch == channel->epoch) {

@@ -20,8 +20,9 @@ struct edge_count {
 struct channel {
     slot_id id;
     uint64_t epoch;
-    uint64_t top;      /* newest delivered offset, 0 = none yet */
-    uint64_t assigned; /* newest offset given out; above top while appends run */
+    uint64_t top;        /* newest delivered offset, 0 = none yet */
+    uint64_t assigned;   /* newest offset given out; above top while appends run */
+    uint64_t loaded_top; /* durable: `top` when the log was read first */
     uint64_t first;    /* durable: oldest offset that clients may ask for, maybe in the log only */
     uint64_t owed;     /* durable: an edge waits for what came from this offset on; 0 = none does */
     uint64_t asked;    /* `owed` as it was when the log was read last */

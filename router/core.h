@@ -176,6 +176,7 @@ enum core_effect_kind {
     CORE_LOAD,         /* engine: read the log of (group, room), then CORE_LOADED */
     CORE_HELD,         /* something of the frame `cause` is not finished yet */
     CORE_FREED,        /* one such thing is finished now */
+    CORE_CUT,          /* what stands before and after need not leave together */
     CORE_ADMIN_DONE
 };
 

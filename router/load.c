@@ -238,6 +238,7 @@ static void replay_all(struct router_core *core, struct channel *channel)
         struct parked *parked = take(core, channel);
         replay(core, channel, parked);
         core_free_frame(core, parked->event.cause);
+        (void)effects_add(&core->effects, CORE_CUT); /* all of them may be a lot */
         effects_bury(&core->effects, parked);
     }
     core->replaying = NULL;

@@ -206,6 +206,7 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
     case CORE_LOAD:
     case CORE_HELD:
     case CORE_FREED:
+    case CORE_CUT:
     case CORE_ADMIN_DONE:
         assert(false && "handled by plane_apply");
         return;
@@ -233,6 +234,11 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
         case CORE_HELD:
         case CORE_FREED:
             plane_frame_hold(plane, effect->cause, effect->kind == CORE_HELD);
+            break;
+        case CORE_CUT:
+            if (plane->batch_huge) {
+                plane_seal_full(plane);
+            }
             break;
         case CORE_ADMIN_DONE:
             plane->callbacks.on_admin_done(plane->owner, effect);

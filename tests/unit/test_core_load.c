@@ -485,6 +485,66 @@ START_TEST(the_first_offset_follows_each_limit)
 }
 END_TEST
 
+/* `history` says much for few bytes, in commands that waited for the log too. */
+START_TEST(what_one_connection_recovers_is_bounded_in_time)
+{
+    static uint8_t large[4000];
+    struct core_driver d;
+    struct core_record records[4];
+    struct core_log log = log_of(records, 1);
+    struct core_config config = core_driver_config();
+    memset(large, '1', sizeof(large));
+    records[0].message.payload = bytes_of(large, sizeof(large));
+    config.policy.fallback.class = ROOM_DURABLE;
+    config.bytes_per_second = 1000;
+    core_driver_start(&d, &config, 1);
+    core_driver_open(&d, 0, 1, "alice");
+    core_driver_open(&d, 0, 2, "bob");
+    core_driver_forget(&d);
+    d.loads_by_hand = true;
+    struct command history = {.kind = COMMAND_HISTORY_ROOM, .room = BYTES_LIT("r")};
+    core_driver_command(&d, 0, 1, &history);
+    core_driver_command(&d, 0, 1, &history);
+    core_driver_loaded(&d, &log); /* four seconds' worth */
+    core_driver_expect_line(&d, "send 0/1 ok 1 history");
+    core_driver_expect_line(&d, "send 0/1 error 2 byte_rate_exceeded retry 1000\n");
+    struct command join = {
+        .kind = COMMAND_JOIN, .room = BYTES_LIT("r"), .since = {.present = true, .epoch = EPOCH}};
+    core_driver_command(&d, 0, 1, &join);
+    core_driver_expect_line(&d, "send 0/1 error 3 byte_rate_exceeded retry 1000\n");
+    core_driver_command(&d, 0, 2, &join);
+    core_driver_expect_line(&d, "send 0/2 ok 4 join r @1 first 1 recovered\n");
+    core_driver_wait(&d, 1000);
+    core_driver_command(&d, 0, 1, &join);
+    core_driver_expect_line(&d, "send 0/1 ok 5 join r @1 first 1 recovered\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
+/* A room that was durable, of class memory for a while, and durable again comes back with a life
+ * that its members knew: they do not hear it once more, but what is new in it. */
+START_TEST(a_life_from_the_log_is_not_told_again_to_who_had_another)
+{
+    struct core_driver d = start();
+    core_driver_edge_up(&d, 1, "e1");
+    core_driver_announce_group(&d, 1, 5, CHANNEL_ROOM, "r", EPOCH + 1, 7);
+    core_driver_forget(&d);
+    loaded_messages(&d, 3);
+    core_driver_expect(&d, "bind 1.5 room:r info @3\n"
+                           "deliver room:r to 1 epoch r\n");
+    core_driver_join(&d, 0, 1, "r");
+    core_driver_say(&d, 0, 1, "r", "4");
+    core_driver_appended(&d, 0, APPEND_OK);
+    core_driver_edge_up(&d, 2, "e2");
+    core_driver_forget(&d);
+    core_driver_announce_group(&d, 2, 6, CHANNEL_ROOM, "r", EPOCH + 1, 7);
+    core_driver_expect(&d, "bind 2.6 room:r info @3\n"
+                           "deliver room:r to 2 epoch r\n"
+                           "deliver room:r to 2 message alice 4 @4 #4\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("core_load");
@@ -508,6 +568,8 @@ int main(void)
     tcase_add_test(tcase, an_edge_that_lacks_more_than_is_being_read_has_it_read_again);
     tcase_add_test(tcase, what_readers_made_to_be_read_is_bounded_like_what_is_said);
     tcase_add_test(tcase, a_record_that_cannot_be_is_a_hole);
+    tcase_add_test(tcase, what_one_connection_recovers_is_bounded_in_time);
+    tcase_add_test(tcase, a_life_from_the_log_is_not_told_again_to_who_had_another);
     tcase_add_loop_test(tcase, the_first_offset_follows_each_limit, 0, 4);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
