@@ -320,6 +320,11 @@ const struct push *channel_push_at(struct router_core *core, const struct channe
     return push;
 }
 
+bool channel_has_key(const struct router_core *core, struct bytes key)
+{
+    return key.len != 0 && core->config.key_window != 0 && core->config.key_window_ms != 0;
+}
+
 void channel_key_put_at(struct router_core *core, struct channel *channel,
                         const struct channel_key *key)
 {
@@ -338,13 +343,14 @@ bool channel_key_find(const struct router_core *core, const struct channel *chan
 {
     uint64_t window = core->config.key_window_ms;
     uint64_t newer_than = core->now_ms > window ? core->now_ms - window : 0;
-    return key.len != 0 && keys_find(channel->keys, user, key, newer_than, ret_offset);
+    return channel_has_key(core, key) &&
+           keys_find(channel->keys, user, key, newer_than, ret_offset);
 }
 
 void channel_key_put(struct router_core *core, struct channel *channel, struct bytes user,
                      struct bytes key, uint64_t offset)
 {
-    if (key.len == 0 || core->config.key_window == 0) {
+    if (!channel_has_key(core, key)) {
         return;
     }
     channel_key_put_at(core, channel, &(struct channel_key){user, key, offset, core->now_ms});

@@ -132,6 +132,9 @@ const struct stored *channel_at(const struct channel *channel, uint64_t offset);
 const struct push *channel_push_at(struct router_core *core, const struct channel *channel,
                                    uint64_t offset);
 
+/* True when keys mean something: else all they are is a part of a message. */
+bool channel_has_key(const struct router_core *core, struct bytes key);
+
 /* Idempotency over (user, key); an empty key is never found nor put. */
 bool channel_key_find(const struct router_core *core, const struct channel *channel,
                       struct bytes user, struct bytes key, uint64_t *ret_offset);

@@ -41,7 +41,7 @@ static void take_key(struct router_core *core, struct channel *channel,
                      const struct core_record *record)
 {
     int64_t age = core_age_of(core, record->message.timestamp_ms);
-    if (age > (int64_t)core->config.key_window_ms) {
+    if (!channel_has_key(core, record->key) || age > (int64_t)core->config.key_window_ms) {
         return;
     }
     uint64_t age_ms = age < 0 ? 0 : (uint64_t)age;

@@ -545,6 +545,28 @@ START_TEST(a_life_from_the_log_is_not_told_again_to_who_had_another)
 }
 END_TEST
 
+/* With keys switched off a message that has one is known by its id like all others. */
+START_TEST(a_key_that_means_nothing_takes_no_place_of_the_id)
+{
+    struct core_driver d;
+    struct core_config config = core_driver_config();
+    config.policy.fallback.class = ROOM_DURABLE;
+    config.key_window_ms = 0;
+    core_driver_start(&d, &config, 1);
+    core_driver_open(&d, 0, 1, "alice");
+    core_driver_join(&d, 0, 1, "r");
+    struct command say = {.kind = COMMAND_ROOM_MESSAGE,
+                          .room = BYTES_LIT("r"),
+                          .payload = BYTES_LIT("x"),
+                          .key = BYTES_LIT("k")};
+    core_driver_step(&d,
+                     &(struct core_event){
+                         .kind = CORE_COMMAND, .conn = {0, 1, 1}, .number = 5, .command = &say});
+    ck_assert_uint_eq(core_driver_last(&d, CORE_APPEND)->key.data[0], 0xFF);
+    core_driver_stop(&d);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("core_load");
@@ -570,6 +592,7 @@ int main(void)
     tcase_add_test(tcase, a_record_that_cannot_be_is_a_hole);
     tcase_add_test(tcase, what_one_connection_recovers_is_bounded_in_time);
     tcase_add_test(tcase, a_life_from_the_log_is_not_told_again_to_who_had_another);
+    tcase_add_test(tcase, a_key_that_means_nothing_takes_no_place_of_the_id);
     tcase_add_loop_test(tcase, the_first_offset_follows_each_limit, 0, 4);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
