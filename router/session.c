@@ -5,6 +5,7 @@
 #include "router/load.h"
 #include "router/presence.h"
 #include "router/room.h"
+#include "router/truth.h"
 
 #include <assert.h>
 
@@ -96,6 +97,7 @@ void session_expire(struct router_core *core)
 
 void session_conn_closed(struct router_core *core, const struct core_event *event)
 {
+    truth_touch(core, event->conn);
     struct conn *conn = conn_find(core, event->conn);
     if (conn == NULL) {
         return;
@@ -240,7 +242,7 @@ void session_conn_open(struct router_core *core, const struct core_event *event)
 
 void session_admit(struct router_core *core, struct conn *conn, bool aloud)
 {
-    bool first = conn_enter_inbox(conn);
+    bool first = conn_enter_inbox(core, conn);
     if (aloud) {
         emit_accept(core, conn);
     }
@@ -263,7 +265,7 @@ static void joined(struct router_core *core, struct conn *conn, const struct mes
         effects_send(&core->effects, conn->ref, message->missed[i]);
     }
     if (!message->member) {
-        conn_add_room(conn, message->group);
+        conn_add_room(core, conn, message->group);
         channel_emit_add(core, channel_find(core, message->group), conn->ref,
                          message->first_on_edge);
     }

@@ -47,11 +47,26 @@ static void draw(void *owner, uint8_t *out, size_t len)
     memset(out, 1, len);
 }
 
+static void on_canary(void *owner, uint64_t took_us)
+{
+    (void)owner;
+    (void)took_us;
+}
+
+static void on_diverged(void *owner, struct bytes edge_id, const struct core_effect *diverged)
+{
+    (void)owner;
+    (void)edge_id;
+    (void)diverged;
+}
+
 static const struct plane_callbacks callbacks = {.transmit = transmit,
                                                  .on_edge = on_edge,
                                                  .on_auth_failed = on_auth_failed,
                                                  .on_admin_done = on_admin_done,
-                                                 .random = draw};
+                                                 .random = draw,
+                                                 .on_canary = on_canary,
+                                                 .on_diverged = on_diverged};
 
 static void hello(struct router_plane *plane, struct bytes peer, struct bytes id,
                   uint64_t incarnation, uint64_t now_ms)

@@ -109,6 +109,18 @@ static uint64_t draw(void *owner)
     return ++shell->random;
 }
 
+static void on_canary(void *owner, uint64_t took_us)
+{
+    (void)owner;
+    (void)took_us;
+}
+
+static uint64_t clock_us(void *owner)
+{
+    struct shell *shell = owner;
+    return ++shell->random;
+}
+
 static const struct uplink_callbacks callbacks = {.transmit = transmit,
                                                   .reconnect = reconnect,
                                                   .send = send_one,
@@ -119,6 +131,8 @@ static const struct uplink_callbacks callbacks = {.transmit = transmit,
                                                   .refused = refused,
                                                   .is_slow = is_slow,
                                                   .on_ticket_keys = on_ticket_keys,
+                                                  .on_canary = on_canary,
+                                                  .clock_us = clock_us,
                                                   .random = draw};
 
 static void welcome(struct shell *shell, uint64_t now_ms)
