@@ -133,11 +133,10 @@ void corrupt(struct world *world)
     } else {
         struct sim_client *client = &world->clients[number];
         done = client->open && client->welcomed && client->pending_count == 0 &&
-               client->ending_at == 0 && make_wrong(world, client);
-        client->doubted = done;
-        client->doomed = done;
+               client->ending_at == 0 && !client->doomed && make_wrong(world, client);
         if (done) {
             truth_lost(world, client);
+            client->doomed = true;
         }
         corruption->gen = client->gen;
     }
@@ -148,6 +147,18 @@ void corrupt(struct world *world)
         corruption->due_ms = world->now_ms + ROUNDS_MAX * round_ms;
         corruption->found_before = world->plane->stats.divergences;
     }
+}
+
+static bool is_repaired(const struct world *world)
+{
+    const struct sim_corruption *corruption = &world->corruption;
+    if (corruption->client < CLIENTS) {
+        const struct sim_client *client = &world->clients[corruption->client];
+        return !client->doomed || !client->open || client->gen != corruption->gen;
+    }
+    const struct plane_edge *edge = plane_edge_of(world, 0);
+    return edge == NULL ||
+           router_edge_conn(edges_get(&world->plane->core->edges, edge->index), GHOST_SLOT) == 0;
 }
 
 void check_corruption(struct world *world)
@@ -168,10 +179,7 @@ void check_corruption(struct world *world)
     if (corruption->due_ms == 0) {
         return;
     }
-    if (stats->divergences != corruption->found_before) {
-        if (corruption->client < CLIENTS) {
-            world->clients[corruption->client].doubted = false;
-        }
+    if (stats->divergences != corruption->found_before && is_repaired(world)) {
         corruption->due_ms = 0;
     } else if (world->now_ms > corruption->due_ms) {
         world_fail(world, "a wrong record was not found",

@@ -94,10 +94,9 @@ struct sim_client {
     bool given_up;          /* the router gave its edge up */
     bool kicked;            /* by the router, but does not know yet */
     uint64_t stalled_until; /* does not read */
-    bool doubted;           /* edge and router differ about it: it says nothing meanwhile */
-    bool doomed;            /* and will be closed for it */
-    bool behind;            /* its edge leaves deliveries out for it */
-    uint64_t ending_at;     /* closed by the router, its end comes then; 0 = not */
+    bool doomed;        /* edge and router differ about it: it says nothing and will be closed */
+    bool behind;        /* its edge leaves deliveries out for it */
+    uint64_t ending_at; /* closed by the router, its end comes then; 0 = not */
     uint32_t edge;
     uint32_t slot;
     uint32_t gen;
