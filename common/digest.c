@@ -55,3 +55,22 @@ uint64_t digest_unsettled(const struct digest *digest)
     }
     return mask;
 }
+
+uint32_t digest_count(uint64_t mask)
+{
+    uint32_t count = 0;
+    for (; mask != 0; mask &= mask - 1) {
+        count++;
+    }
+    return count;
+}
+
+uint32_t digest_first(uint64_t mask)
+{
+    uint32_t bucket = 0;
+    assert(mask != 0);
+    while ((mask >> bucket & 1) == 0) {
+        bucket++;
+    }
+    return bucket;
+}

@@ -39,6 +39,10 @@ void digest_touch(struct digest *digest, uint32_t slot);
 /* Nor until the same is said with `settled` true. */
 void digest_settle(struct digest *digest, uint32_t slot, bool settled);
 
+/* Number of buckets in a mask, and the first of them; 0 is not asked for the first. */
+uint32_t digest_count(uint64_t mask);
+uint32_t digest_first(uint64_t mask);
+
 /* Bit per bucket that has somebody unsettled. */
 uint64_t digest_unsettled(const struct digest *digest);
 

@@ -74,11 +74,11 @@ static bool compare(struct router_plane *plane, struct plane_edge *edge, const s
     struct truth_verdict verdict =
         router_core_truth_compare(plane->core, edge->index, digest.unsettled, digest.sums,
                                   (uint32_t)(op->a % DIGEST_BUCKETS));
-    uint32_t differs = (uint32_t)__builtin_popcountll(verdict.differs);
-    plane->stats.buckets_compared += (uint32_t)__builtin_popcountll(verdict.compared);
+    uint32_t differs = digest_count(verdict.differs);
+    plane->stats.buckets_compared += digest_count(verdict.compared);
     plane->stats.divergences += differs;
     if (differs != 0) {
-        ask(plane, edge, (uint32_t)__builtin_ctzll(verdict.differs) + 1);
+        ask(plane, edge, digest_first(verdict.differs) + 1);
     }
     if (differs > 1) {
         edge->truth.due_ms = plane->now_ms; /* the next bucket */

@@ -5,7 +5,6 @@
 #include "router/load.h"
 #include "router/presence.h"
 #include "router/room.h"
-#include "router/truth.h"
 
 #include <assert.h>
 
@@ -97,7 +96,6 @@ void session_expire(struct router_core *core)
 
 void session_conn_closed(struct router_core *core, const struct core_event *event)
 {
-    truth_touch(core, event->conn);
     struct conn *conn = conn_find(core, event->conn);
     if (conn == NULL) {
         return;

@@ -40,14 +40,6 @@ void truth_settle(struct router_core *core, const struct conn *conn, bool settle
     digest_settle(digest_of(core, conn), conn->ref.slot, settled);
 }
 
-void truth_touch(struct router_core *core, struct conn_ref ref)
-{
-    struct router_edge *edge = edges_get(&core->edges, ref.edge);
-    if (edge != NULL) {
-        digest_touch(&edge->digest, ref.slot);
-    }
-}
-
 /* ---- counting from the records ---- */
 
 /* Connections of the user in the room as the session side has them. */
@@ -205,7 +197,39 @@ static void mend_room(struct router_core *core, const struct user *user, slot_id
     room_settle(core, room);
 }
 
-/* A place that the room side and the edge still know, and only the session side has lost. */
+static void part(struct router_core *core, struct conn *conn)
+{
+    session_lose(core, conn, core->now_ms + core->config.grace_ms);
+}
+
+static void close_at_edge(struct router_core *core, struct conn_ref ref)
+{
+    effects_close(&core->effects, ref, CLOSE_SERVICE_RESTART, BYTES_LIT("Service restart"));
+}
+
+/* Ends a connection at both ends. Whatever it said or was sent meanwhile may be lost, too: only
+ * when it comes back is all of that settled. */
+static void end(struct router_core *core, struct conn *conn, const char *what)
+{
+    tell(core, conn->ref, conn->user, what);
+    close_at_edge(core, conn->ref);
+    part(core, conn);
+}
+
+/* The room has lost an edge: nobody there was given what was delivered since. */
+static void end_others(struct router_core *core, const struct conn *conn, slot_id group)
+{
+    for (uint32_t i = 0; i < core->conns.used; i++) {
+        struct conn *other = slotmap_at(&core->conns, i);
+        if (other != NULL && other != conn && other->attached &&
+            other->ref.edge == conn->ref.edge && conn_in_room(other, group)) {
+            end(core, other, "a room of it had lost the edge: closed");
+        }
+    }
+}
+
+/* So that the connection's records end as they should: the place that the room side and the edge
+ * still know, and only the session side has lost; then the room side. */
 static void mend_places(struct router_core *core, struct conn *conn, const struct claim *claim)
 {
     for (uint32_t i = 0; i < claim->group_count; i++) {
@@ -218,8 +242,14 @@ static void mend_places(struct router_core *core, struct conn *conn, const struc
         }
     }
     for (uint32_t i = 0; i < conn->room_count; i++) {
-        if (!room_agrees(core, conn, conn->rooms[i])) {
-            mend_room(core, conn->user, conn->rooms[i]);
+        slot_id group = conn->rooms[i];
+        const struct room *room = room_by_group(core, group);
+        bool heard = room == NULL || channel_has_member(&room->channel, conn->ref.edge);
+        if (!room_agrees(core, conn, group)) {
+            mend_room(core, conn->user, group);
+        }
+        if (!heard) {
+            end_others(core, conn, group);
         }
     }
 }
@@ -233,25 +263,11 @@ static uint64_t claimed_sum(const struct conn *conn, const struct claim *claim)
     return sum;
 }
 
-static void part(struct router_core *core, struct conn *conn)
-{
-    session_lose(core, conn, core->now_ms + core->config.grace_ms);
-}
-
-static void close_at_edge(struct router_core *core, struct conn_ref ref)
-{
-    effects_close(&core->effects, ref, CLOSE_SERVICE_RESTART, BYTES_LIT("Service restart"));
-}
-
-/* Whatever it said or was sent meanwhile may be lost, too: only when it comes back is all of that
- * settled. Its records are put right first, so that they end as they should. */
-static void judge_both(struct router_core *core, struct conn *conn, const struct claim *claim,
+static void end_mended(struct router_core *core, struct conn *conn, const struct claim *claim,
                        const char *what)
 {
     mend_places(core, conn, claim);
-    tell(core, conn->ref, conn->user, what);
-    close_at_edge(core, conn->ref);
-    part(core, conn);
+    end(core, conn, what);
 }
 
 static void judge(struct router_core *core, struct router_edge *edge, struct conn_ref ref,
@@ -266,13 +282,13 @@ static void judge(struct router_core *core, struct router_edge *edge, struct con
     ref.gen = claim->gen;
     if (conn != NULL) {
         if (sum_of(core, conn) != claimed_sum(conn, claim)) {
-            judge_both(core, conn, claim, "edge and router have it in different groups: closed");
+            end_mended(core, conn, claim, "edge and router have it in different groups: closed");
         }
         return;
     }
     conn = claim->gen == 0 ? NULL : find_stray(core, edge, ref);
     if (conn != NULL) {
-        judge_both(core, conn, claim, "the router had lost its record: closed");
+        end_mended(core, conn, claim, "the router had lost its record: closed");
     } else if (claim->gen != 0) {
         tell(core, ref, NULL, "the router does not have it: closed");
         close_at_edge(core, ref);

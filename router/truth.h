@@ -46,7 +46,5 @@ void truth_listing(struct router_core *core, const struct core_event *event);
 void truth_add(struct router_core *core, const struct conn *conn, slot_id group);
 void truth_remove(struct router_core *core, const struct conn *conn, slot_id group);
 void truth_settle(struct router_core *core, const struct conn *conn, bool settled);
-/* The edge has said something about the connection in a slot. */
-void truth_touch(struct router_core *core, struct conn_ref ref);
 
 #endif
