@@ -334,6 +334,7 @@ static void greet_again(struct router_plane *plane, struct plane_edge *edge, str
     }
     /* Our first welcome was lost; nothing was said since. */
     set_peer(plane, edge, peer);
+    plane_truth_forget(edge);
     struct link_queue nothing;
     link_start_fresh(&edge->link, hello->credit, plane->now_ms, &nothing);
     link_queue_fini(&nothing);

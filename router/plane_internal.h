@@ -126,6 +126,8 @@ uint64_t plane_tickets_deadline(const struct router_plane *plane);
 
 /* A fresh edge, with the features it named. */
 void plane_truth_init(struct router_plane *plane, struct plane_edge *edge, uint32_t features);
+/* What was in the link's queue is gone: a question, too. */
+void plane_truth_forget(struct plane_edge *edge);
 void plane_truth_tick(struct router_plane *plane);
 uint64_t plane_truth_deadline(const struct router_plane *plane);
 /* OP_CANARY, and its way back. */

@@ -15,6 +15,11 @@ void plane_truth_init(struct router_plane *plane, struct plane_edge *edge, uint3
     };
 }
 
+void plane_truth_forget(struct plane_edge *edge)
+{
+    edge->truth.asked = false; /* its number is not used again */
+}
+
 static void ask(struct router_plane *plane, struct plane_edge *edge, uint32_t slot)
 {
     struct plane_truth *truth = &edge->truth;

@@ -6,7 +6,7 @@
 
 enum {
     CLOSE_SERVICE_RESTART = 1012,
-    CONNECTIONS_COUNTED_MAX = 64 /* of one user, when the room side is checked against them */
+    PLACES_COUNTED_MAX = 128 /* of one user, when the room side is checked against them */
 };
 
 /* What the edge says of one slot. */
@@ -70,7 +70,7 @@ static bool room_agrees(const struct router_core *core, const struct conn *conn,
     }
     const struct user *user = conn->user;
     uint32_t index = slot_id_index(user->id);
-    if (user->attached + user->detached > CONNECTIONS_COUNTED_MAX) {
+    if ((user->attached + user->detached) * conn->room_count > PLACES_COUNTED_MAX) {
         return value_of(&room->members, index) != 0;
     }
     return value_of(&room->members, index) >= places_of(user, group, false);

@@ -246,6 +246,12 @@ void check_end(const struct world *world)
     if (world->disk != NULL) {
         disk_check_all(world);
     }
+    for (uint32_t i = 0; i < world->plane->edge_capacity; i++) {
+        const struct plane_edge *edge = world->plane->edges[i];
+        if (edge != NULL && world->now_ms > edge->truth.due_ms + TOLD_MS_MAX) {
+            world_fail(world, "an edge is asked no more what it holds", NULL);
+        }
+    }
     if (router_plane_canary_overdue(world->plane, world->now_ms)) {
         world_fail(world, "the router hears no canary", NULL);
     }

@@ -114,6 +114,7 @@ mutant waiting_is_compared router/truth.c 's/digest_unsettled\(&edge->digest\) \
 mutant bound_groups_not_counted edge/groups.c 's/    digest_group\(groups, group, true\);\n//'
 mutant found_not_repaired router/truth.c 's/(static void part\(struct router_core \*core, struct conn \*conn\)\n\{)/$1\n    if (core != NULL) {\n        return;\n    }/'
 mutant lost_canary_awaited edge/uplink.c 's/    uplink_canary_lost\(uplink\);\n//'
+mutant question_lost router/plane.c 's/    plane_truth_forget\(edge\);\n//'
 mutant canary_never_back router/plane_truth.c 's/    plane_say\(plane, edge, &\(struct plane_op\)\{\.kind = OP_CANARY_BACK/    (void)plane_say;\n    (void)(0 ? plane : plane), (void)edge, (void)(\&(struct plane_op){.kind = OP_CANARY_BACK/'
 
 exit $survived
