@@ -143,6 +143,7 @@ static void welcome(struct shell *shell, uint64_t now_ms)
                                                  .id = BYTES_LIT("router"),
                                                  .router_incarnation = 1,
                                                  .credit = 1000,
+                                                 .features = PLANE_FEATURE_CANARY,
                                                  .heartbeat_ms = 500,
                                                  .suspect_ms = 1500,
                                                  .dead_ms = 3000},
@@ -178,7 +179,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct uplink_config config = {.edge_id = BYTES_LIT("edge"),
                                    .hold_bytes_max = 100000,
                                    .credit_bytes = 1000,
-                                   .slots_max = SLOTS};
+                                   .slots_max = SLOTS,
+                                   .canary_ms = 100};
     buf_init(&frame, 0);
     shell.uplink = uplink_new(&config, &callbacks, &shell, now_ms);
     while (script_frame(&script, &frame)) {

@@ -310,8 +310,17 @@ static void start(struct rig *rig)
     run(rig, 100);
 }
 
+static void drop(struct queue *queue)
+{
+    while (queue->count != 0) {
+        buf_fini(&queue->messages[--queue->count]);
+    }
+}
+
 static void stop(struct rig *rig)
 {
+    drop(&rig->up);
+    drop(&rig->down);
     uplink_free(&rig->uplink);
     router_plane_free(&rig->plane);
 }
@@ -391,7 +400,7 @@ START_TEST(a_router_that_gives_no_canaries_back_is_not_blamed)
     ck_assert_uint_eq(rig.uplink->up.count, 0);
     ck_assert(!uplink_canary_overdue(rig.uplink, rig.now_ms + 100000, TIMEOUT_MS));
     uplink_free(&rig.uplink);
-    buf_fini(&rig.up.messages[0]);
+    drop(&rig.up);
 }
 END_TEST
 
