@@ -280,7 +280,7 @@ static void attach_room(struct router_core *core, struct conn *conn, const struc
     if (conn_in_room(conn, channel->id)) {
         return;
     }
-    conn_add_room(conn, channel->id);
+    conn_add_room(core, conn, channel->id);
     struct message message = {
         .kind = ROOM_ATTACH,
         .group = channel->id,
@@ -343,7 +343,7 @@ void announce_conn(struct router_core *core, const struct core_event *event)
     }
     bool inbox = attach_groups(core, conn, event);
     if (inbox && conn->waiting) {
-        (void)conn_enter_inbox(conn);
+        (void)conn_enter_inbox(core, conn);
     } else if (!known && load_ready(core, &conn->user->inbox)) {
         session_admit(core, conn, false);
     } else if (!known) {

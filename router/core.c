@@ -10,6 +10,7 @@
 #include "router/resent.h"
 #include "router/room.h"
 #include "router/session.h"
+#include "router/truth.h"
 
 #include <assert.h>
 #include <string.h>
@@ -252,6 +253,8 @@ struct core_effects router_core_step(struct router_core *core, const struct core
         [CORE_SEND] = session_send,
         [CORE_KICK] = session_kick,
         [CORE_LAGGING] = session_lagging,
+        [CORE_CANARY] = truth_canary,
+        [CORE_LISTING] = truth_listing,
         [CORE_SET_POLICY] = room_set_policy,
         [CORE_TICK] = tick,
     };

@@ -100,8 +100,20 @@ enum core_event_kind {
     CORE_KICK,       /* user or connection, or only out of `room` */
     CORE_LAGGING,    /* an edge left deliveries of a room out for a slow connection, which has now
                         read what it had: it is to be told */
+    CORE_CANARY,     /* comes back to its edge as CORE_CANARY_BACK */
+    CORE_LISTING,    /* what an edge holds in one bucket of the digest: truth.h */
     CORE_SET_POLICY, /* of rooms: limits from now on, the class for rooms made from now on */
     CORE_TICK        /* router_core_deadline() has come */
+};
+
+/* Connections of an edge by growing slot, and their groups, one's after the other's. */
+struct core_listing {
+    uint32_t bucket;
+    const uint32_t *slots;
+    const uint32_t *gens;
+    const uint32_t *group_counts;
+    size_t conn_count;
+    const uint64_t *groups;
 };
 
 enum append_result { APPEND_OK, APPEND_FENCED, APPEND_UNKNOWN, APPEND_FAILED };
@@ -125,7 +137,7 @@ struct core_log {
 struct core_event {
     enum core_event_kind kind;
     uint64_t wall_ms;          /* timestamp label for what this event makes */
-    uint32_t edge;             /* EDGE_*, ANNOUNCE_* */
+    uint32_t edge;             /* EDGE_*, ANNOUNCE_*, CANARY, LISTING */
     struct bytes edge_id;      /* EDGE_UP */
     uint64_t edge_incarnation; /* EDGE_UP */
     uint64_t cause; /* of the frame that this event came with, 0 = none: given back in CORE_HELD and
@@ -145,14 +157,15 @@ struct core_event {
     const struct group_info *group;
     uint64_t last_offset;   /* ANNOUNCE_GROUP: newest offset the edge has delivered; LAGGING: first
                                offset that may be missing, in the life that `group` names */
-    uint64_t token;         /* LAGGING: comes back with the answer */
+    uint64_t token;         /* LAGGING, CANARY: comes back with the answer */
     const uint32_t *locals; /* ANNOUNCE_CONN: the edge's numbers of its groups */
     size_t local_count;
     uint64_t append_id;
     enum append_result append_result;
-    uint64_t channel;           /* LOADED */
-    const struct core_log *log; /* LOADED */
-    uint64_t admin;             /* PUBLISH, SEND, KICK: token for ADMIN_DONE */
+    uint64_t channel;                   /* LOADED */
+    const struct core_log *log;         /* LOADED */
+    const struct core_listing *listing; /* LISTING, of `edge` */
+    uint64_t admin;                     /* PUBLISH, SEND, KICK: token for ADMIN_DONE */
     struct bytes room;
     struct bytes user;
     struct bytes target; /* SEND: to; KICK: user, or empty when `conn` is meant */
@@ -177,6 +190,9 @@ enum core_effect_kind {
     CORE_HELD,         /* something of the frame `cause` is not finished yet */
     CORE_FREED,        /* one such thing is finished now */
     CORE_CUT,          /* what stands before and after need not leave together */
+    CORE_CANARY_BACK,  /* to `edge`, with `token` */
+    CORE_DIVERGED, /* edge and registry did not agree about `conn`: `text` says what and what was
+                      done, `room` is its user if known */
     CORE_ADMIN_DONE
 };
 

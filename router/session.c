@@ -240,7 +240,7 @@ void session_conn_open(struct router_core *core, const struct core_event *event)
 
 void session_admit(struct router_core *core, struct conn *conn, bool aloud)
 {
-    bool first = conn_enter_inbox(conn);
+    bool first = conn_enter_inbox(core, conn);
     if (aloud) {
         emit_accept(core, conn);
     }
@@ -273,7 +273,7 @@ static void joined(struct router_core *core, struct conn *conn, const struct mes
         session_recovered(core, conn, message->missed[i]);
     }
     if (!message->member) {
-        conn_add_room(conn, message->group);
+        conn_add_room(core, conn, message->group);
         channel_emit_add(core, channel_find(core, message->group), conn->ref,
                          message->first_on_edge);
     }

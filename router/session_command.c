@@ -86,7 +86,7 @@ static void command_leave(struct router_core *core, struct conn *conn,
         error_of(core, conn, command, CLIENT_ERROR_NOT_MEMBER);
         return;
     }
-    conn_remove_room(conn, message.group);
+    conn_remove_room(core, conn, message.group);
     message.from_edge = true;
     message.answer_wanted = true;
     message.reason = "leave";

@@ -217,6 +217,10 @@ static void apply(struct model *m, const struct core_effect *effect)
     case CORE_CATCH_UP:
         ck_assert_msg(false, "every room here is whole");
         break;
+    case CORE_CANARY_BACK:
+    case CORE_DIVERGED:
+        ck_assert_msg(false, "nobody sends canaries or corrupts anything here");
+        break;
     case CORE_CLOSE:
         conn_at(m, effect->conn)->open = false;
         break;
