@@ -136,13 +136,9 @@ static void take_numbers(struct router_core *core, const struct core_event *even
     if (channel->kind != CHANNEL_ROOM) {
         return;
     }
-    bool one = channel->top == top + 1;
     for (uint32_t i = 0; i < channel->edge_count; i++) {
         if (channel->edges[i].edge != event->edge) {
-            struct push *push = about_room(core, channel, PUSH_GAP);
-            push->from = top + 1;
-            push->to = channel->top;
-            channel_deliver_to(core, channel, channel->edges[i].edge, push, one ? channel->top : 0);
+            channel_deliver_gap_to(core, channel, channel->edges[i].edge, top + 1, channel->top);
         }
     }
 }

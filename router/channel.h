@@ -65,6 +65,12 @@ void channel_deliver(struct router_core *core, struct channel *channel, const st
 void channel_deliver_to(struct router_core *core, const struct channel *channel, uint32_t edge,
                         const struct push *push, uint64_t offset);
 
+/* The same, of a gap in place of the numbers `from` to `to`. */
+void channel_deliver_gap_to(struct router_core *core, const struct channel *channel, uint32_t edge,
+                            uint64_t from, uint64_t to);
+/* GROUP_TOP to one edge. */
+void channel_emit_top(struct router_core *core, const struct channel *channel, uint32_t edge);
+
 /* GROUP_ADD and GROUP_REMOVE. */
 void channel_emit_add(struct router_core *core, const struct channel *channel, struct conn_ref conn,
                       bool first_on_edge);

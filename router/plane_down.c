@@ -88,6 +88,7 @@ static void apply_accept(struct router_plane *plane, struct plane_edge *edge,
 static void apply_deliver(struct router_plane *plane, const struct core_effect *effect)
 {
     struct bytes text = write_push(plane, effect->push);
+    uint32_t span = effect->span < PLANE_SPAN_ALL ? (uint32_t)effect->span : PLANE_SPAN_ALL;
     for (size_t i = 0; i < effect->edge_count; i++) {
         struct plane_edge *edge = edge_at(plane, effect->edges[i]);
         if (edge == NULL) {
@@ -96,7 +97,7 @@ static void apply_deliver(struct router_plane *plane, const struct core_effect *
         bool except = effect->has_except && effect->conn.edge == edge->index;
         say(plane, edge,
             &(struct plane_op){.kind = OP_DELIVER,
-                               .slot = except ? effect->conn.slot : 0,
+                               .slot = except ? effect->conn.slot : span,
                                .gen = except ? effect->conn.gen : 0,
                                .a = effect->group,
                                .b = effect->offset,
@@ -113,6 +114,17 @@ static void apply_policy(struct router_plane *plane, const struct core_effect *e
                 &(struct plane_op){.kind = OP_GROUP_POLICY,
                                    .a = effect->group,
                                    .b = effect->droppable ? PLANE_GROUP_DROPPABLE : 0});
+        }
+    }
+}
+
+static void apply_top(struct router_plane *plane, const struct core_effect *effect)
+{
+    for (size_t i = 0; i < effect->edge_count; i++) {
+        struct plane_edge *edge = edge_at(plane, effect->edges[i]);
+        if (edge != NULL) {
+            say(plane, edge,
+                &(struct plane_op){.kind = OP_GROUP_TOP, .a = effect->group, .b = effect->offset});
         }
     }
 }
@@ -200,6 +212,7 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
         return;
     case CORE_DELIVER:
     case CORE_GROUP_POLICY:
+    case CORE_GROUP_TOP:
     case CORE_APPEND:
     case CORE_LOAD:
     case CORE_HELD:
@@ -221,6 +234,9 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
             break;
         case CORE_GROUP_POLICY:
             apply_policy(plane, effect);
+            break;
+        case CORE_GROUP_TOP:
+            apply_top(plane, effect);
             break;
         case CORE_APPEND:
             apply_append(plane, effect);

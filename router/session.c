@@ -269,9 +269,37 @@ static void joined(struct router_core *core, struct conn *conn, const struct mes
     }
 }
 
+/* An edge gave up waiting for what lacked (rooms alone leave deliveries out for who is slow). */
+static void inbox_lagging(struct router_core *core, struct conn *conn,
+                          const struct core_event *event)
+{
+    struct channel *inbox = &conn->user->inbox;
+    if (!bytes_equal(event->group->name, inbox->name) || conn->waiting) {
+        return;
+    }
+    if (!load_ready(core, inbox)) {
+        (void)load_park(core, inbox, event); /* never refused */
+        return;
+    }
+    uint64_t from = event->group->epoch == inbox->epoch ? event->last_offset : 1;
+    struct push *gap = effects_push(&core->effects, PUSH_GAP);
+    gap->from = from > inbox->top ? 0 : from;
+    gap->to = from > inbox->top ? 0 : inbox->top;
+    channel_emit_top(core, inbox, conn->ref.edge);
+    struct core_effect *effect = effects_add(&core->effects, CORE_CATCH_UP);
+    effect->conn = conn->ref;
+    effect->push = gap;
+    effect->token = event->token;
+    effect->last = true;
+}
+
 void session_lagging(struct router_core *core, const struct core_event *event)
 {
-    const struct conn *conn = conn_find(core, event->conn);
+    struct conn *conn = conn_find(core, event->conn);
+    if (conn != NULL && event->group->kind == CHANNEL_INBOX) {
+        inbox_lagging(core, conn, event);
+        return;
+    }
     if (conn == NULL || event->group->kind != CHANNEL_ROOM) {
         return;
     }
@@ -291,6 +319,9 @@ void session_lagging(struct router_core *core, const struct core_event *event)
 /* A connection that is not in the room any more: its edge is being told so. */
 static void lagged(struct router_core *core, const struct conn *conn, const struct message *message)
 {
+    if (conn_in_room(conn, message->group)) {
+        channel_emit_top(core, channel_find(core, message->group), conn->ref.edge);
+    }
     for (size_t i = 0; i < message->missed_count && conn_in_room(conn, message->group); i++) {
         struct core_effect *effect = effects_add(&core->effects, CORE_CATCH_UP);
         effect->conn = conn->ref;

@@ -35,9 +35,12 @@ void check_bounds(const struct world *world)
         if (stats.held_bytes > world->hold_bytes + HOLD_SLACK_BYTES) {
             world_fail(world, "an edge holds more than it may", NULL);
         }
-        if (stats.bad_frames != 0 || stats.unknown_groups != 0 || stats.offset_holes != 0) {
-            fprintf(stderr, "edge %u: %" PRIu64 " bad, %" PRIu64 " unknown, %" PRIu64 " holes\n", i,
-                    stats.bad_frames, stats.unknown_groups, stats.offset_holes);
+        bool doubts = !world->skips && (stats.offset_holes != 0 || stats.repeated != 0);
+        if (stats.bad_frames != 0 || stats.unknown_groups != 0 || doubts) {
+            fprintf(stderr,
+                    "edge %u: %" PRIu64 " bad, %" PRIu64 " unknown, %" PRIu64 " holes, %" PRIu64
+                    " repeated\n",
+                    i, stats.bad_frames, stats.unknown_groups, stats.offset_holes, stats.repeated);
             world_fail(world, "an edge doubts its router", NULL);
         }
     }
@@ -173,6 +176,9 @@ static void check_edge(const struct world *world, const struct sim_edge *edge)
     }
     if (edge->uplink->closed_first != NULL) {
         world_fail(world, "an edge does not forget", NULL);
+    }
+    if (edge->uplink->groups.holes.count != 0) {
+        world_fail(world, "a hole stays open", NULL);
     }
     if (edge->uplink->groups.lags.table.count != 0) {
         world_fail(world, "somebody lags who reads", NULL);

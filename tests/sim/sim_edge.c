@@ -147,6 +147,8 @@ void edge_start(struct sim_edge *edge)
     struct uplink_config config = {.edge_id = bytes_of_str(id),
                                    .hold_bytes_max = edge->world->hold_bytes,
                                    .credit_bytes = edge->world->credit_bytes,
+                                   .repair_bytes_max = edge->world->repair_bytes,
+                                   .repair_ms = 3000,
                                    .slots_max = CLIENTS,
                                    .reconnect_delay_ms = 5000};
     net_reconnect(&edge->world->net, edge->number);

@@ -10,6 +10,7 @@
  *   book.c      which message stood where, over all clients
  *   disk.c      the store that outlives routers, slow and with faults
  *   truth.c     who is really there, and since when not: the measure for presence
+ *   skip.c    deliveries that miss an edge where the link cannot tell
  *   final.c     what must be true when all is quiet */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
@@ -153,7 +154,10 @@ struct world {
     bool forgetful;    /* empty rooms and offline users are forgotten soon, and kicks are many */
     bool calm;         /* no more actions or faults */
     bool gaps;         /* rooms leave deliveries out for slow readers */
+    bool skips;        /* deliveries miss an edge now and then */
+    uint64_t repair_bytes;
     bool trace;
+    uint64_t skipped;
     uint64_t messages;
     uint64_t left_out_gaps; /* told to clients that lagged */
 };
@@ -235,6 +239,14 @@ void disk_check_has(const struct world *world, const struct sim_client *client, 
                     uint64_t payload);
 /* No message stands in a log twice. */
 void disk_check_all(const struct world *world);
+
+/* ---- skip.c ---- */
+
+/* The body of a frame without some of its numbered deliveries (mem_free), or NULL: none was taken
+ * out. */
+uint8_t *skip_one(struct world *world, struct bytes body, size_t *ret_len);
+/* One more message everywhere, so that nothing lacks unseen. */
+void skip_last_word(struct world *world);
 
 /* ---- truth.c ---- */
 

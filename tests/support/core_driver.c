@@ -216,6 +216,9 @@ static void out_deliver(struct core_driver *driver, const struct core_effect *ef
     if (effect->offset != 0) {
         out(driver, " #%u", (unsigned)effect->offset);
     }
+    if (effect->span != 0) {
+        out(driver, " and %u before", (unsigned)effect->span);
+    }
     if (effect->has_except) {
         out(driver, " except %u/%u", effect->conn.edge, effect->conn.slot);
     }
@@ -282,6 +285,11 @@ static void out_effect(struct core_driver *driver, const struct core_effect *eff
             out(driver, " %u", effect->edges[i]);
         }
         out(driver, effect->droppable ? " gap" : " whole");
+        break;
+    case CORE_GROUP_TOP:
+        out(driver, "top");
+        out_group(driver, effect->group);
+        out(driver, " to %u @%u", effect->edges[0], (unsigned)effect->offset);
         break;
     case CORE_CATCH_UP:
         out_conn(driver, "catch up", effect);

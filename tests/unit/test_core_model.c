@@ -214,6 +214,7 @@ static void apply(struct model *m, const struct core_effect *effect)
         apply_bind(m, effect);
         break;
     case CORE_GROUP_POLICY:
+    case CORE_GROUP_TOP:
     case CORE_CATCH_UP:
         ck_assert_msg(false, "every room here is whole");
         break;
