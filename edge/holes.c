@@ -26,12 +26,17 @@ struct hole *holes_add(struct holes *holes, uint32_t local)
     return hole;
 }
 
-void holes_remove(struct holes *holes, struct hole *hole)
+void hole_forget_entries(struct holes *holes, struct hole *hole)
 {
     struct hole_entry *entry = NULL;
     while ((entry = holes_take(holes, hole)) != NULL) {
         mem_free(entry);
     }
+}
+
+void holes_remove(struct holes *holes, struct hole *hole)
+{
+    hole_forget_entries(holes, hole);
     *(hole->before == NULL ? &holes->first : &hole->before->next) = hole->next;
     *(hole->next == NULL ? &holes->last : &hole->next->before) = hole->before;
     holes->count--;
@@ -112,6 +117,15 @@ uint64_t hole_known(const struct hole *hole, uint32_t slot)
 {
     const struct hole_newcomer *newcomer = newcomer_of(hole, slot);
     return newcomer == NULL ? 0 : newcomer->offset;
+}
+
+uint64_t hole_known_most(const struct hole *hole)
+{
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < hole->newcomer_count; i++) {
+        most = hole->newcomers[i].offset > most ? hole->newcomers[i].offset : most;
+    }
+    return most;
 }
 
 bool hole_has(const struct hole *hole, uint32_t slot)

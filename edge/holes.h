@@ -73,10 +73,15 @@ void holes_put(struct holes *holes, struct hole *hole, const struct hole_entry *
 /* Takes the oldest entry out (mem_free); NULL when nothing is held back. */
 struct hole_entry *holes_take(struct holes *holes, struct hole *hole);
 
+/* Nothing is held back any more. */
+void hole_forget_entries(struct holes *holes, struct hole *hole);
+
 /* The member of the slot has everything up to `offset`, and all that is held back now. */
 void hole_newcomer(struct hole *hole, uint32_t slot, uint64_t offset);
 /* Up to where that is; 0 for who was there all the time. */
 uint64_t hole_known(const struct hole *hole, uint32_t slot);
+/* The largest of these. */
+uint64_t hole_known_most(const struct hole *hole);
 /* True when the member of the slot must not get what is being given: it has it. */
 bool hole_has(const struct hole *hole, uint32_t slot);
 

@@ -326,7 +326,7 @@ static void start_fresh(struct uplink *uplink, uint64_t window, uint64_t now_ms)
     uplink_answers_leave_out(uplink, &old);
     groups_unbind_all(&uplink->groups);
     uplink_announce(uplink);
-    uplink_repair_forget_all(uplink);
+    uplink_repair_restart(uplink);
     struct link_entry entry;
     while (link_queue_pop(&old, &entry)) {
         if (entry.tag == 0) { /* an older announce */
@@ -523,7 +523,10 @@ void uplink_tick(struct uplink *uplink, uint64_t now_ms)
         return;
     }
     uplink->now_ms = now_ms;
+    uplink->in_receive = true; /* it gives to members, who may end */
     uplink_repair_tick(uplink);
+    uplink->in_receive = false;
+    run_deferred(uplink);
     enum link_tick tick = link_tick(&uplink->link, now_ms);
     if (tick == LINK_TICK_SUSPECT) {
         tick = link_tick(&uplink->link, now_ms);

@@ -25,7 +25,7 @@ static void hand_out(struct uplink *uplink, struct edge_group *group)
     }
     struct uplink_delivery delivery = {
         .except = UINT32_MAX, .payloads = down->payloads, .payload_count = count};
-    uplink_give(uplink, group, &delivery, due);
+    uplink_give(uplink, group, &delivery, due, false);
 }
 
 static void barrier(struct uplink *uplink)
@@ -78,7 +78,7 @@ void uplink_give_but_one(struct uplink *uplink, struct edge_group *group, const 
     bool here = except != NULL && !except->closed;
     struct uplink_delivery delivery = {
         .except = here ? op->slot : UINT32_MAX, .payloads = &op->bytes, .payload_count = 1};
-    uplink_give(uplink, group, &delivery, due);
+    uplink_give(uplink, group, &delivery, due, uplink_delivery_always(op));
 }
 
 static bool follows(const struct edge_group *group, const struct plane_op *op)
@@ -100,7 +100,7 @@ static void on_deliver(struct uplink *uplink, const struct plane_op *op)
     }
     uint64_t due = group->last_offset + 1;
     group->last_offset = op->b == 0 ? group->last_offset : op->b;
-    if (op->gen == 0) {
+    if (op->gen == 0 && !uplink_delivery_always(op)) {
         join_later(uplink, group, op->bytes, due);
         return;
     }
@@ -147,11 +147,10 @@ static void on_group_bind(struct uplink *uplink, const struct plane_op *op)
         groups_drop(&uplink->groups, group);
         return;
     }
+    bool same = bytes_equal(op->bytes, bytes_of(group->record, group->record_len));
     if (groups_bind(&uplink->groups, group, op->a, op->bytes)) {
         group->last_offset = op->b; /* what lacks follows */
-        if (group->hole != NULL) {
-            groups_hole_end(&uplink->groups, group);
-        }
+        uplink_repair_bound(uplink, group, same);
     } else {
         groups_merge(&uplink->groups, group, groups_find(&uplink->groups, op->a));
     }

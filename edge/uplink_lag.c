@@ -16,8 +16,17 @@ static bool is_left_out(struct uplink *uplink, struct edge_group *group, uint32_
     if (!group->droppable || !uplink->callbacks.is_slow(uplink->owner, slot)) {
         return false;
     }
-    groups_lag(&uplink->groups, group, slot, due);
+    uint64_t known = group->hole == NULL ? 0 : hole_known(group->hole, slot);
+    groups_lag(&uplink->groups, group, slot, due > known ? due : known + 1);
     return true;
+}
+
+/* It is to be told of what the group was then, and by that of all that happened since. */
+static bool waits_for_record(const struct uplink *uplink, const struct edge_group *group,
+                             uint32_t slot)
+{
+    const struct lag *lag = groups_lag_of(&uplink->groups, group, slot);
+    return lag != NULL && lag->record != NULL;
 }
 
 static uint32_t *room_for_slots(struct uplink_down *down, uint32_t count)
@@ -30,7 +39,7 @@ static uint32_t *room_for_slots(struct uplink_down *down, uint32_t count)
 }
 
 void uplink_give(struct uplink *uplink, struct edge_group *group, struct uplink_delivery *delivery,
-                 uint64_t due)
+                 uint64_t due, bool always)
 {
     delivery->slots = group->slots;
     delivery->slot_count = group->count;
@@ -42,7 +51,8 @@ void uplink_give(struct uplink *uplink, struct edge_group *group, struct uplink_
             if (slot == delivery->except || (group->hole != NULL && hole_has(group->hole, slot))) {
                 continue;
             }
-            if (is_left_out(uplink, group, slot, due)) {
+            if (always ? waits_for_record(uplink, group, slot)
+                       : is_left_out(uplink, group, slot, due)) {
                 uplink->stats.left_out += delivery->payload_count;
             } else {
                 slots[count++] = slot;

@@ -8,7 +8,7 @@
  * by the same question as slow readers (uplink_lag.c) which numbers they did not get.
  *
  * A link that starts fresh ends all holes: the announce says what members have, and the router
- * brings the group up to date. */
+ * brings the group up to date. What stays is which members have more than the others. */
 #include "common/mem.h"
 #include "edge/uplink_down.h"
 
@@ -44,30 +44,19 @@ static void ask(struct uplink *uplink, const struct edge_group *group)
                                          .bytes = bytes_of(group->record, group->record_len)});
 }
 
+static void set_due(struct uplink *uplink, struct hole *hole)
+{
+    hole->ask_at_ms = uplink->now_ms + ASK_AGAIN_MS;
+    hole->give_up_ms = uplink->now_ms + uplink->config.repair_ms;
+    note_due(uplink, hole);
+}
+
 static void begin(struct uplink *uplink, struct edge_group *group)
 {
     group->hole = holes_add(&uplink->groups.holes, group->local);
     group->hole->newest = group->last_offset;
-    group->hole->give_up_ms = uplink->now_ms + uplink->config.repair_ms;
+    set_due(uplink, group->hole);
     uplink->stats.offset_holes++;
-}
-
-/* The members are told what they did not get instead. */
-static void give_up(struct uplink *uplink, struct edge_group *group)
-{
-    struct hole *hole = group->hole;
-    uplink->stats.repairs_given_up++;
-    for (uint32_t i = 0; i < group->count; i++) {
-        uint32_t slot = group->slots[i];
-        if (groups_lag_of(&uplink->groups, group, slot) == NULL) {
-            uint64_t known = hole_known(hole, slot);
-            known = known > group->last_offset ? known : group->last_offset;
-            groups_lag(&uplink->groups, group, slot, known + 1);
-            uplink_ask_for_lag(uplink, groups_lag_of(&uplink->groups, group, slot));
-        }
-    }
-    group->last_offset = hole->newest;
-    groups_hole_end(&uplink->groups, group);
 }
 
 static void give(struct uplink *uplink, struct edge_group *group, const struct hole_entry *what,
@@ -79,9 +68,42 @@ static void give(struct uplink *uplink, struct edge_group *group, const struct h
         group->hole->giving_offset = what->offset;
         group->hole->giving_serial = what->serial;
     }
-    uplink_give_but_one(uplink, group,
-                        &(struct plane_op){.slot = what->slot, .gen = what->gen, .bytes = payload},
-                        due);
+    uplink_give_but_one(
+        uplink, group,
+        &(struct plane_op){
+            .slot = what->slot, .gen = what->gen, .b = what->offset, .bytes = payload},
+        due);
+}
+
+/* What has no number cannot be named in a gap: it is not lost. */
+static void give_unnumbered(struct uplink *uplink, struct edge_group *group)
+{
+    struct hole_entry *entry = NULL;
+    while ((entry = holes_take(&uplink->groups.holes, group->hole)) != NULL) {
+        if (entry->offset == 0) {
+            give(uplink, group, entry, bytes_of(entry->data, entry->len));
+        }
+        mem_free(entry);
+    }
+}
+
+/* The members are told what they did not get instead. */
+static void give_up(struct uplink *uplink, struct edge_group *group)
+{
+    struct hole *hole = group->hole;
+    uplink->stats.repairs_given_up++;
+    give_unnumbered(uplink, group);
+    for (uint32_t i = 0; i < group->count; i++) {
+        uint32_t slot = group->slots[i];
+        if (groups_lag_of(&uplink->groups, group, slot) == NULL) {
+            uint64_t known = hole_known(hole, slot);
+            known = known > group->last_offset ? known : group->last_offset;
+            groups_lag(&uplink->groups, group, slot, known + 1);
+            uplink_ask_for_lag(uplink, groups_lag_of(&uplink->groups, group, slot));
+        }
+    }
+    group->last_offset = hole->newest;
+    groups_hole_end(&uplink->groups, group);
 }
 
 static bool may_go(const struct edge_group *group, const struct hole_entry *entry)
@@ -111,6 +133,15 @@ static void drain(struct uplink *uplink, struct edge_group *group)
     }
 }
 
+/* It has no place among what was held back, but comes after all of that. */
+static void give_last(struct uplink *uplink, struct edge_group *group,
+                      const struct hole_entry *what, struct bytes payload)
+{
+    struct hole_entry last = *what;
+    last.serial = UINT64_MAX;
+    give(uplink, group, &last, payload);
+}
+
 static void hold_back(struct uplink *uplink, struct edge_group *group,
                       const struct hole_entry *what, struct bytes payload)
 {
@@ -121,6 +152,10 @@ static void hold_back(struct uplink *uplink, struct edge_group *group,
     struct hole *hole = group->hole;
     if (holes->bytes + hole_entry_cost(payload.len) > uplink->config.repair_bytes_max) {
         hole->newest = what->offset > hole->newest ? what->offset : hole->newest;
+        give_unnumbered(uplink, group);
+        if (what->offset == 0) {
+            give_last(uplink, group, what, payload);
+        }
         give_up(uplink, group);
         return;
     }
@@ -137,7 +172,7 @@ void uplink_repair_deliver(struct uplink *uplink, struct edge_group *group,
     uint64_t span = uplink_delivery_span(op);
     struct hole_entry what = {.offset = op->b,
                               .first = op->b > span ? op->b - span : 1,
-                              .slot = op->gen == 0 ? 0 : op->slot,
+                              .slot = op->slot,
                               .gen = op->gen};
     if (op->b != 0 && op->b <= group->last_offset) {
         uplink->stats.repeated++; /* said twice: nobody gets it twice */
@@ -174,21 +209,45 @@ void uplink_repair_top(struct uplink *uplink, struct edge_group *group, uint64_t
     }
 }
 
-void uplink_repair_forget_all(struct uplink *uplink)
+void uplink_repair_restart(struct uplink *uplink)
 {
     struct holes *holes = &uplink->groups.holes;
-    while (holes->first != NULL) {
-        groups_hole_end(&uplink->groups, groups_at(&uplink->groups, holes->first->local));
-    }
+    struct hole *hole = holes->first;
     holes->due_ms = UINT64_MAX;
+    while (hole != NULL) {
+        struct hole *next = hole->next;
+        struct edge_group *group = groups_at(&uplink->groups, hole->local);
+        hole_forget_entries(holes, hole);
+        hole->newest = hole_known_most(hole);
+        if (hole->newest <= group->last_offset) {
+            groups_hole_end(&uplink->groups, group);
+        } else {
+            set_due(uplink, hole);
+        }
+        hole = next;
+    }
+}
+
+void uplink_repair_bound(struct uplink *uplink, struct edge_group *group, bool same_life)
+{
+    struct hole *hole = group->hole;
+    if (hole == NULL) {
+        return;
+    }
+    hole_forget_entries(&uplink->groups.holes, hole);
+    hole->newest = same_life ? hole_known_most(hole) : 0;
+    hole->asked_to = hole->newest;
+    if (hole->newest <= group->last_offset) {
+        groups_hole_end(&uplink->groups, group);
+    } else {
+        set_due(uplink, hole);
+    }
 }
 
 void uplink_repair_resumed(struct uplink *uplink)
 {
     for (struct hole *hole = uplink->groups.holes.first; hole != NULL; hole = hole->next) {
-        hole->ask_at_ms = uplink->now_ms + ASK_AGAIN_MS;
-        hole->give_up_ms = uplink->now_ms + uplink->config.repair_ms;
-        note_due(uplink, hole);
+        set_due(uplink, hole);
     }
 }
 

@@ -33,11 +33,12 @@ enum plane_op_kind {
     OP_REPAIR = 13,  /* a = first, b = last offset that lacks, bytes group record; answered with
                          DELIVER to this edge alone */
     /* router to edge */
-    OP_ACCEPT = 20,       /* slot gen, bytes session record */
-    OP_SEND = 21,         /* slot gen, bytes payload, a = 1 for binary */
-    OP_DELIVER = 22,      /* a = group, b = offset or 0, slot gen = left out; gen 0 = nobody, then
-                             slot = numbers before b that it stands for as well (PLANE_SPAN_ALL: all),
-                             bytes */
+    OP_ACCEPT = 20, /* slot gen, bytes session record */
+    OP_SEND = 21,   /* slot gen, bytes payload, a = 1 for binary */
+    OP_DELIVER =
+        22, /* a = group, b = offset or 0, slot gen = left out, bytes payload. gen 0 = nobody
+                 is; then slot with an offset: numbers before it that this stands for as well
+                 (PLANE_SPAN_ALL: all of them), without: 1 = also to members who lag */
     OP_GROUP_ADD = 23,    /* slot gen, a = group, b = offset, bytes group record or nothing */
     OP_GROUP_REMOVE = 24, /* slot gen, a = group */
     OP_GROUP_BIND = 25,  /* slot = local number, a = group (0 = forget), b = offset, bytes record */

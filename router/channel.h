@@ -28,7 +28,9 @@ struct channel {
     const struct namespace_policy *policy; /* in the core's table, never NULL */
     struct ring *ring;                     /* NULL until there is a message to keep */
     struct keys *keys;                     /* NULL until a key is used */
-    struct keys *resent; /* ids of messages in the log that an edge may send again; NULL = none */
+    struct keys *resent;   /* ids of messages in the log that an edge may send again; NULL = none */
+    uint64_t former_epoch; /* memory: see former.h; 0 = none is known */
+    uint64_t former_top;
     uint64_t loaded_ms;
     struct pending *pending_oldest; /* waits for the engine, see post.c */
     struct pending *pending_newest;

@@ -192,6 +192,7 @@ struct core_effect {
     uint64_t offset; /* DELIVER: of a numbered message (or of the gap in its place), else 0.
                         GROUP_TOP. APPEND. GROUP_ADD: newest offset at this moment. BIND: where the
                         edge stands now; what it lacks follows from the next one on */
+    bool always;     /* DELIVER without a number: also to who is left out for reading slowly */
     uint64_t span;   /* DELIVER of a gap: numbers before `offset` that it stands for as well */
     const uint32_t *edges; /* DELIVER, GROUP_POLICY */
     size_t edge_count;

@@ -88,7 +88,9 @@ static void apply_accept(struct router_plane *plane, struct plane_edge *edge,
 static void apply_deliver(struct router_plane *plane, const struct core_effect *effect)
 {
     struct bytes text = write_push(plane, effect->push);
-    uint32_t span = effect->span < PLANE_SPAN_ALL ? (uint32_t)effect->span : PLANE_SPAN_ALL;
+    uint32_t span = effect->always                  ? 1
+                    : effect->span < PLANE_SPAN_ALL ? (uint32_t)effect->span
+                                                    : PLANE_SPAN_ALL;
     for (size_t i = 0; i < effect->edge_count; i++) {
         struct plane_edge *edge = edge_at(plane, effect->edges[i]);
         if (edge == NULL) {

@@ -148,6 +148,23 @@ static void check_rooms(const struct world *world, const struct sim_client *clie
     }
 }
 
+/* Who was in the same life of a room that ended has heard of the same messages of it. */
+static void check_former(const struct world *world, const struct sim_client *client)
+{
+    for (uint32_t i = 0; i < CLIENTS * ROOMS; i++) {
+        const struct sim_room_view *view = &client->rooms[i % ROOMS];
+        const struct sim_client *other = &world->clients[i / ROOMS];
+        const struct sim_room_view *others = &other->rooms[i % ROOMS];
+        bool same = other->open && view->joined && others->joined && view->former_epoch != 0 &&
+                    view->former_epoch == others->former_epoch && view->epoch == others->epoch;
+        if (same && view->former_offset != others->former_offset) {
+            fprintf(stderr, "room %u: heard up to %" PRIu64 ", client %u up to %" PRIu64 "\n",
+                    i % ROOMS, view->former_offset, other->number, others->former_offset);
+            world_fail(world, "silence about messages of a former life", client);
+        }
+    }
+}
+
 static void check_inbox(const struct world *world, const struct sim_client *client)
 {
     char name[16];
@@ -206,6 +223,7 @@ void check_end(const struct world *world)
             world_fail(world, "a command without a reply", client);
         }
         check_rooms(world, client);
+        check_former(world, client);
         check_inbox(world, client);
         check_told(world, client);
     }

@@ -261,6 +261,16 @@ bool edge_lags(const struct world *world, const struct sim_client *client, uint3
     return lag != NULL;
 }
 
+bool edge_holds_back(const struct world *world, const struct sim_client *client, uint32_t room)
+{
+    const struct groups *groups = &world->edges[client->edge].uplink->groups;
+    const struct hole *hole = groups->holes.first;
+    while (hole != NULL && !is_of_room(groups_at(groups, hole->local), room)) {
+        hole = hole->next;
+    }
+    return hole != NULL;
+}
+
 uint64_t edge_router_life(const struct sim_edge *edge)
 {
     struct uplink_stats stats;

@@ -57,6 +57,8 @@ struct sim_room_view {
     bool has_past;               /* was in it on a former connection, up to here: */
     uint64_t past_epoch;
     uint64_t past_offset;
+    uint64_t former_epoch; /* of the life before, by an epoch push, and how far it was heard */
+    uint64_t former_offset;
 };
 
 struct sim_pending {
@@ -181,6 +183,9 @@ bool edge_is_ready(const struct sim_edge *edge);
 uint64_t edge_router_life(const struct sim_edge *edge);
 /* Deliveries of the room are left out for the client just now. */
 bool edge_lags(const struct world *world, const struct sim_client *client, uint32_t room);
+
+/* Deliveries of the room wait on the client's edge for one that lacks. */
+bool edge_holds_back(const struct world *world, const struct sim_client *client, uint32_t room);
 
 /* ---- sim_router.c ---- */
 

@@ -192,7 +192,8 @@ static void out_push(struct core_driver *driver, const struct push *push)
         out_member_push(driver, push);
         break;
     case PUSH_GAP:
-        out(driver, " gap %u-%u", (unsigned)push->from, (unsigned)push->to);
+        out(driver, " gap %u-%u%s", (unsigned)push->from, (unsigned)push->to,
+            push->epoch != 0 ? " of a former life" : "");
         break;
     case PUSH_EPOCH:
         out_bytes(driver, " epoch ", push->room);
@@ -215,6 +216,9 @@ static void out_deliver(struct core_driver *driver, const struct core_effect *ef
     out_push(driver, effect->push);
     if (effect->offset != 0) {
         out(driver, " #%u", (unsigned)effect->offset);
+    }
+    if (effect->always) {
+        out(driver, " always");
     }
     if (effect->span != 0) {
         out(driver, " and %u before", (unsigned)effect->span);
