@@ -79,7 +79,9 @@ void uplink_catch_up(struct uplink *uplink, const struct edge_session *session,
     if (lag == NULL) {
         return; /* told already, by the router before */
     }
-    uplink->callbacks.send(uplink->owner, session->slot, op->bytes, false);
+    if (op->bytes.len != 0) {
+        uplink->callbacks.send(uplink->owner, session->slot, op->bytes, false);
+    }
     if (op->b == 1) {
         struct edge_group *group = groups_at(&uplink->groups, lag->local);
         if (group->hole != NULL) { /* it was told of what is held back as well */

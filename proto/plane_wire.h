@@ -46,7 +46,8 @@ enum plane_op_kind {
     OP_TICKET_KEYS = 27, /* bytes TicketKeys */
     OP_GROUP_POLICY = 28, /* a = group, b = bits of enum plane_group_policy; 0 after ADD with a
                              record and after BIND */
-    OP_CATCH_UP = 29, /* slot gen, a = token of LAGGING, b = 1 when that is all, bytes payload */
+    OP_CATCH_UP = 29, /* slot gen, a = token of LAGGING, b = 1 when that is all, bytes payload or
+                          nothing */
     OP_GROUP_TOP = 33 /* a = group, b = newest offset delivered */
 };
 

@@ -6,6 +6,7 @@
 #include "router/core_internal.h"
 #include "router/former.h"
 #include "router/load.h"
+#include "router/repair.h"
 #include "router/room.h"
 #include "router/session.h"
 
@@ -139,7 +140,7 @@ static void take_numbers(struct router_core *core, const struct core_event *even
     }
     for (uint32_t i = 0; i < channel->edge_count; i++) {
         if (channel->edges[i].edge != event->edge) {
-            channel_deliver_gap_to(core, channel, channel->edges[i].edge, top + 1, channel->top);
+            repair_deliver_gap(core, channel, channel->edges[i].edge, top + 1, channel->top);
         }
     }
 }
@@ -170,7 +171,7 @@ static void bring_up_to_date(struct router_core *core, const struct core_event *
         channel_deliver_to(core, channel, event->edge, push, 0);
     }
     if (lost) {
-        channel_deliver_gap_to(core, channel, event->edge, has + 1, from - 1);
+        repair_deliver_gap(core, channel, event->edge, has + 1, from - 1);
     }
     if (channel_droppable(channel)) {
         channel_emit_policy(core, channel, event->edge);

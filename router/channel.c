@@ -62,6 +62,8 @@ void channel_fini(struct router_core *core, struct channel *channel)
     }
     keys_free(&channel->keys);
     keys_free(&channel->resent);
+    mem_free(channel->former);
+    channel->former = NULL;
     mem_free(channel->edges);
     channel->edges = NULL;
     (void)slotmap_remove(&core->channels, channel->id);
@@ -154,28 +156,6 @@ void channel_deliver_to(struct router_core *core, const struct channel *channel,
     emit_deliver(core, channel, push, offset, edges, 1);
     const struct edge_count *found = count_on(channel, edge);
     core->counters.deliveries += found == NULL ? 0 : found->count;
-}
-
-void channel_deliver_gap_to(struct router_core *core, const struct channel *channel, uint32_t edge,
-                            uint64_t from, uint64_t to)
-{
-    struct push *push = effects_push(&core->effects, PUSH_GAP);
-    push->room = channel->kind == CHANNEL_ROOM ? channel->name : BYTES_EMPTY;
-    push->from = from;
-    push->to = to;
-    channel_deliver_to(core, channel, edge, push, to);
-    core->effects.items[core->effects.count - 1].span = to - from;
-}
-
-void channel_emit_top(struct router_core *core, const struct channel *channel, uint32_t edge)
-{
-    uint32_t *edges = effects_alloc(&core->effects, 1, sizeof(*edges));
-    edges[0] = edge;
-    struct core_effect *effect = effects_add(&core->effects, CORE_GROUP_TOP);
-    effect->group = channel->id;
-    effect->offset = channel->top;
-    effect->edges = edges;
-    effect->edge_count = 1;
 }
 
 const struct group_info *channel_info(struct router_core *core, const struct channel *channel)

@@ -29,8 +29,7 @@ struct channel {
     struct ring *ring;                     /* NULL until there is a message to keep */
     struct keys *keys;                     /* NULL until a key is used */
     struct keys *resent;   /* ids of messages in the log that an edge may send again; NULL = none */
-    uint64_t former_epoch; /* memory: see former.h; 0 = none is known */
-    uint64_t former_top;
+    struct former *former; /* see former.h; NULL = none is known */
     uint64_t loaded_ms;
     struct pending *pending_oldest; /* waits for the engine, see post.c */
     struct pending *pending_newest;
@@ -66,12 +65,6 @@ void channel_deliver(struct router_core *core, struct channel *channel, const st
 /* DELIVER to one edge, whether it has members or not. */
 void channel_deliver_to(struct router_core *core, const struct channel *channel, uint32_t edge,
                         const struct push *push, uint64_t offset);
-
-/* The same, of a gap in place of the numbers `from` to `to`. */
-void channel_deliver_gap_to(struct router_core *core, const struct channel *channel, uint32_t edge,
-                            uint64_t from, uint64_t to);
-/* GROUP_TOP to one edge. */
-void channel_emit_top(struct router_core *core, const struct channel *channel, uint32_t edge);
 
 /* GROUP_ADD and GROUP_REMOVE. */
 void channel_emit_add(struct router_core *core, const struct channel *channel, struct conn_ref conn,

@@ -203,7 +203,7 @@ struct core_effect {
     uint32_t local;                      /* GROUP_BIND */
     const struct group_info *group_info; /* GROUP_ADD (first on the edge) and BIND, else NULL */
     const struct session_info *session;  /* ACCEPT */
-    const struct push *push;             /* SEND_CONN, DELIVER */
+    const struct push *push;             /* SEND_CONN, DELIVER, CATCH_UP (NULL: nothing is said) */
     uint16_t code;                       /* CLOSE */
     struct bytes text;                   /* CLOSE */
     uint64_t append_id;

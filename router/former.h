@@ -1,6 +1,7 @@
-/* The life of a channel that ended with the router before (class memory, or a lost log): its epoch,
- * and the newest message that an edge knows of. Edges had not all delivered the same when that
- * router died; whose members lack something that others got are told a gap of that life. */
+/* Lives of a channel that ended with a router before (class memory, or a lost log): the epoch of
+ * each, and the newest message that an edge knows of. Edges had not all delivered the same when
+ * that router died; whose members lack something that others got are told a gap of that life.
+ * Several, since an edge may have been away for a whole life. */
 #ifndef ROUTER_FORMER_H
 #define ROUTER_FORMER_H
 

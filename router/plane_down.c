@@ -207,7 +207,7 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
         op.kind = OP_CATCH_UP;
         op.a = effect->token;
         op.b = effect->last;
-        op.bytes = write_push(plane, effect->push);
+        op.bytes = effect->push == NULL ? BYTES_EMPTY : write_push(plane, effect->push);
         break;
     case CORE_CLOSE:
         plane_close_conn(edge, op.slot, op.gen, effect->code, effect->text);

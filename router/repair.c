@@ -15,6 +15,28 @@ static struct channel *channel_named(const struct router_core *core, const struc
     return user == NULL ? NULL : &user->inbox;
 }
 
+void repair_deliver_gap(struct router_core *core, const struct channel *channel, uint32_t edge,
+                        uint64_t from, uint64_t to)
+{
+    struct push *push = effects_push(&core->effects, PUSH_GAP);
+    push->room = channel->kind == CHANNEL_ROOM ? channel->name : BYTES_EMPTY;
+    push->from = from;
+    push->to = to;
+    channel_deliver_to(core, channel, edge, push, to);
+    core->effects.items[core->effects.count - 1].span = to - from;
+}
+
+void repair_emit_top(struct router_core *core, const struct channel *channel, uint32_t edge)
+{
+    uint32_t *edges = effects_alloc(&core->effects, 1, sizeof(*edges));
+    edges[0] = edge;
+    struct core_effect *effect = effects_add(&core->effects, CORE_GROUP_TOP);
+    effect->group = channel->id;
+    effect->offset = channel->top;
+    effect->edges = edges;
+    effect->edge_count = 1;
+}
+
 void repair_answer(struct router_core *core, const struct core_event *event,
                    struct channel *channel)
 {
@@ -31,7 +53,7 @@ void repair_answer(struct router_core *core, const struct core_event *event,
     if (from < first) {
         uint64_t last = to < first ? to : first - 1;
         core->counters.repairs_lost += last - from + 1;
-        channel_deliver_gap_to(core, channel, event->edge, from, last);
+        repair_deliver_gap(core, channel, event->edge, from, last);
         from = last + 1;
     }
     for (uint64_t offset = from; offset <= to; offset++) {

@@ -83,9 +83,9 @@ mutant newcomers_forgotten edge/uplink_repair.c 's/hole->newest = hole_known_mos
 mutant unnumbered_not_held edge/uplink_repair.c 's/op->b == 0 \|\| what\.first/what.first/'
 mutant hole_without_end edge/uplink_repair.c 's/uplink->now_ms >= hole->give_up_ms/false/; s/(    hole->ask_at_ms = uplink->now_ms) \+ ASK_AGAIN_MS;\n    note_due/$1 + 1000000;\n    note_due/'
 mutant repair_buffer_without_limit edge/uplink_repair.c 's/> uplink->config\.repair_bytes_max/> UINT64_MAX - 1/'
-mutant top_not_told router/session.c 's/        channel_emit_top\(core, channel_find\(core, message->group\), conn->ref\.edge\);\n/        ;\n/'
+mutant top_not_told router/session.c 's/        repair_emit_top\(core, channel_find\(core, message->group\), conn->ref\.edge\);\n/        ;\n/'
 mutant former_untold router/announce.c 's/        former_announced\(core, event, channel\);/        ;/'
-mutant former_told_to_one router/former.c 's/newest > top && i < channel->edge_count/newest > top \&\& i < channel->edge_count \&\& false/'
+mutant former_told_to_one router/former.c 's/newest > top && i < channel->edge_count/false \&\& i < channel->edge_count/'
 
 # The plane
 mutant no_fence router/plane.c 's/if \(is_fenced\(plane, hello->edge_incarnation\) \|\|\n\s*hello->router_incarnation == plane->incarnation\)/if (false)/'

@@ -298,7 +298,9 @@ static void out_effect(struct core_driver *driver, const struct core_effect *eff
     case CORE_CATCH_UP:
         out_conn(driver, "catch up", effect);
         out(driver, " token %u", (unsigned)effect->token);
-        out_push(driver, effect->push);
+        if (effect->push != NULL) {
+            out_push(driver, effect->push);
+        }
         out(driver, effect->last ? " last" : "");
         break;
     case CORE_CLOSE:
