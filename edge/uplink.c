@@ -522,11 +522,6 @@ void uplink_tick(struct uplink *uplink, uint64_t now_ms)
         }
         return;
     }
-    uplink->now_ms = now_ms;
-    uplink->in_receive = true; /* it gives to members, who may end */
-    uplink_repair_tick(uplink);
-    uplink->in_receive = false;
-    run_deferred(uplink);
     enum link_tick tick = link_tick(&uplink->link, now_ms);
     if (tick == LINK_TICK_SUSPECT) {
         tick = link_tick(&uplink->link, now_ms);
@@ -537,7 +532,13 @@ void uplink_tick(struct uplink *uplink, uint64_t now_ms)
     }
     if (gone) {
         lose_link(uplink, now_ms);
+        return;
     }
+    uplink->now_ms = now_ms;
+    uplink->in_receive = true; /* it gives to members, who may end */
+    uplink_repair_tick(uplink);
+    uplink->in_receive = false;
+    run_deferred(uplink);
 }
 
 uint64_t uplink_deadline(const struct uplink *uplink)

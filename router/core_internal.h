@@ -27,9 +27,7 @@ struct core_counters {
     uint64_t evicted_channels;
     uint64_t loads;
     uint64_t loads_failed;
-    uint64_t repairs;      /* answered */
-    uint64_t repairs_lost; /* messages that were asked for and not kept any more */
-    uint64_t ahead;        /* edges had delivered more than the log has */
+    uint64_t ahead; /* edges had delivered more than the log has */
 };
 
 struct router_core {

@@ -49,10 +49,8 @@ void repair_answer(struct router_core *core, const struct core_event *event,
     if (from == 0 || from > to) {
         return;
     }
-    core->counters.repairs++;
     if (from < first) {
         uint64_t last = to < first ? to : first - 1;
-        core->counters.repairs_lost += last - from + 1;
         repair_deliver_gap(core, channel, event->edge, from, last);
         from = last + 1;
     }
