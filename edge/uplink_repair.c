@@ -95,9 +95,9 @@ static void give_up(struct uplink *uplink, struct edge_group *group)
     give_unnumbered(uplink, group);
     for (uint32_t i = 0; i < group->count; i++) {
         uint32_t slot = group->slots[i];
-        if (groups_lag_of(&uplink->groups, group, slot) == NULL) {
-            uint64_t known = hole_known(hole, slot);
-            known = known > group->last_offset ? known : group->last_offset;
+        uint64_t known = hole_known(hole, slot);
+        known = known > group->last_offset ? known : group->last_offset;
+        if (known < hole->newest && groups_lag_of(&uplink->groups, group, slot) == NULL) {
             groups_lag(&uplink->groups, group, slot, known + 1);
             uplink_ask_for_lag(uplink, groups_lag_of(&uplink->groups, group, slot));
         }

@@ -93,7 +93,7 @@ mutant late_hello_counts router/plane.c 's/hello->attempt < edge->attempt/false/
 mutant one_delivery_dropped router/plane_down.c 's/(        bool except = )/        static unsigned count;\n        if (++count % 200 == 0) {\n            continue;\n        }\n$1/'
 mutant dead_edge_keeps_users router/plane.c 's/    plane_step\(plane, &\(struct core_event\)\{\.kind = CORE_EDGE_DOWN, \.edge = edge->index\}\);\n//'
 mutant ticket_keys_not_told router/plane_tickets.c 's/plane->edges\[i\] != NULL/false/'
-mutant finished_too_early router/plane.c 's/(    switch \(link_receive\(&edge->link)/    if (frame->seq != 0 && frame->seq == edge->link.received + 1) {\n        edge->link.received++;\n        return;\n    }\n$1/'
+mutant finished_too_early router/plane.c 's/(    switch \(link_receive\(&edge->link)/    if (frame->seq != 0 && frame->seq == edge->link.received + 1) {\n        edge->link.received++;\n        plane_frame_begin(plane, edge);\n        return;\n    }\n$1/'
 
 # The core
 mutant no_epoch_push router/announce.c 's/if \(!same && room\)/if (false)/'
