@@ -103,6 +103,10 @@ static void refresh(struct edge *edge)
     set(edge, EDGE_METRIC_LINK_HOLES, 0, stats.holes);
     set(edge, EDGE_METRIC_LINK_BAD_FRAMES, 0, stats.bad_frames);
     set(edge, EDGE_METRIC_OFFSET_HOLES, 0, stats.offset_holes);
+    set(edge, EDGE_METRIC_REPAIRS, 0, stats.repaired);
+    set(edge, EDGE_METRIC_REPAIRS, 1, stats.repairs_given_up);
+    set(edge, EDGE_METRIC_REPAIR_BYTES, 0, stats.held_back_bytes);
+    set(edge, EDGE_METRIC_REPEATED, 0, stats.repeated);
     set(edge, EDGE_METRIC_UNKNOWN_GROUPS, 0, stats.unknown_groups);
     set(edge, EDGE_METRIC_LEFT_OUT, 0, stats.left_out);
     set(edge, EDGE_METRIC_LAGGING, 0, stats.lagging);

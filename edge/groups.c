@@ -25,6 +25,13 @@ void groups_init(struct groups *groups, const uint8_t seed[16])
     group_index_init(&groups->by_id, salt, id_of, groups);
     slotmap_init(&groups->table, UINT32_MAX - 1);
     lags_init(&groups->lags);
+    holes_init(&groups->holes);
+}
+
+void groups_hole_end(struct groups *groups, struct edge_group *group)
+{
+    holes_remove(&groups->holes, group->hole);
+    group->hole = NULL;
 }
 
 static void free_group(struct groups *groups, struct edge_group *group)
@@ -34,6 +41,9 @@ static void free_group(struct groups *groups, struct edge_group *group)
     }
     slotmap_remove(&groups->table, slotmap_id_at(&groups->table, group->local));
     groups->memory_bytes -= sizeof(*group) + group->record_len + (uint64_t)group->capacity * 8;
+    if (group->hole != NULL) {
+        groups_hole_end(groups, group);
+    }
     mem_free(group->record);
     mem_free(group->slots);
     mem_free(group);

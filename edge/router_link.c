@@ -224,6 +224,8 @@ enum status router_link_open(struct edge *edge, struct buf *error)
         .edge_id = bytes_of_str(edge->id),
         .hold_bytes_max = (uint64_t)options->hold_buffer,
         .credit_bytes = (uint64_t)options->link_credit,
+        .repair_bytes_max = (uint64_t)options->repair_buffer,
+        .repair_ms = (uint64_t)options->repair_timeout,
         .slots_max = edge->conns.max,
         .canary_ms = (uint64_t)options->canary_interval,
         .reconnect_delay_ms = (uint32_t)options->reconnect_delay,

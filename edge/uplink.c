@@ -65,6 +65,7 @@ struct uplink *uplink_new(const struct uplink_config *config,
     buf_init(&uplink->scratch, 0);
     uplink->state = UPLINK_DOWN;
     uplink->state_since = now_ms;
+    uplink->now_ms = now_ms;
     uplink->hello_at = now_ms;
     uplink->welcome_wait_ms = WELCOME_WAIT_MIN_MS;
     return uplink;
@@ -329,6 +330,7 @@ static void start_fresh(struct uplink *uplink, uint64_t window, uint64_t now_ms)
     uplink_answers_leave_out(uplink, &old);
     groups_unbind_all(&uplink->groups);
     uplink_announce(uplink);
+    uplink_repair_restart(uplink);
     struct link_entry entry;
     while (link_queue_pop(&old, &entry)) {
         if (entry.tag == 0) { /* an older announce */
@@ -365,6 +367,7 @@ static void receive_welcome(struct uplink *uplink, const struct plane_greeting *
     bool resumed = welcome->resumed && welcome->router_incarnation == uplink->router_incarnation;
     if (resumed && link_resume(&uplink->link, welcome->credit, welcome->received, now_ms)) {
         uplink->stats.resumes++;
+        uplink_repair_resumed(uplink);
     } else if (resumed) {
         uplink->stats.bad_frames++;
         uplink->router_incarnation = 0; /* ask for a fresh start */
@@ -504,6 +507,7 @@ void uplink_receive(struct uplink *uplink, struct bytes message, uint64_t now_ms
         uplink->stats.bad_frames++;
         return;
     }
+    uplink->now_ms = now_ms;
     uplink->in_receive = true;
     receive_frame(uplink, &frame, message.len, now_ms);
     uplink->in_receive = false;
@@ -537,14 +541,23 @@ void uplink_tick(struct uplink *uplink, uint64_t now_ms)
         return;
     }
     uplink_canary_tick(uplink, now_ms);
+    uplink->now_ms = now_ms;
+    uplink->in_receive = true; /* it gives to members, who may end */
+    uplink_repair_tick(uplink);
+    uplink->in_receive = false;
+    run_deferred(uplink);
 }
 
 uint64_t uplink_deadline(const struct uplink *uplink)
 {
-    uint64_t canary_ms = uplink_canary_deadline(uplink);
-    uint64_t due_ms =
-        uplink->state == UPLINK_DOWN ? uplink->hello_at : link_deadline(&uplink->link);
-    return canary_ms < due_ms ? canary_ms : due_ms;
+    if (uplink->state == UPLINK_DOWN) {
+        return uplink->hello_at;
+    }
+    uint64_t due = link_deadline(&uplink->link);
+    uint64_t canary = uplink_canary_deadline(uplink);
+    uint64_t repair = uplink->groups.holes.due_ms;
+    due = canary < due ? canary : due;
+    return repair < due ? repair : due;
 }
 
 /* ---- questions ---- */
@@ -586,8 +599,9 @@ void uplink_stats(const struct uplink *uplink, struct uplink_stats *ret_stats)
     *ret_stats = uplink->stats;
     ret_stats->held_bytes = held_bytes(uplink);
     ret_stats->held_frames = uplink->link.queue.count;
+    ret_stats->held_back_bytes = uplink->groups.holes.bytes;
     ret_stats->lagging = uplink->groups.lags.table.count;
     ret_stats->groups = uplink->groups.table.count;
-    ret_stats->memory_bytes = uplink->groups.memory_bytes;
+    ret_stats->memory_bytes = uplink->groups.memory_bytes + uplink->groups.holes.bytes;
     ret_stats->router_incarnation = uplink->router_incarnation;
 }

@@ -4,7 +4,9 @@
 #include "router/announce.h"
 
 #include "router/core_internal.h"
+#include "router/former.h"
 #include "router/load.h"
+#include "router/repair.h"
 #include "router/room.h"
 #include "router/session.h"
 
@@ -136,13 +138,9 @@ static void take_numbers(struct router_core *core, const struct core_event *even
     if (channel->kind != CHANNEL_ROOM) {
         return;
     }
-    bool one = channel->top == top + 1;
     for (uint32_t i = 0; i < channel->edge_count; i++) {
         if (channel->edges[i].edge != event->edge) {
-            struct push *push = about_room(core, channel, PUSH_GAP);
-            push->from = top + 1;
-            push->to = channel->top;
-            channel_deliver_to(core, channel, channel->edges[i].edge, push, one ? channel->top : 0);
+            repair_deliver_gap(core, channel, channel->edges[i].edge, top + 1, channel->top);
         }
     }
 }
@@ -164,18 +162,19 @@ static void bring_up_to_date(struct router_core *core, const struct core_event *
     uint64_t first = channel_ring_first(channel);
     uint64_t from = has + 1 < first ? first : has + 1;
     bool room = channel->kind == CHANNEL_ROOM;
-    emit_bind(core, event, channel, from - 1);
+    bool lost = from > has + 1 && (room || (channel->durable && same));
+    emit_bind(core, event, channel, lost ? has : from - 1);
+    if (!same) {
+        former_announced(core, event, channel);
+    }
     if (!same && room) {
         struct push *push = about_room(core, channel, PUSH_EPOCH);
         push->epoch = channel->epoch;
         push->offset = has;
         channel_deliver_to(core, channel, event->edge, push, 0);
     }
-    if (from > has + 1 && (room || (channel->durable && same))) {
-        struct push *push = about_room(core, channel, PUSH_GAP);
-        push->from = has + 1;
-        push->to = from - 1;
-        channel_deliver_to(core, channel, event->edge, push, 0);
+    if (lost) {
+        repair_deliver_gap(core, channel, event->edge, has + 1, from - 1);
     }
     if (channel_droppable(channel)) {
         channel_emit_policy(core, channel, event->edge);

@@ -61,6 +61,8 @@ void channel_fini(struct router_core *core, struct channel *channel)
     }
     keys_free(&channel->keys);
     keys_free(&channel->resent);
+    mem_free(channel->former);
+    channel->former = NULL;
     mem_free(channel->edges);
     channel->edges = NULL;
     (void)slotmap_remove(&core->channels, channel->id);

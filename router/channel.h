@@ -31,7 +31,9 @@ struct channel {
     struct ring *ring;                     /* NULL until there is a message to keep */
     struct keys *keys;                     /* NULL until a key is used */
     struct keys *resent;                   /* see resent.h; NULL = none */
-    struct pending *pending_oldest;        /* waits for the engine, see post.c */
+    struct former *former;                 /* see former.h; NULL = none is known */
+    uint64_t loaded_ms;
+    struct pending *pending_oldest; /* waits for the engine, see post.c */
     struct pending *pending_newest;
     struct parked *parked_oldest; /* waits for the log, see load.c */
     struct parked *parked_newest;

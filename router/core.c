@@ -7,6 +7,7 @@
 #include "router/core_internal.h"
 #include "router/load.h"
 #include "router/post.h"
+#include "router/repair.h"
 #include "router/resent.h"
 #include "router/room.h"
 #include "router/session.h"
@@ -255,6 +256,7 @@ struct core_effects router_core_step(struct router_core *core, const struct core
         [CORE_LAGGING] = session_lagging,
         [CORE_CANARY] = truth_canary,
         [CORE_LISTING] = truth_listing,
+        [CORE_REPAIR] = repair_asked,
         [CORE_SET_POLICY] = room_set_policy,
         [CORE_TICK] = tick,
     };

@@ -102,6 +102,8 @@ enum core_event_kind {
                         read what it had: it is to be told */
     CORE_CANARY,     /* comes back to its edge as CORE_CANARY_BACK */
     CORE_LISTING,    /* what an edge holds in one bucket of the digest: truth.h */
+    CORE_REPAIR,     /* an edge lacks deliveries of `group`: last_offset is the first, to_offset the
+                        last */
     CORE_SET_POLICY, /* of rooms: limits from now on, the class for rooms made from now on */
     CORE_TICK        /* router_core_deadline() has come */
 };
@@ -155,8 +157,11 @@ struct core_event {
     bool drained;                       /* CONN_CLOSED: by an edge's drain: grace plus its delay */
     uint32_t local;                     /* ANNOUNCE_GROUP: the edge's number of the group */
     const struct group_info *group;
-    uint64_t last_offset;   /* ANNOUNCE_GROUP: newest offset the edge has delivered; LAGGING: first
-                               offset that may be missing, in the life that `group` names */
+    uint64_t last_offset;   /* ANNOUNCE_GROUP: newest offset the edge has delivered; LAGGING,
+                               REPAIR: first offset that may be missing, in the life that `group`
+                               names */
+    uint64_t to_offset;     /* REPAIR. ANNOUNCE_GROUP: newest offset that the edge knows of, not
+                               below last_offset: what is between lacks */
     uint64_t token;         /* LAGGING, CANARY: comes back with the answer */
     const uint32_t *locals; /* ANNOUNCE_CONN: the edge's numbers of its groups */
     size_t local_count;
@@ -183,6 +188,7 @@ enum core_effect_kind {
     CORE_GROUP_REMOVE,
     CORE_GROUP_BIND,   /* answer to ANNOUNCE_GROUP: local number -> group id; group 0 = forget it */
     CORE_GROUP_POLICY, /* deliveries of the group may be left out on `edges`, or may not */
+    CORE_GROUP_TOP,    /* `offset` is delivered by now: the edge may find that it lacks something */
     CORE_CATCH_UP,     /* answer to LAGGING: push to one connection that lags */
     CORE_CLOSE,        /* close a connection with code and text */
     CORE_APPEND,       /* engine: store message at (group, offset), then CORE_APPENDED */
@@ -200,11 +206,13 @@ struct core_effect {
     enum core_effect_kind kind;
     struct conn_ref conn; /* SEND_CONN, GROUP_*, CLOSE, ACCEPT; DELIVER: left out when has_except */
     bool has_except;
-    uint64_t group;        /* DELIVER, GROUP_*, APPEND; never 0 but for BIND "forget" */
-    uint64_t offset;       /* DELIVER: of a numbered message (or of the gap in its place), else 0.
-                              APPEND. LOAD: wanted from here whatever bytes_max says, 0 = none.
-                              GROUP_ADD: newest offset at this moment. BIND: where the
-                              edge stands now; what it lacks follows from the next one on */
+    uint64_t group;  /* DELIVER, GROUP_*, APPEND; never 0 but for BIND "forget" */
+    uint64_t offset; /* DELIVER: of a numbered message (or of the gap in its place), else 0.
+                        GROUP_TOP. APPEND. LOAD: wanted from here whatever bytes_max says, 0 = none.
+                        GROUP_ADD: newest offset at this moment. BIND: where the edge stands now;
+                        what it lacks follows from the next one on */
+    bool always;     /* DELIVER without a number: also to who is left out for reading slowly */
+    uint64_t span;   /* DELIVER of a gap: numbers before `offset` that it stands for as well */
     const uint32_t *edges; /* DELIVER, GROUP_POLICY */
     size_t edge_count;
     bool droppable;                      /* GROUP_POLICY */
@@ -214,7 +222,7 @@ struct core_effect {
     uint32_t local;                      /* GROUP_BIND */
     const struct group_info *group_info; /* GROUP_ADD (first on the edge) and BIND, else NULL */
     const struct session_info *session;  /* ACCEPT */
-    const struct push *push;             /* SEND_CONN, DELIVER */
+    const struct push *push;             /* SEND_CONN, DELIVER, CATCH_UP (NULL: nothing is said) */
     uint16_t code;                       /* CLOSE */
     struct bytes text;                   /* CLOSE */
     uint64_t append_id;

@@ -3,6 +3,7 @@
 #include "common/mem.h"
 #include "router/announce.h"
 #include "router/post.h"
+#include "router/repair.h"
 #include "router/session.h"
 
 #include <assert.h>
@@ -127,6 +128,12 @@ static bool must_wait(enum core_event_kind kind)
            kind == CORE_LAGGING;
 }
 
+/* Of an edge itself, not of a connection. */
+static bool is_of_edge(const struct core_event *event)
+{
+    return event->kind == CORE_ANNOUNCE_GROUP || event->kind == CORE_REPAIR;
+}
+
 static void enqueue(const struct router_core *core, struct channel *channel, struct parked *parked)
 {
     if (core->replaying == channel) { /* it was the first, and is again */
@@ -149,7 +156,7 @@ bool load_park(struct router_core *core, struct channel *channel, const struct c
     if (full && !must_wait(event->kind) && core->replaying != channel) {
         return false;
     }
-    bool of_edge = event->kind == CORE_ANNOUNCE_GROUP;
+    bool of_edge = is_of_edge(event);
     uint32_t index = of_edge ? event->edge : event->conn.edge;
     const struct router_edge *edge = edges_get(&core->edges, index);
     struct parked *parked = parked_new(event);
@@ -189,7 +196,7 @@ void load_drop(struct router_core *core, struct channel *channel)
 
 static bool edge_is_same(const struct router_core *core, const struct parked *parked)
 {
-    bool of_edge = parked->event.kind == CORE_ANNOUNCE_GROUP;
+    bool of_edge = is_of_edge(&parked->event);
     uint32_t index = of_edge ? parked->event.edge : parked->event.conn.edge;
     const struct router_edge *edge = edges_get(&core->edges, index);
     return edge != NULL && edge->serial == parked->edge_serial;
@@ -210,6 +217,8 @@ static void replay_of_edge(struct router_core *core, struct channel *channel,
         session_lagging(core, event);
     } else if (event->kind == CORE_ANNOUNCE_GROUP) {
         announce_catch_up(core, event, channel);
+    } else if (event->kind == CORE_REPAIR) {
+        repair_answer(core, event, channel);
     } else { /* CONN_OPEN, ANNOUNCE_CONN */
         struct conn *conn = slotmap_get(&core->conns, parked->conn);
         if (conn != NULL && conn->attached && conn->waiting) {

@@ -88,6 +88,9 @@ static void apply_accept(struct router_plane *plane, struct plane_edge *edge,
 static void apply_deliver(struct router_plane *plane, const struct core_effect *effect)
 {
     struct bytes text = write_push(plane, effect->push);
+    uint32_t span = effect->always                  ? 1
+                    : effect->span < PLANE_SPAN_ALL ? (uint32_t)effect->span
+                                                    : PLANE_SPAN_ALL;
     for (size_t i = 0; i < effect->edge_count; i++) {
         struct plane_edge *edge = edge_at(plane, effect->edges[i]);
         if (edge == NULL) {
@@ -96,7 +99,7 @@ static void apply_deliver(struct router_plane *plane, const struct core_effect *
         bool except = effect->has_except && effect->conn.edge == edge->index;
         plane_say(plane, edge,
                   &(struct plane_op){.kind = OP_DELIVER,
-                                     .slot = except ? effect->conn.slot : 0,
+                                     .slot = except ? effect->conn.slot : span,
                                      .gen = except ? effect->conn.gen : 0,
                                      .a = effect->group,
                                      .b = effect->offset,
@@ -113,6 +116,18 @@ static void apply_policy(struct router_plane *plane, const struct core_effect *e
                       &(struct plane_op){.kind = OP_GROUP_POLICY,
                                          .a = effect->group,
                                          .b = effect->droppable ? PLANE_GROUP_DROPPABLE : 0});
+        }
+    }
+}
+
+static void apply_top(struct router_plane *plane, const struct core_effect *effect)
+{
+    for (size_t i = 0; i < effect->edge_count; i++) {
+        struct plane_edge *edge = edge_at(plane, effect->edges[i]);
+        if (edge != NULL) {
+            plane_say(
+                plane, edge,
+                &(struct plane_op){.kind = OP_GROUP_TOP, .a = effect->group, .b = effect->offset});
         }
     }
 }
@@ -203,7 +218,7 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
         op.kind = OP_CATCH_UP;
         op.a = effect->token;
         op.b = effect->last;
-        op.bytes = write_push(plane, effect->push);
+        op.bytes = effect->push == NULL ? BYTES_EMPTY : write_push(plane, effect->push);
         break;
     case CORE_CLOSE:
         plane_close_conn(edge, op.slot, op.gen, effect->code, effect->text);
@@ -216,6 +231,7 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
         return;
     case CORE_DELIVER:
     case CORE_GROUP_POLICY:
+    case CORE_GROUP_TOP:
     case CORE_APPEND:
     case CORE_LOAD:
     case CORE_HELD:
@@ -238,6 +254,9 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
             break;
         case CORE_GROUP_POLICY:
             apply_policy(plane, effect);
+            break;
+        case CORE_GROUP_TOP:
+            apply_top(plane, effect);
             break;
         case CORE_APPEND:
             apply_append(plane, effect);

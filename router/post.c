@@ -258,8 +258,9 @@ static bool finish(struct router_core *core, struct channel *channel, struct pen
 
 void post_finish(struct router_core *core, struct channel *channel)
 {
-    /* While the log is read again, what is delivered now would overtake what an edge lacks. */
-    while (!channel->loading && channel->pending_oldest != NULL &&
+    /* While the log is read again, or could not be read and shall be, what is delivered now would
+     * overtake what an edge lacks. */
+    while (!channel->loading && channel->owed == 0 && channel->pending_oldest != NULL &&
            finish(core, channel, channel->pending_oldest)) {
         struct pending *done = channel->pending_oldest;
         channel->pending_oldest = done->next;

@@ -178,6 +178,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint64_t now_ms = 1;
     struct uplink_config config = {.edge_id = BYTES_LIT("edge"),
                                    .hold_bytes_max = 100000,
+                                   .repair_bytes_max = 1000,
+                                   .repair_ms = 5000,
                                    .credit_bytes = 1000,
                                    .slots_max = SLOTS,
                                    .canary_ms = 100};

@@ -166,6 +166,8 @@ void edge_start(struct sim_edge *edge)
     struct uplink_config config = {.edge_id = bytes_of_str(id),
                                    .hold_bytes_max = edge->world->hold_bytes,
                                    .credit_bytes = edge->world->credit_bytes,
+                                   .repair_bytes_max = edge->world->repair_bytes,
+                                   .repair_ms = 3000,
                                    .slots_max = CLIENTS,
                                    .canary_ms = CANARY_MS,
                                    .reconnect_delay_ms = 5000};
@@ -277,6 +279,16 @@ bool edge_lags(const struct world *world, const struct sim_client *client, uint3
         lag = lag->next;
     }
     return lag != NULL;
+}
+
+bool edge_holds_back(const struct world *world, const struct sim_client *client, uint32_t room)
+{
+    const struct groups *groups = &world->edges[client->edge].uplink->groups;
+    const struct hole *hole = groups->holes.first;
+    while (hole != NULL && !is_of_room(groups_at(groups, hole->local), room)) {
+        hole = hole->next;
+    }
+    return hole != NULL;
 }
 
 uint64_t edge_router_life(const struct sim_edge *edge)

@@ -11,6 +11,7 @@
  *   disk.c      the store that outlives routers, slow and with faults
  *   truth.c     who is really there, and since when not: the measure for presence
  *   corrupt.c   records that vanish or appear by themselves, and whether that is found
+ *   skip.c    deliveries that miss an edge where the link cannot tell
  *   final.c     what must be true when all is quiet */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
@@ -62,6 +63,8 @@ struct sim_room_view {
     bool has_past;               /* was in it on a former connection, up to here: */
     uint64_t past_epoch;
     uint64_t past_offset;
+    uint64_t former_epoch; /* of the life before, by an epoch push, and how far it was heard */
+    uint64_t former_offset;
 };
 
 struct sim_pending {
@@ -173,7 +176,10 @@ struct world {
     bool forgetful;    /* empty rooms and offline users are forgotten soon, and kicks are many */
     bool calm;         /* no more actions or faults */
     bool gaps;         /* rooms leave deliveries out for slow readers */
+    bool skips;        /* deliveries miss an edge now and then */
+    uint64_t repair_bytes;
     bool trace;
+    uint64_t skipped;
     uint64_t messages;
     uint64_t left_out_gaps; /* told to clients that lagged */
 };
@@ -197,6 +203,9 @@ bool edge_is_ready(const struct sim_edge *edge);
 uint64_t edge_router_life(const struct sim_edge *edge);
 /* Deliveries of the room are left out for the client just now. */
 bool edge_lags(const struct world *world, const struct sim_client *client, uint32_t room);
+
+/* Deliveries of the room wait on the client's edge for one that lacks. */
+bool edge_holds_back(const struct world *world, const struct sim_client *client, uint32_t room);
 
 /* ---- sim_router.c ---- */
 
@@ -255,6 +264,14 @@ void disk_check_has(const struct world *world, const struct sim_client *client, 
                     uint64_t payload);
 /* No message stands in a log twice. */
 void disk_check_all(const struct world *world);
+
+/* ---- skip.c ---- */
+
+/* The body of a frame without some of its numbered deliveries (mem_free), or NULL: none was taken
+ * out. */
+uint8_t *skip_one(struct world *world, struct bytes body, size_t *ret_len);
+/* One more message everywhere, so that nothing lacks unseen. */
+void skip_last_word(struct world *world);
 
 /* ---- truth.c ---- */
 
