@@ -116,6 +116,20 @@ static void on_verify(void *owner, struct auth_job *job)
     auth_pool_submit(router->auth_pool, job);
 }
 
+static void on_canary(void *owner, uint64_t took_us)
+{
+    struct router *router = owner;
+    metrics_observe(router->metrics, ROUTER_METRIC_CANARY_RTT, 0, (double)took_us / 1e6);
+}
+
+static void on_diverged(void *owner, struct bytes edge_id, const struct core_effect *diverged)
+{
+    (void)owner;
+    log_event(LOG_REGISTRY_DIVERGED, LOG_B("edge", edge_id), LOG_U("slot", diverged->conn.slot),
+              LOG_U("gen", diverged->conn.gen), LOG_B("user", diverged->room),
+              LOG_B("what", diverged->text));
+}
+
 static const struct plane_callbacks plane_callbacks = {
     .transmit = on_transmit,
     .on_edge = on_edge,
@@ -123,6 +137,8 @@ static const struct plane_callbacks plane_callbacks = {
     .verify = on_verify,
     .on_admin_done = on_admin_done,
     .random = on_random,
+    .on_canary = on_canary,
+    .on_diverged = on_diverged,
 };
 
 static void on_plane_message(void *owner, struct bytes peer, struct bytes body)
@@ -290,6 +306,8 @@ static struct router_plane *make_plane(struct router *router, struct engine **en
         .suspect_ms = (uint64_t)options->edge_suspect,
         .dead_ms = (uint64_t)options->edge_dead,
         .ticket_period_ms = TICKET_PERIOD_MS,
+        .canary_timeout_ms = (uint64_t)options->canary_timeout,
+        .digest_ms = (uint64_t)options->digest_interval,
         .edges_max = (uint32_t)options->edges_max,
     };
     router->durable = (*engine)->ops->durable(*engine);
@@ -520,7 +538,8 @@ static void end_turn(struct router *router)
         look_at_store(router);
     }
     router_plane_flush(router->plane, now_ms);
-    if (!router->synced && admin_not_ready_reason(router->plane) == NULL) {
+    const char *reasons[ADMIN_REASONS_MAX];
+    if (!router->synced && admin_not_ready(router->plane, now_ms, reasons) == 0) {
         router->synced = true;
         log_event(LOG_REBUILD_DONE, LOG_U("after_ms", now_ms - router->started_ms));
     }

@@ -84,7 +84,7 @@ void session_send(struct router_core *core, const struct core_event *event)
 void session_put_out(struct router_core *core, struct conn *conn, const struct room *room,
                      struct bytes reason)
 {
-    conn_remove_room(conn, room->channel.id);
+    conn_remove_room(core, conn, room->channel.id);
     if (conn->attached) {
         struct push *push = effects_push(&core->effects, PUSH_KICKED);
         push->room = effects_copy(&core->effects, room->channel.name);
