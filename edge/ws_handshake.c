@@ -98,13 +98,13 @@ static bool has_repeated_param(const struct ws_target *target)
            ws_target_param(target->query, BYTES_LIT("routing"), &value) > 1;
 }
 
-static enum outcome check_resource(struct reader *reader, struct bytes method, struct bytes text)
+static enum outcome check_resource(struct reader *reader, struct bytes method)
 {
     bool head = equals(method, "HEAD");
     if (!head && !equals(method, "GET")) {
         return refuse(reader, STATUS_METHOD, "method not allowed");
     }
-    if (equals(text, "/health")) {
+    if (bytes_equal(reader->target.path, BYTES_LIT("/health"))) {
         /* Old balancers ask for health by HTTP/1.0; that costs nothing, so they may. */
         reader->health = true;
         reader->request->head_only = head;
@@ -144,7 +144,7 @@ static enum outcome read_request_line(struct reader *reader)
     if (outcome == OUTCOME_OK) {
         outcome = check_http_version(reader, version);
     }
-    return outcome == OUTCOME_OK ? check_resource(reader, method, target) : outcome;
+    return outcome == OUTCOME_OK ? check_resource(reader, method) : outcome;
 }
 
 /* ---- the fields ---- */
