@@ -110,7 +110,7 @@ static enum outcome check_resource(struct reader *reader, struct bytes method)
         reader->request->head_only = head;
         return OUTCOME_OK;
     }
-    if (!bytes_equal(reader->target.path, reader->config->path)) {
+    if (!ws_target_same_path(reader->target.path, reader->config->path)) {
         return refuse(reader, STATUS_PATH, "not found");
     }
     if (head) {
@@ -130,7 +130,10 @@ static enum outcome read_request_line(struct reader *reader)
     struct bytes method = BYTES_EMPTY;
     struct bytes target = BYTES_EMPTY;
     struct bytes version = BYTES_EMPTY;
-    enum outcome outcome = of_step(reader, ws_http_method(&reader->cursor, &method));
+    enum outcome outcome = of_step(reader, ws_http_empty_line(&reader->cursor));
+    if (outcome == OUTCOME_OK) {
+        outcome = of_step(reader, ws_http_method(&reader->cursor, &method));
+    }
     if (outcome == OUTCOME_OK) {
         outcome = of_step(reader, ws_http_target(&reader->cursor, &target));
     }
