@@ -16,6 +16,14 @@ enum { BURST_NS = 50000000 };
 
 static const uint64_t SECOND_NS = 1000000000;
 
+/* Debt at most: one huge message shall not keep its sender's close frame waiting for long. */
+static const uint64_t DEBT_NS_MAX = 1000000000;
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 static uint64_t now_ns(const struct conn *conn)
 {
     return edge_now(conn->edge) * 1000000;
@@ -48,7 +56,7 @@ void conn_pace_charge(struct conn *conn, uint64_t frames, uint64_t bytes)
     }
     uint64_t now = now_ns(conn);
     conn->pace_ns = conn->pace_ns > now ? conn->pace_ns : now;
-    conn->pace_ns += price_ns(conn, frames, bytes);
+    conn->pace_ns = min_u64(conn->pace_ns + price_ns(conn, frames, bytes), now + DEBT_NS_MAX);
     if (conn->pace_ns > now + BURST_NS) {
         conn_pause(conn, CONN_PAUSE_PACE);
         heartbeat_arm(conn);
