@@ -110,6 +110,7 @@ enum append_result { APPEND_OK, APPEND_FENCED, APPEND_UNKNOWN, APPEND_FAILED };
 struct core_record {
     struct push_message message;
     struct bytes key;
+    bool bare; /* of the message only offset, timestamp and user were read */
 };
 
 /* What the engine has of a channel. */
@@ -175,6 +176,7 @@ enum core_effect_kind {
     CORE_LOAD,         /* engine: read the log of (group, room), then CORE_LOADED */
     CORE_HELD,         /* something of the frame `cause` is not finished yet */
     CORE_FREED,        /* one such thing is finished now */
+    CORE_CUT,          /* what stands before and after need not leave together */
     CORE_ADMIN_DONE
 };
 
@@ -184,7 +186,8 @@ struct core_effect {
     bool has_except;
     uint64_t group;        /* DELIVER, GROUP_*, APPEND; never 0 but for BIND "forget" */
     uint64_t offset;       /* DELIVER: of a numbered message (or of the gap in its place), else 0.
-                              APPEND. GROUP_ADD: newest offset at this moment. BIND: where the
+                              APPEND. LOAD: wanted from here whatever bytes_max says, 0 = none.
+                              GROUP_ADD: newest offset at this moment. BIND: where the
                               edge stands now; what it lacks follows from the next one on */
     const uint32_t *edges; /* DELIVER, GROUP_POLICY */
     size_t edge_count;
@@ -205,6 +208,7 @@ struct core_effect {
     uint32_t keep_count;                /* APPEND: messages the log keeps. LOAD: wanted */
     uint64_t keep_ms;                   /* APPEND: 0 = no limit of age */
     uint64_t bytes_max;                 /* LOAD: wanted */
+    bool ids;                           /* LOAD: beyond bytes_max bare records are wanted */
     uint64_t cause;                     /* HELD, FREED */
     uint64_t number;                    /* SEND_CONN: of the command that this answers, or 0 */
     struct bytes room;                  /* APPEND, LOAD: name of the room or user */

@@ -151,7 +151,9 @@ static void apply_load(struct router_plane *plane, const struct core_effect *eff
                                                                   .kind = kind_of(effect),
                                                                   .name = effect->room,
                                                                   .count_max = effect->keep_count,
-                                                                  .bytes_max = effect->bytes_max});
+                                                                  .bytes_max = effect->bytes_max,
+                                                                  .from = effect->offset,
+                                                                  .ids = effect->ids});
 }
 
 /* Effects that name one connection (or, BIND, one edge). */
@@ -204,6 +206,7 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
     case CORE_LOAD:
     case CORE_HELD:
     case CORE_FREED:
+    case CORE_CUT:
     case CORE_ADMIN_DONE:
         assert(false && "handled by plane_apply");
         return;
@@ -231,6 +234,11 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
         case CORE_HELD:
         case CORE_FREED:
             plane_frame_hold(plane, effect->cause, effect->kind == CORE_HELD);
+            break;
+        case CORE_CUT:
+            if (plane->batch_huge) {
+                plane_seal_full(plane);
+            }
             break;
         case CORE_ADMIN_DONE:
             plane->callbacks.on_admin_done(plane->owner, effect);
@@ -285,7 +293,8 @@ static void step_loaded(struct router_plane *plane, const struct engine_completi
                                                       .user = record->user,
                                                       .server_id = record->server_id,
                                                       .payload = record->payload},
-                                          .key = record->key};
+                                          .key = record->key,
+                                          .bare = record->bare};
     }
     struct core_log copy = {.found = log->found,
                             .epoch = log->epoch,

@@ -98,6 +98,7 @@ mutant kick_keeps_presence router/session_admin.c 's/    session_end\(core, conn
 
 # Durable rooms
 mutant no_message_ids router/post.c 's/if \(reply\.number == 0\)/if (reply.number != UINT64_MAX)/'
+mutant ids_of_what_fits_only router/load.c 's/effect->ids = !channel->loaded;/effect->ids = false;/'
 mutant deliver_before_commit router/post.c 's/(    append_pending\(core, channel, pending\);\n    emit_append\(core, channel, pending, key_in_log\(core, pending\)\);)/$1\n    pending->done = true;\n    post_finish(core, channel);/'
 mutant ack_before_commit router/plane.c 's/link_finish\(&edge->link, plane_frames_finished\(edge\)\)/link_finish(\&edge->link, edge->link.received)/'
 mutant answered_sent_again edge/uplink.c 's/    uplink_answers_leave_out\(uplink, &old\);\n//'

@@ -304,6 +304,8 @@ static void out_effect(struct core_driver *driver, const struct core_effect *eff
         }
         out_bytes(driver, effect->inbox ? "load inbox " : "load ", effect->room);
         break;
+    case CORE_CUT:
+        return;
     case CORE_HELD:
     case CORE_FREED:
         out(driver, "%s %u", effect->kind == CORE_HELD ? "held" : "freed", (unsigned)effect->cause);

@@ -228,6 +228,8 @@ static void apply(struct model *m, const struct core_effect *effect)
         ck_assert_uint_lt(m->load_count, LOADS_MAX);
         m->loads[m->load_count++] = effect->group;
         break;
+    case CORE_CUT:
+        break;
     case CORE_HELD:
     case CORE_FREED:
         ck_abort_msg("no event names a frame");
