@@ -409,7 +409,11 @@ static void read_members(struct reader *reader, struct json_members members,
         return;
     }
     const struct command_row *row = NULL;
-    if ((members.seen & BIT_TYPE) != 0 && values[FIELD_TYPE].kind == JSON_KIND_STRING) {
+    if ((members.seen & BIT_TYPE) != 0) {
+        if (values[FIELD_TYPE].kind != JSON_KIND_STRING) {
+            bad(command, CLIENT_ERROR_INVALID_MESSAGE, field_texts[FIELD_TYPE].wrong);
+            return;
+        }
         row = find_row(values[FIELD_TYPE]);
     }
     if (row == NULL) {
