@@ -44,7 +44,7 @@ mutant() {
 }
 
 # The link
-mutant ack_before_answers router/plane.c 's/link\.answers = true/link.answers = false/'
+mutant ack_before_answers router/plane_hello.c 's/link\.answers = true/link.answers = false/'
 mutant both_ends_wait edge/uplink.c 's/(    plane_builder_init\(&uplink->up\);)/    uplink->link.answers = true;\n$1/'
 mutant ack_of_a_hole common/link.c 's/(if \(sent > link->received\) \{)/take_ack(link, ack);\n        $1/; s/(    if \(seq != link->received \+ 1\) \{)/    take_ack(link, ack);\n$1/'
 mutant holes_ignored common/link.c 's/seq != link->received \+ 1/false/; s/sent > link->received/false/'
@@ -73,10 +73,10 @@ mutant any_token edge/uplink_lag.c 's/lag->token != op->a/false/'
 mutant new_life_left_out router/announce.c 's/(    if \(!same && room\) \{)/    if (channel_droppable(channel)) {\n        channel_emit_policy(core, channel, event->edge);\n    }\n$1/'
 
 # The plane
-mutant no_fence router/plane.c 's/if \(is_fenced\(plane, hello->edge_incarnation\) \|\|\n\s*hello->router_incarnation == plane->incarnation\)/if (false)/'
-mutant late_hello_counts router/plane.c 's/hello->attempt < edge->attempt/false/'
+mutant no_fence router/plane_hello.c 's/if \(is_fenced\(plane, hello->edge_incarnation\) \|\|\n\s*hello->router_incarnation == plane->incarnation\)/if (false)/'
+mutant late_hello_counts router/plane_hello.c 's/hello->attempt < edge->attempt/false/'
 mutant one_delivery_dropped router/plane_down.c 's/(        bool except = )/        static unsigned count;\n        if (++count % 200 == 0) {\n            continue;\n        }\n$1/'
-mutant dead_edge_keeps_users router/plane.c 's/    plane_step\(plane, &\(struct core_event\)\{\.kind = CORE_EDGE_DOWN, \.edge = edge->index\}\);\n//'
+mutant dead_edge_keeps_users router/plane_hello.c 's/    plane_step\(plane, &\(struct core_event\)\{\.kind = CORE_EDGE_DOWN, \.edge = edge->index\}\);\n//'
 mutant ticket_keys_not_told router/plane_tickets.c 's/plane->edges\[i\] != NULL/false/'
 mutant finished_too_early router/plane.c 's/(    switch \(link_receive\(&edge->link)/    if (frame->seq != 0 && frame->seq == edge->link.received + 1) {\n        edge->link.received++;\n        return;\n    }\n$1/'
 
