@@ -114,7 +114,8 @@ struct core_record {
 
 /* What the engine has of a channel. */
 struct core_log {
-    bool found; /* false: nothing was ever appended */
+    bool found;         /* false: nothing was ever appended */
+    uint64_t forgotten; /* not found: see engine.h */
     uint64_t epoch;
     uint64_t top;
     const struct core_record *records; /* oldest first, offsets grow */

@@ -39,7 +39,8 @@ struct engine_append {
     struct bytes payload;
     struct bytes key; /* idempotency key, may be empty */
     /* Retention, in the engine's own time: offsets at or below top - keep_count go (holes count),
-     * and what is older than keep_ms. 0 = no such limit. The last append's numbers hold. */
+     * and what is older than keep_ms. 0 = no such limit. The last append's numbers hold. A log that
+     * holds nothing any more because of its age is forgotten. */
     uint32_t keep_count;
     uint64_t keep_ms;
 };
@@ -63,7 +64,10 @@ struct engine_record {
 };
 
 struct engine_log {
-    bool found; /* false: nothing was ever appended; the rest is zero */
+    bool found; /* false: there is no log; but for `forgotten` the rest is zero */
+    /* Not found: how often empty logs were forgotten, this one perhaps among them. Who begins it
+     * again must choose an epoch that it cannot have had with a smaller number. */
+    uint64_t forgotten;
     uint64_t epoch;
     uint64_t top;
     const struct engine_record *records; /* oldest first */
@@ -110,7 +114,9 @@ struct engine_ops {
     bool (*durable)(const struct engine *engine);
     /* Copies what it needs. */
     void (*append)(struct engine *engine, const struct engine_append *append);
-    /* A load sees every append that was asked for before it and completes after those. */
+    /* A load sees every append that was asked for before it and completes after those. It may see
+     * appends of its channel that were asked for later: who minds asks for none until it is
+     * through. */
     void (*load)(struct engine *engine, const struct engine_load *load);
     /* Takes one completion; false when none is ready. */
     bool (*poll)(struct engine *engine, struct engine_completion *ret_completion);
