@@ -102,7 +102,7 @@ mutant deliver_before_commit router/post.c 's/(    append_pending\(core, channel
 mutant ack_before_commit router/plane.c 's/link_finish\(&edge->link, plane_frames_finished\(edge\)\)/link_finish(\&edge->link, edge->link.received)/'
 mutant answered_sent_again edge/uplink.c 's/    uplink_answers_leave_out\(uplink, &old\);\n//'
 mutant loads_not_awaited router/load.c 's/channel->loaded && !channel->loading && served/true/'
-mutant epochs_drawn router/channel.c 's/: first_epoch\(core, channel\)/: core_random(core)/; s/static uint64_t first_epoch/__attribute__((unused)) static uint64_t first_epoch/'
+mutant epochs_drawn router/channel.c 's/: first_epoch\(core, channel, log->forgotten\)/: core_random(core)/; s/static uint64_t first_epoch/__attribute__((unused)) static uint64_t first_epoch/'
 mutant failed_is_final router/post.c 's/pending->unknown && \(result == APPEND_UNKNOWN \|\| result == APPEND_FAILED\)/pending->unknown \&\& result == APPEND_UNKNOWN/'
 
 exit $survived

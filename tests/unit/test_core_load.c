@@ -308,11 +308,55 @@ START_TEST(older_messages_that_memory_has_no_more_are_read_again)
 }
 END_TEST
 
+START_TEST(nothing_is_asked_of_a_log_while_it_is_read)
+{
+    struct core_driver d;
+    struct core_config config = core_driver_config();
+    config.policy.fallback.class = ROOM_DURABLE;
+    config.history_total_bytes = 100;
+    core_driver_start(&d, &config, 1);
+    core_driver_open(&d, 0, 1, "alice");
+    d.loads_by_hand = true;
+    core_driver_join(&d, 0, 1, "r");
+    loaded_messages(&d, 3);
+    core_driver_say(&d, 0, 1, "r", "4");
+    struct command history = {.kind = COMMAND_HISTORY_ROOM, .room = BYTES_LIT("r")};
+    core_driver_command(&d, 0, 1, &history);
+    core_driver_forget(&d);
+    core_driver_appended(&d, 0, APPEND_UNKNOWN);
+    core_driver_expect_none(&d, "append r");
+    core_driver_wait(&d, 1000);
+    core_driver_expect_none(&d, "append r");
+    loaded_messages(&d, 3);
+    core_driver_wait(&d, 1000);
+    core_driver_expect_line(&d, "append r alice 4 @4\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(a_log_that_was_forgotten_never_has_an_epoch_again)
+{
+    uint64_t epochs[4];
+    for (uint64_t forgotten = 0; forgotten < 4; forgotten++) {
+        struct core_driver d = start();
+        core_driver_join(&d, 0, 1, "r");
+        core_driver_loaded(&d, &(struct core_log){.forgotten = forgotten});
+        epochs[forgotten] = core_driver_epoch(&d, "r");
+        for (uint64_t before = 0; before < forgotten; before++) {
+            ck_assert_uint_ne(epochs[forgotten], epochs[before]);
+        }
+        core_driver_stop(&d);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("core_load");
     TCase *tcase = tcase_create("all");
     tcase_add_test(tcase, a_room_continues_its_log);
+    tcase_add_test(tcase, nothing_is_asked_of_a_log_while_it_is_read);
+    tcase_add_test(tcase, a_log_that_was_forgotten_never_has_an_epoch_again);
     tcase_add_test(tcase, what_is_asked_of_a_loading_room_waits_and_nothing_else_does);
     tcase_add_test(tcase, a_failed_load_is_unavailable_and_tried_again_at_the_next_touch);
     tcase_add_test(tcase, an_edge_is_bound_as_it_is_and_told_what_it_lacks_from_the_log);

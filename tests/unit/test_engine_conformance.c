@@ -314,6 +314,39 @@ START_TEST(what_is_too_old_goes_but_the_top_stays)
 }
 END_TEST
 
+START_TEST(an_empty_log_is_forgotten_after_its_age_and_that_is_counted)
+{
+    struct engine *engine = open_kind(1);
+    char text[64];
+    for (uint64_t offset = 1; offset <= 3; offset++) {
+        struct engine_append append = rig_message("r", offset, text);
+        append.timestamp_ms = clock_wall_ms() - 7200 * 1000;
+        append.keep_ms = 50;
+        engine->ops->append(engine, &append);
+        ck_assert_int_eq(rig_next(engine).result, ENGINE_OK);
+    }
+    uint64_t end = clock_mono_ms() + RIG_WAIT_MS;
+    while (rig_load(engine, "r").found && clock_mono_ms() < end) {
+    }
+    for (int again = 0; again < 2; again++) {
+        struct engine_log log = rig_load(engine, "r");
+        ck_assert(!log.found);
+        ck_assert_uint_eq(log.forgotten, 1);
+        ck_assert_uint_eq(log.epoch, 0);
+        ck_assert_uint_eq(log.top, 0);
+        ck_assert_uint_eq(rig_load(engine, "another").forgotten, 0);
+        engine = reopen(engine);
+    }
+    /* A router that knows the old log still goes on with it. */
+    ck_assert_int_eq(rig_append(engine, "r", 4), ENGINE_OK);
+    struct engine_log log = rig_load(engine, "r");
+    ck_assert(log.found);
+    ck_assert_uint_eq(log.top, 4);
+    ck_assert_uint_eq(log.record_count, 1);
+    engine->ops->close(&engine);
+}
+END_TEST
+
 START_TEST(a_restart_keeps_everything_and_counts_the_incarnation_up)
 {
     struct engine *engine = open_kind(1);
@@ -494,6 +527,7 @@ int main(void)
     tcase_add_test(durable, another_epoch_begins_the_log_anew);
     tcase_add_test(durable, only_the_newest_messages_are_kept);
     tcase_add_test(durable, what_is_too_old_goes_but_the_top_stays);
+    tcase_add_test(durable, an_empty_log_is_forgotten_after_its_age_and_that_is_counted);
     tcase_add_test(durable, a_restart_keeps_everything_and_counts_the_incarnation_up);
     tcase_add_test(durable, a_second_router_on_the_directory_is_turned_away);
     tcase_add_test(durable, a_router_that_was_overtaken_is_fenced_for_good);
