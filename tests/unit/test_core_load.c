@@ -320,16 +320,20 @@ START_TEST(nothing_is_asked_of_a_log_while_it_is_read)
     core_driver_join(&d, 0, 1, "r");
     loaded_messages(&d, 3);
     core_driver_say(&d, 0, 1, "r", "4");
+    core_driver_appended(&d, 0, APPEND_OK);
+    core_driver_say(&d, 0, 1, "r", "5");
+    core_driver_forget(&d);
     struct command history = {.kind = COMMAND_HISTORY_ROOM, .room = BYTES_LIT("r")};
     core_driver_command(&d, 0, 1, &history);
+    core_driver_expect_line(&d, "load r\n");
     core_driver_forget(&d);
     core_driver_appended(&d, 0, APPEND_UNKNOWN);
     core_driver_expect_none(&d, "append r");
     core_driver_wait(&d, 1000);
     core_driver_expect_none(&d, "append r");
-    loaded_messages(&d, 3);
+    loaded_messages(&d, 4);
     core_driver_wait(&d, 1000);
-    core_driver_expect_line(&d, "append r alice 4 @4\n");
+    core_driver_expect_line(&d, "append r alice 5 @5\n");
     core_driver_stop(&d);
 }
 END_TEST
