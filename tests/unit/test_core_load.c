@@ -327,7 +327,7 @@ START_TEST(nothing_is_asked_of_a_log_while_it_is_read)
     core_driver_command(&d, 0, 1, &history);
     core_driver_expect_line(&d, "load r\n");
     core_driver_forget(&d);
-    core_driver_appended(&d, 0, APPEND_UNKNOWN);
+    core_driver_appended(&d, 1, APPEND_UNKNOWN);
     core_driver_expect_none(&d, "append r");
     core_driver_wait(&d, 1000);
     core_driver_expect_none(&d, "append r");
