@@ -66,6 +66,8 @@ static const char *io_error_text(sqlite3 *db)
         return "the disk is full";
     case EDQUOT:
         return "the disk quota is reached";
+    case EFBIG:
+        return "the limit on the size of files is reached";
     case EROFS:
         return "the file system is read-only";
     default:
