@@ -1,5 +1,6 @@
 /* Logs of durable rooms and inboxes: read when they are needed first; what is asked meanwhile
  * waits, and nothing else does. */
+#include "router/registry.h"
 #include "tests/support/check_main.h"
 #include "tests/support/core_driver.h"
 
@@ -338,6 +339,36 @@ START_TEST(nothing_is_asked_of_a_log_while_it_is_read)
 }
 END_TEST
 
+START_TEST(no_more_waits_for_logs_than_may)
+{
+    struct core_driver d;
+    struct core_config config = core_driver_config();
+    struct registry_totals totals;
+    config.policy.fallback.class = ROOM_DURABLE;
+    config.parked_max = 2;
+    core_driver_start(&d, &config, 1);
+    core_driver_open(&d, 0, 1, "alice");
+    core_driver_open(&d, 0, 2, "bob");
+    core_driver_open(&d, 0, 3, "carol");
+    core_driver_forget(&d);
+    d.loads_by_hand = true;
+    for (uint32_t slot = 1; slot <= 3; slot++) {
+        core_driver_join(&d, 0, slot, "r");
+    }
+    core_driver_expect_line(&d, "send 0/3 error");
+    registry_totals(d.core, &totals);
+    ck_assert_uint_eq(totals.parked, 2);
+    ck_assert_uint_gt(totals.parked_bytes, 0);
+    ck_assert_uint_eq(totals.parked_refused, 1);
+    core_driver_loaded(&d, NULL);
+    core_driver_expect_line(&d, "send 0/2 ok");
+    registry_totals(d.core, &totals);
+    ck_assert_uint_eq(totals.parked, 0);
+    ck_assert_uint_eq(totals.parked_bytes, 0);
+    core_driver_stop(&d);
+}
+END_TEST
+
 START_TEST(a_log_that_was_forgotten_never_has_an_epoch_again)
 {
     uint64_t epochs[4];
@@ -360,6 +391,7 @@ int main(void)
     TCase *tcase = tcase_create("all");
     tcase_add_test(tcase, a_room_continues_its_log);
     tcase_add_test(tcase, nothing_is_asked_of_a_log_while_it_is_read);
+    tcase_add_test(tcase, no_more_waits_for_logs_than_may);
     tcase_add_test(tcase, a_log_that_was_forgotten_never_has_an_epoch_again);
     tcase_add_test(tcase, what_is_asked_of_a_loading_room_waits_and_nothing_else_does);
     tcase_add_test(tcase, a_failed_load_is_unavailable_and_tried_again_at_the_next_touch);
