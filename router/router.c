@@ -459,7 +459,7 @@ static void look_at_store(struct router *router)
         log_event(router->trouble == NULL ? LOG_STORE_WELL : LOG_STORE_TROUBLE,
                   LOG_S("reason", router->trouble == NULL ? "" : router->trouble));
     }
-    if (router_plane_fenced(router->plane)) {
+    if (router_plane_fenced(router->plane) || stats.engine.fenced) {
         log_event(LOG_STORE_FENCED, LOG_S("dir", router->options->data_dir));
         router_plane_hold(router->plane, clock_mono_ms());
         router->fenced = true;

@@ -335,6 +335,7 @@ static void publish(struct embedded *embedded, struct embedded_list *batch, uint
     }
     stats->store_bytes = embedded->bytes_on_disk;
     stats->trouble = embedded->trouble;
+    stats->fenced = embedded->fenced;
     pthread_mutex_unlock(&embedded->lock);
 }
 

@@ -100,6 +100,7 @@ struct engine_stats {
     uint64_t waiting;       /* appends not completed */
     uint64_t waiting_bytes; /* of their payloads */
     uint64_t store_bytes;   /* on disk, as of the last commit */
+    bool fenced;            /* somebody newer owns this, also when nobody appended since */
     const char *trouble;    /* static text: why appends fail now; NULL = all is well */
 };
 

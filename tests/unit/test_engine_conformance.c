@@ -401,6 +401,23 @@ START_TEST(a_router_that_was_overtaken_is_fenced_for_good)
 }
 END_TEST
 
+START_TEST(who_was_overtaken_finds_out_without_being_asked)
+{
+    struct engine *old = open_kind(1); /* which looks around all the time */
+    struct engine_stats stats = {0};
+    struct engine *owner = rig_open(&(struct engine_embedded_config){.dir = dir, .steal = true});
+    uint64_t end = clock_mono_ms() + RIG_WAIT_MS;
+    while (!stats.fenced && clock_mono_ms() < end) {
+        old->ops->stats(old, &stats);
+    }
+    ck_assert(stats.fenced);
+    owner->ops->stats(owner, &stats);
+    ck_assert(!stats.fenced);
+    owner->ops->close(&owner);
+    old->ops->close(&old);
+}
+END_TEST
+
 START_TEST(too_much_that_waits_fails_at_once_and_in_its_place)
 {
     struct engine *engine =
@@ -531,6 +548,7 @@ int main(void)
     tcase_add_test(durable, a_restart_keeps_everything_and_counts_the_incarnation_up);
     tcase_add_test(durable, a_second_router_on_the_directory_is_turned_away);
     tcase_add_test(durable, a_router_that_was_overtaken_is_fenced_for_good);
+    tcase_add_test(durable, who_was_overtaken_finds_out_without_being_asked);
     tcase_add_test(durable, too_much_that_waits_fails_at_once_and_in_its_place);
     tcase_add_test(durable, what_was_acknowledged_before_a_kill_is_in_the_log_after_it);
     suite_add_tcase(suite, durable);
