@@ -77,10 +77,8 @@ struct embedded_reader {
 
 /* When the next batch is worth a commit; the writer's only, but for `wake_at`. */
 struct embedded_pace {
-    uint64_t begin_us; /* of the last commit */
-    uint64_t end_us;
+    uint64_t end_us;    /* of the last commit */
     uint64_t commit_us; /* what one takes, smoothed */
-    uint64_t batch_x16; /* what one has, smoothed, in sixteenths */
     size_t expected;    /* how many may come: what the last one had and what waited then */
     uint32_t worth;     /* how often waiting for them was, lately */
     uint32_t turns;
