@@ -1,5 +1,5 @@
-/* What the caller's side, the writer thread and the checkpoint thread of the embedded engine share.
- */
+/* What the caller's side and the threads of the embedded engine (writer, reader, checkpointer)
+ * share. */
 #ifndef ROUTER_ENGINE_EMBEDDED_INTERNAL_H
 #define ROUTER_ENGINE_EMBEDDED_INTERNAL_H
 
