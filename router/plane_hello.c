@@ -77,6 +77,7 @@ static struct plane_edge *add_edge(struct router_plane *plane, struct bytes peer
     link_init(&edge->link, &timing, plane->config.credit_bytes, plane->now_ms);
     edge->link.answers = true;
     plane_builder_init(&edge->out);
+    plane_truth_init(plane, edge, hello->features);
     plane->edges[edge->index] = edge;
     plane->edge_count++;
     strmap_put(&plane->by_id, edge->id, edge);
@@ -106,7 +107,8 @@ static void welcome(struct router_plane *plane, const struct plane_edge *edge, b
                                                  .heartbeat_ms = edge->link.timing.heartbeat_ms,
                                                  .suspect_ms = edge->link.timing.suspect_ms,
                                                  .dead_ms = edge->link.timing.dead_ms,
-                                                 .ticket_keys = plane_tickets_encode(plane)},
+                                                 .ticket_keys = plane_tickets_encode(plane),
+                                                 .features = PLANE_FEATURE_CANARY},
                         &plane->push);
     /* Not taken: the edge asks again. */
     (void)plane_transmit(plane, edge->peer, buf_bytes(&plane->push), BYTES_EMPTY);
@@ -185,6 +187,7 @@ static void greet_again(struct router_plane *plane, struct plane_edge *edge, str
     }
     /* Our first welcome was lost; nothing was said since. */
     set_peer(plane, edge, peer);
+    plane_truth_forget(edge);
     struct link_queue nothing;
     link_start_fresh(&edge->link, hello->credit, plane->now_ms, &nothing);
     link_queue_fini(&nothing);

@@ -196,7 +196,9 @@ static void embedded_values(struct engine *engine, struct bytes table,
     mem_free(values.found);
 }
 
-/* All that is done, at once: one lock for many completions. */
+/* All that is done, at once: one lock for many completions. The descriptor is readable as long as
+ * something lies here, no longer: who has got all that was asked for does not come back to see that
+ * there is no more. */
 static void fetch(struct embedded *embedded)
 {
     uint64_t count;
@@ -207,8 +209,8 @@ static void fetch(struct embedded *embedded)
     if (embedded->reader.loads.count > 0) {
         pthread_cond_signal(&embedded->reader.wake);
     }
-    if (embedded->ready.count == 0 && read(embedded->event_fd, &count, sizeof(count)) < 0) {
-        /* It was not set: nothing came since the last time. */
+    if (embedded->ready.count > 0 && read(embedded->event_fd, &count, sizeof(count)) < 0) {
+        /* It is non-blocking: it cannot stay set by that. */
     }
     pthread_mutex_unlock(&embedded->lock);
 }

@@ -51,7 +51,15 @@ struct engine_load {
     struct bytes name;
     uint32_t count_max; /* newest messages wanted */
     uint64_t bytes_max; /* of their payloads; at least one message comes whatever its size */
+    uint64_t from;      /* messages from this offset on come beyond bytes_max too, up to
+                           ENGINE_FROM_BYTES_MAX; 0 = none do */
+    bool ids;           /* those beyond bytes_max come too, bare: as many as are asked for, while
+                           their payloads make no more than ENGINE_BARE_BYTES_MAX */
 };
+
+/* What an edge may hold back unanswered (its --hold-buffer, as long as nobody changes it): ids and
+ * keys of so much must be known after a restart. */
+enum { ENGINE_BARE_BYTES_MAX = 64 * 1024 * 1024, ENGINE_FROM_BYTES_MAX = 16 * 1024 * 1024 };
 
 /* One kept message. Offsets grow, holes are possible. */
 struct engine_record {
@@ -61,6 +69,7 @@ struct engine_record {
     struct bytes server_id;
     struct bytes payload;
     struct bytes key;
+    bool bare; /* neither payload nor server_id were read */
 };
 
 struct engine_log {
@@ -121,8 +130,9 @@ struct engine_ops {
     void (*load)(struct engine *engine, const struct engine_load *load);
     /* Takes one completion; false when none is ready. */
     bool (*poll)(struct engine *engine, struct engine_completion *ret_completion);
-    /* Readable when poll() has something; -1 for an engine that completes at once. Reading it is
-     * poll()'s business. */
+    /* Readable when something is completed that no poll() since has begun to hand out: poll until
+     * there is no more, or all that was asked for has come. -1 for an engine that completes at
+     * once. Reading it is poll()'s business. */
     int (*fd)(const struct engine *engine);
     /* Stores a value, or removes it when value.data is NULL; no completion: in order with appends,
      * failures count as `trouble`. */

@@ -29,8 +29,11 @@ static void fill(struct engine *engine, const char *room, uint64_t count)
 
 static void ask_all(struct engine *engine, const char *room)
 {
-    engine->ops->load(
-        engine, &(struct engine_load){99, ENGINE_ROOM, bytes_of_str(room), 1000000, UINT64_MAX});
+    engine->ops->load(engine, &(struct engine_load){.id = 99,
+                                                    .kind = ENGINE_ROOM,
+                                                    .name = bytes_of_str(room),
+                                                    .count_max = 1000000,
+                                                    .bytes_max = UINT64_MAX});
 }
 
 START_TEST(an_append_overtakes_a_long_load_of_another_room)
@@ -83,11 +86,28 @@ START_TEST(steady_loads_do_not_let_the_write_ahead_log_grow)
 }
 END_TEST
 
+/* Else an idle router would turn in circles. */
+START_TEST(nothing_is_readable_once_all_that_was_asked_for_has_come)
+{
+    struct engine *engine = rig_open(&(struct engine_embedded_config){.dir = dir});
+    struct pollfd fd = {.fd = engine->ops->fd(engine), .events = POLLIN};
+    for (uint64_t offset = 1; offset <= 10; offset++) {
+        ck_assert_int_eq(rig_append(engine, "r", offset), ENGINE_OK);
+        ck_assert_int_eq(poll(&fd, 1, 0), 0);
+    }
+    ask_all(engine, "r");
+    ck_assert_uint_eq(rig_next(engine).log.top, 10);
+    ck_assert_int_eq(poll(&fd, 1, 0), 0);
+    engine->ops->close(&engine);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("engine_reads");
     TCase *tcase = tcase_create("all");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, nothing_is_readable_once_all_that_was_asked_for_has_come);
     tcase_add_test(tcase, an_append_overtakes_a_long_load_of_another_room);
     tcase_add_test(tcase, steady_loads_do_not_let_the_write_ahead_log_grow);
     suite_add_tcase(suite, tcase);
