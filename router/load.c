@@ -153,8 +153,10 @@ static void enqueue(const struct router_core *core, struct channel *channel, str
 
 bool load_park(struct router_core *core, struct channel *channel, const struct core_event *event)
 {
-    bool full = core->parked_count >= PARKED_MAX || core->parked_bytes >= PARKED_BYTES_MAX;
+    bool full = core->parked_count >= core->config.parked_max ||
+                core->parked_bytes >= core->config.parked_bytes_max;
     if (full && !must_wait(event->kind) && core->replaying != channel) {
+        core->counters.parked_refused++;
         return false;
     }
     bool of_edge = is_of_edge(event);

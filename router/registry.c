@@ -41,6 +41,10 @@ void registry_totals(const struct router_core *core, struct registry_totals *ret
         .duplicates = counters->duplicates,
         .tokens_ended = counters->tokens_ended,
         .evicted_channels = counters->evicted_channels,
+        .parked = core->parked_count,
+        .parked_bytes = core->parked_bytes,
+        .parked_refused = counters->parked_refused,
+        .loads_failed = counters->loads_failed,
     };
     _Static_assert(sizeof(ret_totals->commands) == sizeof(counters->commands), "the same kinds");
     _Static_assert(sizeof(ret_totals->errors) == sizeof(counters->errors), "the same errors");

@@ -29,6 +29,10 @@ struct registry_totals {
     uint64_t tokens_ended; /* connections closed because of that */
     uint64_t duplicates;   /* repetitions and repeated keys not acted upon */
     uint64_t evicted_channels;
+    uint64_t parked; /* commands that wait for logs to be read */
+    uint64_t parked_bytes;
+    uint64_t parked_refused;
+    uint64_t loads_failed;
 };
 
 struct registry_user {

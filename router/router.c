@@ -242,6 +242,8 @@ static struct core_config core_config(const struct router_options *options)
         .idle_channel_ms = (uint64_t)options->idle_channel,
         .key_window = (uint32_t)options->key_window,
         .key_window_ms = (uint64_t)options->key_window_time,
+        .parked_max = (uint64_t)options->max_parked,
+        .parked_bytes_max = (uint64_t)options->parked_memory,
     };
     clock_random(&config.seed, sizeof(config.seed));
     return config;
@@ -267,7 +269,8 @@ static struct engine *make_engine(const struct router_options *options)
         /* Larger than that of any router before: nobody starts two within a microsecond. */
         return engine_memory_new(clock_wall_ms() * 1000 + clock_mono_us() % 1000);
     }
-    const struct engine_embedded_config config = {.dir = options->data_dir};
+    const struct engine_embedded_config config = {
+        .dir = options->data_dir, .waiting_bytes_max = (uint64_t)options->store_queue};
     struct engine *engine = NULL;
     struct buf why;
     buf_init(&why, 0);
@@ -523,7 +526,7 @@ static void look_at_store(struct router *router)
         log_event(router->trouble == NULL ? LOG_STORE_WELL : LOG_STORE_TROUBLE,
                   LOG_S("reason", router->trouble == NULL ? "" : router->trouble));
     }
-    if (router_plane_fenced(router->plane)) {
+    if (router_plane_fenced(router->plane) || stats.engine.fenced) {
         log_event(LOG_STORE_FENCED, LOG_S("dir", router->options->data_dir));
         router_plane_hold(router->plane, clock_mono_ms());
         router->fenced = true;
