@@ -11,12 +11,13 @@ traffic goes first. Each restart is timed from the signal: router started again,
 between live clients, all connections announced, /ready. Memory is read when it is quiet again. At the
 end splitrail-bench says who was closed, what the idle clients heard, and whether a message of the
 live ones was lost, repeated or reordered. Exit code 1 when somebody was closed or heard what he should
-not, a message went wrong, or a restart took longer than --limit.
+not, a message went wrong, a restart took longer than --limit, or memory grew by more than --memory.
 """
 
 import argparse
 import json
 import os
+import resource
 import shutil
 import signal
 import statistics
@@ -179,7 +180,7 @@ class Restarts:
                "ready_s": self.await_true(self.cluster.router_ready, since),
                "cpu_s": cpu_s(self.cluster.router.pid), "load": os.getloadavg()[0]}
         row.update(self.live_figures(since, row["announced_s"]))
-        time.sleep(3)
+        time.sleep(4)  # edges give memory back five seconds after they met a router
         row.update(self.measure())
         self.rows.append(row)
         print("%-8s gone %.2f s, first delivery %.2f s, announced %.2f s, ready %.2f s; live latency "
@@ -232,6 +233,11 @@ class Restarts:
         slow = [row for row in self.rows if row["ready_s"] > self.options.limit]
         if slow:
             wrong.append("%d restarts took longer than %.1f s" % (len(slow), self.options.limit))
+        joined = self.memory[1][1]
+        for what in ("router", "edges"):
+            ratio = self.rows[-1][what] / joined[what] if self.rows else 1
+            if ratio > self.options.memory:
+                wrong.append("memory of %s is %.2f times what it was" % (what, ratio))
         self.print_end(live, idle)
         if self.options.json:
             with open(self.options.json, "w") as f:
@@ -270,11 +276,15 @@ def main():
     parser.add_argument("--durable", action="store_true", help="rooms in a --data-dir")
     parser.add_argument("--window", default="3s", help="--rebuild-window of the router")
     parser.add_argument("--limit", type=float, default=5.0, help="seconds until /ready, at most")
+    parser.add_argument("--memory", type=float, default=1.25,
+                        help="private memory at the end over that before the first restart, at most")
     parser.add_argument("--prefer", action="store_true",
                         help="the router and the live ends run before all else, as if on machines of "
                         "their own (root)")
     parser.add_argument("--json")
     options = parser.parse_args()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if options.connections > options.edges * DESCRIPTORS:
         parser.error("more than %d connections per edge" % DESCRIPTORS)
     restarts = Restarts(options)

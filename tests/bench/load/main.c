@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum { EXIT_CLEAN, EXIT_FLAWED, EXIT_USAGE };
 
@@ -42,10 +43,21 @@ static int verdict(const struct report *report, bool complete)
     return clean ? EXIT_CLEAN : EXIT_FLAWED;
 }
 
+/* As many connections as this process may have at all. */
+static void raise_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static int run(struct load_config *config)
 {
     struct report *report = mem_new(1, sizeof(*report));
     report->config = config;
+    raise_limit();
     bool complete = run_all(config, report);
     write_report(report);
     int code = verdict(report, complete);
