@@ -8,6 +8,7 @@
 #define EDGE_GROUPS_H
 
 #include "common/bytes.h"
+#include "common/digest.h"
 #include "common/slotmap.h"
 #include "edge/group_index.h"
 #include "edge/lags.h"
@@ -63,6 +64,7 @@ struct groups {
     struct edge_session **sessions; /* by slot: the current one, then older ones */
     uint32_t session_capacity;
     uint64_t memory_bytes; /* estimate */
+    struct digest digest;  /* of open accepted sessions and their places in bound groups */
 };
 
 void groups_init(struct groups *groups, const uint8_t seed[16]);
@@ -78,6 +80,8 @@ struct edge_session *groups_session(const struct groups *groups, uint32_t slot, 
 void groups_close(struct groups *groups, struct edge_session *session);
 /* Forgets a session (open or closed) and what only it held. */
 void groups_forget(struct groups *groups, struct edge_session *session);
+/* The router wants the session closed, and may have forgotten it. */
+void groups_set_ending(struct groups *groups, struct edge_session *session);
 /* Copies the record. */
 void groups_set_record(struct groups *groups, struct edge_session *session, struct bytes record);
 
@@ -99,6 +103,9 @@ struct lag *groups_lag_of(const struct groups *groups, const struct edge_group *
                           uint32_t slot);
 /* It lags no more. */
 void groups_lag_end(struct groups *groups, struct lag *lag);
+
+/* The digest's sum of one bucket, counted anew from the sessions. */
+uint64_t groups_digest_count(const struct groups *groups, uint32_t bucket);
 
 /* A new router: all ids are void until bound again. */
 void groups_unbind_all(struct groups *groups);

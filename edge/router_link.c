@@ -189,6 +189,17 @@ static void on_ticket_keys(void *owner, const struct plane_ticket_keys *keys)
     edge_tls_share_tickets(owner, keys);
 }
 
+static void on_canary(void *owner, uint64_t took_us)
+{
+    struct edge *edge = owner;
+    metrics_observe(edge->metrics, EDGE_METRIC_CANARY_RTT, 0, (double)took_us / 1e6);
+}
+
+static uint64_t clock_us(void *owner)
+{
+    return edge_now_us(owner);
+}
+
 static uint64_t random_bits(void *owner)
 {
     uint64_t bits;
@@ -210,6 +221,8 @@ enum status router_link_open(struct edge *edge, struct buf *error)
         .fenced = fenced,
         .refused = refused,
         .on_ticket_keys = on_ticket_keys,
+        .on_canary = on_canary,
+        .clock_us = clock_us,
         .random = random_bits,
     };
     const struct edge_options *options = edge->options;
@@ -218,6 +231,7 @@ enum status router_link_open(struct edge *edge, struct buf *error)
         .hold_bytes_max = (uint64_t)options->hold_buffer,
         .credit_bytes = (uint64_t)options->link_credit,
         .slots_max = edge->conns.max,
+        .canary_ms = (uint64_t)options->canary_interval,
         .reconnect_delay_ms = (uint32_t)options->reconnect_delay,
     };
     /* With --echo the uplink stands alone: nobody greets, so it stays down and says nothing. */

@@ -298,14 +298,18 @@ static void send_hello(struct uplink *uplink, uint64_t now_ms)
         return;
     }
     buf_clear(&uplink->scratch);
-    plane_hello_write(&(struct plane_greeting){.version = PLANE_VERSION,
-                                               .id = uplink->config.edge_id,
-                                               .edge_incarnation = uplink->incarnation,
-                                               .router_incarnation = uplink->router_incarnation,
-                                               .received = uplink->link.received,
-                                               .credit = uplink->config.credit_bytes,
-                                               .attempt = ++uplink->attempt},
-                      &uplink->scratch);
+    plane_hello_write(
+        &(struct plane_greeting){.version = PLANE_VERSION,
+                                 .id = uplink->config.edge_id,
+                                 .edge_incarnation = uplink->incarnation,
+                                 .router_incarnation = uplink->router_incarnation,
+                                 .received = uplink->link.received,
+                                 .credit = uplink->config.credit_bytes,
+                                 .attempt = ++uplink->attempt,
+                                 .features =
+                                     PLANE_FEATURE_DIGEST |
+                                     (uplink->config.canary_ms != 0 ? PLANE_FEATURE_CANARY : 0)},
+        &uplink->scratch);
     if (transmit(uplink, buf_bytes(&uplink->scratch), BYTES_EMPTY)) {
         uplink->hello_sent = true;
         uplink->hello_at = now_ms + uplink->welcome_wait_ms;
@@ -369,6 +373,7 @@ static void receive_welcome(struct uplink *uplink, const struct plane_greeting *
     } else {
         uplink->router_incarnation = welcome->router_incarnation;
         start_fresh(uplink, welcome->credit, now_ms);
+        uplink_canary_start(uplink, (welcome->features & PLANE_FEATURE_CANARY) != 0, now_ms);
     }
     uplink->hello_sent = false;
     uplink->welcome_wait_ms = WELCOME_WAIT_MIN_MS;
@@ -398,6 +403,7 @@ static void become_new(struct uplink *uplink, uint64_t now_ms)
         groups_open(&uplink->groups, slot, gen)->orphan = true;
     }
     uplink_answers_fini(&uplink->answers);
+    uplink_canary_lost(uplink);
     link_queue_fini(&uplink->link.queue);
     link_init(&uplink->link, &uplink->link.timing, uplink->config.credit_bytes, now_ms);
     plane_builder_fini(&uplink->up);
@@ -528,12 +534,17 @@ void uplink_tick(struct uplink *uplink, uint64_t now_ms)
     }
     if (gone) {
         lose_link(uplink, now_ms);
+        return;
     }
+    uplink_canary_tick(uplink, now_ms);
 }
 
 uint64_t uplink_deadline(const struct uplink *uplink)
 {
-    return uplink->state == UPLINK_DOWN ? uplink->hello_at : link_deadline(&uplink->link);
+    uint64_t canary_ms = uplink_canary_deadline(uplink);
+    uint64_t due_ms =
+        uplink->state == UPLINK_DOWN ? uplink->hello_at : link_deadline(&uplink->link);
+    return canary_ms < due_ms ? canary_ms : due_ms;
 }
 
 /* ---- questions ---- */

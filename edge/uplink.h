@@ -57,6 +57,10 @@ struct uplink_callbacks {
     /* What the router wants TLS tickets sealed with from now on. Again at each welcome, known or
      * not; never from a router that has none. Views end with the call. */
     void (*on_ticket_keys)(void *owner, const struct plane_ticket_keys *keys);
+    /* A canary came back after `took_us`. */
+    void (*on_canary)(void *owner, uint64_t took_us);
+    /* Monotonic microseconds, for what canaries take; of the same clock as the now_ms given. */
+    uint64_t (*clock_us)(void *owner);
     /* 64 random bits. */
     uint64_t (*random)(void *owner);
 };
@@ -66,6 +70,7 @@ struct uplink_config {
     uint64_t hold_bytes_max; /* --hold-buffer */
     uint64_t credit_bytes;   /* what the router may have on the way to us */
     uint32_t slots_max;      /* number of connection slots */
+    uint64_t canary_ms;      /* from one canary to the next; 0 = none, and clock_us is not called */
     uint32_t
         reconnect_delay_ms; /* told to the router at a drain: lengthens the grace of those moved */
 };
@@ -116,6 +121,10 @@ uint64_t uplink_deadline(const struct uplink *uplink);
 enum uplink_state uplink_state(const struct uplink *uplink);
 /* Monotonic time since when the state is what it is. */
 uint64_t uplink_state_since(const struct uplink *uplink);
+
+/* True when no canary has come back for longer than `timeout_ms`, or none ever. Never of a router
+ * that does not give them back. */
+bool uplink_canary_overdue(const struct uplink *uplink, uint64_t now_ms, uint64_t timeout_ms);
 
 /* True while the router leaves our messages unfinished up to the credit: stop reading sockets. */
 bool uplink_congested(const struct uplink *uplink);

@@ -183,7 +183,7 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
         uplink_catch_up(uplink, session, op);
         break;
     case OP_CLOSE:
-        session->ending = true;
+        groups_set_ending(&uplink->groups, session);
         if (!session->closed && !session->left) {
             uplink->callbacks.close(uplink->owner, op->slot, (uint16_t)op->a, op->bytes);
         }
@@ -198,10 +198,14 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
     case OP_DRAINING:
     case OP_GOODBYE:
     case OP_LAGGING:
+    case OP_CANARY:
+    case OP_DIGEST:
     case OP_DELIVER:
     case OP_GROUP_BIND:
     case OP_TICKET_KEYS:
     case OP_GROUP_POLICY:
+    case OP_CANARY_BACK:
+    case OP_DIGEST_ASK:
     default:
         uplink->stats.bad_frames++;
         break;
@@ -235,6 +239,10 @@ void uplink_down_batch(struct uplink *uplink, const struct plane_batch *batch)
             uplink_ticket_keys(uplink, op.bytes);
         } else if (op.kind == OP_GROUP_POLICY) {
             on_group_policy(uplink, &op);
+        } else if (op.kind == OP_CANARY_BACK) {
+            uplink_canary_back(uplink, &op);
+        } else if (op.kind == OP_DIGEST_ASK) {
+            uplink_digest_ask(uplink, &op);
         } else {
             on_conn_op(uplink, &op);
         }

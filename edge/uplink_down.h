@@ -47,6 +47,17 @@ struct uplink_answers {
     uint32_t capacity;
 };
 
+/* What travels to the router's core and back. */
+struct uplink_canary {
+    bool supported; /* by the present router */
+    bool waiting;   /* for `number` to come back */
+    uint64_t number;
+    uint64_t due_ms;  /* of the next one */
+    uint64_t sent_us; /* this and the next by the shell's clock */
+    uint64_t back_us; /* when the last one came back; 0 = never */
+    uint64_t took_us; /* that one's way; 0 = there was none */
+};
+
 struct uplink {
     struct uplink_config config;
     struct uplink_callbacks callbacks;
@@ -62,6 +73,7 @@ struct uplink {
     struct buf scratch;
     struct uplink_down down;
     struct uplink_answers answers;
+    struct uplink_canary canary;
     uint64_t tag;                      /* of the newest sealed up-batch */
     struct edge_session *closed_first; /* closed, not finished by the router, in order */
     struct edge_session *closed_last;
@@ -96,6 +108,16 @@ void uplink_answered(struct uplink *uplink, const struct plane_op *op);
 void uplink_answers_forget(struct uplink *uplink);
 void uplink_answers_leave_out(struct uplink *uplink, struct link_queue *old);
 void uplink_answers_fini(struct uplink_answers *answers);
+
+/* uplink_truth.c: sends a canary when one is due; a fresh link with a router that gives them back
+ * or does not; what was under way is lost with an incarnation; one is back. */
+void uplink_canary_tick(struct uplink *uplink, uint64_t now_ms);
+uint64_t uplink_canary_deadline(const struct uplink *uplink);
+void uplink_canary_start(struct uplink *uplink, bool supported, uint64_t now_ms);
+void uplink_canary_lost(struct uplink *uplink);
+void uplink_canary_back(struct uplink *uplink, const struct plane_op *op);
+/* Answers OP_DIGEST_ASK. */
+void uplink_digest_ask(struct uplink *uplink, const struct plane_op *op);
 
 /* Puts the announce into the link, which has just started fresh. */
 void uplink_announce(struct uplink *uplink);

@@ -28,6 +28,10 @@ enum plane_op_kind {
     OP_GOODBYE = 9,
     OP_LAGGING = 10, /* slot gen, a = first offset that may be left out, b = token, bytes group
                          record as the connection knows it */
+    OP_CANARY =
+        11, /* a = number; comes back. b = how long the last one took, in µs, 0 = none yet */
+    OP_DIGEST = 12, /* a = of the question; slot = 0: bytes Digest; slot = bucket + 1: bytes
+                       DigestListing */
     /* router to edge */
     OP_ACCEPT = 20,    /* slot gen, bytes session record */
     OP_SEND = 21,      /* slot gen, bytes payload, a = 1 for binary */
@@ -39,12 +43,20 @@ enum plane_op_kind {
     OP_TICKET_KEYS = 27, /* bytes TicketKeys */
     OP_GROUP_POLICY = 28, /* a = group, b = bits of enum plane_group_policy; 0 after ADD with a
                              record and after BIND */
-    OP_CATCH_UP = 29 /* slot gen, a = token of LAGGING, b = 1 when that is all, bytes payload */
+    OP_CATCH_UP = 29,    /* slot gen, a = token of LAGGING, b = 1 when that is all, bytes payload */
+    OP_CANARY_BACK = 31, /* a = number */
+    OP_DIGEST_ASK = 32   /* a = number of the question; slot as in the answer */
 };
 
 /* Numbers on the wire, too. */
 enum plane_group_policy {
     PLANE_GROUP_DROPPABLE = 1 /* deliveries may be left out for who reads too slowly */
+};
+
+/* What one end may ask of the other only if that said so in its greeting; bits on the wire. */
+enum plane_feature {
+    PLANE_FEATURE_CANARY = 1, /* HELLO: the edge sends canaries. WELCOME: they come back */
+    PLANE_FEATURE_DIGEST = 2  /* HELLO: the edge answers OP_DIGEST_ASK */
 };
 
 struct plane_op {
@@ -88,6 +100,7 @@ struct plane_greeting {
     uint32_t suspect_ms;
     uint32_t dead_ms;
     struct bytes ticket_keys; /* WELCOME: TicketKeys, empty = none */
+    uint32_t features;        /* bits of enum plane_feature */
     struct bytes build;
 };
 

@@ -33,6 +33,9 @@ static void begin(struct router_core *core, struct channel *channel)
     effect->inbox = channel->kind == CHANNEL_INBOX;
     effect->keep_count = count < LOAD_RECORDS_MIN ? LOAD_RECORDS_MIN : count;
     effect->bytes_max = bytes < LOAD_BYTES_MIN ? LOAD_BYTES_MIN : bytes;
+    effect->ids = !channel->loaded;
+    effect->offset = channel->owed;
+    channel->asked = channel->owed;
 }
 
 bool load_ready(struct router_core *core, struct channel *channel)
@@ -238,6 +241,7 @@ static void replay_all(struct router_core *core, struct channel *channel)
         struct parked *parked = take(core, channel);
         replay(core, channel, parked);
         core_free_frame(core, parked->event.cause);
+        (void)effects_add(&core->effects, CORE_CUT); /* all of them may be a lot */
         effects_bury(&core->effects, parked);
     }
     core->replaying = NULL;
@@ -311,6 +315,16 @@ static void refuse_all(struct router_core *core, struct channel *channel)
     }
 }
 
+/* What was read stays as long as there is memory for it, like what was said. */
+static void bound_memory(struct router_core *core, struct channel *channel)
+{
+    bool loading = channel->loading;
+    channel->loading = true; /* it shall not be taken for one that nobody uses */
+    core_settle(core, channel);
+    channel_bound_total(core, channel);
+    channel->loading = loading;
+}
+
 void load_done(struct router_core *core, const struct core_event *event)
 {
     struct channel *channel = channel_find(core, event->channel);
@@ -327,6 +341,7 @@ void load_done(struct router_core *core, const struct core_event *event)
     }
     if (channel->parked_oldest == NULL) {
         channel_settled(core, channel);
+        bound_memory(core, channel);
     }
     post_finish(core, channel);
 }

@@ -130,6 +130,7 @@ static bool on_draining(struct router_plane *plane, struct plane_edge *edge,
 {
     enum { DELAY_MS_MAX = 3600000 };
     plane->callbacks.on_edge(plane->owner, PLANE_EDGE_DRAINING, edge->id, "");
+    edge->truth.sends_canaries = false;
     plane_step(plane,
                &(struct core_event){.kind = CORE_EDGE_DRAINING,
                                     .edge = edge->index,
@@ -184,6 +185,11 @@ static bool on_op(struct router_plane *plane, struct plane_edge *edge, const str
         return true;
     case OP_LAGGING:
         return on_lagging(plane, edge, op);
+    case OP_CANARY:
+        plane_truth_canary(plane, edge, op);
+        return true;
+    case OP_DIGEST:
+        return plane_truth_answer(plane, edge, op);
     case OP_ACCEPT:
     case OP_SEND:
     case OP_DELIVER:
@@ -194,6 +200,8 @@ static bool on_op(struct router_plane *plane, struct plane_edge *edge, const str
     case OP_TICKET_KEYS:
     case OP_GROUP_POLICY:
     case OP_CATCH_UP:
+    case OP_CANARY_BACK:
+    case OP_DIGEST_ASK:
         return false; /* the router's own words */
     }
     plane->stats.unknown_ops++; /* from a newer edge: docs/PROTOCOL.md, compatibility */

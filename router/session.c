@@ -240,7 +240,7 @@ void session_conn_open(struct router_core *core, const struct core_event *event)
 
 void session_admit(struct router_core *core, struct conn *conn, bool aloud)
 {
-    bool first = conn_enter_inbox(conn);
+    bool first = conn_enter_inbox(core, conn);
     if (aloud) {
         emit_accept(core, conn);
     }
@@ -256,14 +256,24 @@ void session_turn_away(struct router_core *core, struct conn *conn)
     session_end(core, conn);
 }
 
+void session_recovered(struct router_core *core, struct conn *conn, const struct push *push)
+{
+    uint64_t bytes = push->message.payload.len;
+    for (size_t i = 0; i < push->message_count; i++) {
+        bytes += push->messages[i].payload.len;
+    }
+    policy_recovered(&conn->rates, &core->config, bytes, core->now_ms);
+}
+
 static void joined(struct router_core *core, struct conn *conn, const struct message *message)
 {
     session_ok(core, conn, message->reply.id, message->ok);
     for (size_t i = 0; i < message->missed_count; i++) {
         effects_send(&core->effects, conn->ref, message->missed[i]);
+        session_recovered(core, conn, message->missed[i]);
     }
     if (!message->member) {
-        conn_add_room(conn, message->group);
+        conn_add_room(core, conn, message->group);
         channel_emit_add(core, channel_find(core, message->group), conn->ref,
                          message->first_on_edge);
     }
@@ -333,5 +343,6 @@ void session_message(struct router_core *core, const struct message *message)
         lagged(core, conn, message);
     } else {
         session_ok(core, conn, message->reply.id, message->ok);
+        session_recovered(core, conn, message->ok);
     }
 }

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 enum {
-    HOLD_SLACK_BYTES = 6000, /* openings and closings are never refused */
+    HOLD_SLACK_BYTES = 9000, /* openings, closings and digests are never refused */
     TOLD_MS_MAX = 1000       /* on the way to an edge */
 };
 
@@ -19,6 +19,20 @@ static void check_link(const struct world *world, const struct link *link)
 {
     if (link->sent_bytes > link->window && link->sent_count > 1) {
         world_fail(world, "more is on the way than the credit allows", NULL);
+    }
+}
+
+/* Without a router no canary comes back, and that is said. */
+static void check_canaries(const struct world *world)
+{
+    bool away = world->plane == NULL &&
+                world->now_ms > world->router_died_ms + CANARY_TIMEOUT_MS + TOLD_MS_MAX;
+    for (uint32_t i = 0; away && i < EDGES; i++) {
+        const struct uplink *uplink = world->edges[i].uplink;
+        if (uplink != NULL && uplink->canary.supported &&
+            !uplink_canary_overdue(uplink, world->now_ms, CANARY_TIMEOUT_MS)) {
+            world_fail(world, "an edge believes in a dead router", NULL);
+        }
     }
 }
 
@@ -41,6 +55,7 @@ void check_bounds(const struct world *world)
             world_fail(world, "an edge doubts its router", NULL);
         }
     }
+    check_canaries(world);
     for (uint32_t i = 0; world->plane != NULL && i < world->plane->edge_capacity; i++) {
         if (world->plane->edges[i] != NULL) {
             check_link(world, &world->plane->edges[i]->link);
@@ -161,12 +176,34 @@ static void check_inbox(const struct world *world, const struct sim_client *clie
     }
 }
 
+/* Something else than a canary or a digest is unfinished: those never end. */
+static bool has_news(const struct uplink *uplink)
+{
+    const struct link_queue *queue = &uplink->link.queue;
+    bool news = false;
+    for (size_t i = 0; i < uplink->up.count; i++) {
+        news = news || (uplink->up.op[i] != OP_CANARY && uplink->up.op[i] != OP_DIGEST);
+    }
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    for (size_t i = 0; i < queue->count; i++) {
+        const struct link_entry *entry = &queue->entries[(queue->first + i) % queue->capacity];
+        struct plane_batch batch = {0};
+        news = news || !plane_body_read(&arena, bytes_of(entry->body, entry->len), &batch);
+        for (size_t j = 0; j < batch.count; j++) {
+            news = news || (batch.op[j] != OP_CANARY && batch.op[j] != OP_DIGEST);
+        }
+    }
+    arena_fini(&arena);
+    return news;
+}
+
 static void check_edge(const struct world *world, const struct sim_edge *edge)
 {
     if (edge->uplink == NULL) {
         world_fail(world, "an edge did not come back", NULL);
     }
-    if (uplink_state(edge->uplink) != UPLINK_UP || !uplink_idle(edge->uplink)) {
+    if (uplink_state(edge->uplink) != UPLINK_UP || has_news(edge->uplink)) {
         fprintf(stderr, "edge %u: state %d, %" PRIu64 " bytes\n", edge->number,
                 (int)uplink_state(edge->uplink), link_unfinished_bytes(&edge->uplink->link));
         world_fail(world, "an edge has something left to say", NULL);
@@ -176,6 +213,9 @@ static void check_edge(const struct world *world, const struct sim_edge *edge)
     }
     if (edge->uplink->groups.lags.table.count != 0) {
         world_fail(world, "somebody lags who reads", NULL);
+    }
+    if (uplink_canary_overdue(edge->uplink, world->now_ms, 2 * (uint64_t)CANARY_MS)) {
+        world_fail(world, "a canary did not come back", NULL);
     }
     const struct plane_tickets *tickets = &world->plane->tickets;
     bool late = world->now_ms < tickets->drawn_ms + TOLD_MS_MAX;
@@ -205,6 +245,21 @@ void check_end(const struct world *world)
     }
     if (world->disk != NULL) {
         disk_check_all(world);
+    }
+    for (uint32_t i = 0; i < world->plane->edge_capacity; i++) {
+        const struct plane_edge *edge = world->plane->edges[i];
+        if (edge != NULL && world->now_ms > edge->truth.due_ms + TOLD_MS_MAX) {
+            world_fail(world, "an edge is asked no more what it holds", NULL);
+        }
+    }
+    if (router_plane_canary_overdue(world->plane, world->now_ms)) {
+        world_fail(world, "the router hears no canary", NULL);
+    }
+    if (world->corruption.due_ms != 0) {
+        world_fail(world, "something is still wrong", NULL);
+    }
+    if (world->compared == 0) {
+        world_fail(world, "no digest was compared", NULL);
     }
     if (world->messages == 0) {
         world_fail(world, "nothing was delivered at all", NULL);

@@ -98,11 +98,24 @@ mutant kick_keeps_presence router/session_admin.c 's/    session_end\(core, conn
 
 # Durable rooms
 mutant no_message_ids router/post.c 's/if \(reply\.number == 0\)/if (reply.number != UINT64_MAX)/'
+mutant ids_of_what_fits_only router/load.c 's/effect->ids = !channel->loaded;/effect->ids = false;/'
 mutant deliver_before_commit router/post.c 's/(    append_pending\(core, channel, pending\);\n    emit_append\(core, channel, pending, key_in_log\(core, pending\)\);)/$1\n    pending->done = true;\n    post_finish(core, channel);/'
 mutant ack_before_commit router/plane.c 's/link_finish\(&edge->link, plane_frames_finished\(edge\)\)/link_finish(\&edge->link, edge->link.received)/'
 mutant answered_sent_again edge/uplink.c 's/    uplink_answers_leave_out\(uplink, &old\);\n//'
 mutant loads_not_awaited router/load.c 's/channel->loaded && !channel->loading && served/true/'
 mutant epochs_drawn router/channel.c 's/: first_epoch\(core, channel\)/: core_random(core)/; s/static uint64_t first_epoch/__attribute__((unused)) static uint64_t first_epoch/'
 mutant failed_is_final router/post.c 's/pending->unknown && \(result == APPEND_UNKNOWN \|\| result == APPEND_FAILED\)/pending->unknown \&\& result == APPEND_UNKNOWN/'
+
+# Truth
+mutant differences_ignored router/truth.c 's/verdict\.differs &= verdict\.compared;/verdict.differs = 0;/'
+mutant never_counted_anew router/truth.c 's/    count_anew\(core, edge, bucket\);\n    verdict/    verdict/'
+mutant touched_is_compared router/truth.c 's/~\(edge->digest\.touched \| /~(/'
+mutant unsettled_is_compared router/truth.c 's/ \| unsettled\);/ | (unsettled \& 0));/'
+mutant waiting_is_compared router/truth.c 's/digest_unsettled\(&edge->digest\) \| unsettled/unsettled/'
+mutant bound_groups_not_counted edge/groups.c 's/    digest_group\(groups, group, true\);\n//'
+mutant found_not_repaired router/truth.c 's/(static void part\(struct router_core \*core, struct conn \*conn\)\n\{)/$1\n    if (core != NULL) {\n        return;\n    }/'
+mutant lost_canary_awaited edge/uplink.c 's/    uplink_canary_lost\(uplink\);\n//'
+mutant question_lost router/plane.c 's/    plane_truth_forget\(edge\);\n//'
+mutant canary_never_back router/plane_truth.c 's/    plane_say\(plane, edge, &\(struct plane_op\)\{\.kind = OP_CANARY_BACK/    (void)plane_say;\n    (void)(0 ? plane : plane), (void)edge, (void)(\&(struct plane_op){.kind = OP_CANARY_BACK/'
 
 exit $survived

@@ -37,6 +37,9 @@ int main(int argc, char **argv)
     }
     for (uint64_t seed = first; seed < first + count; seed++) {
         world_run(seed, (unsigned)(seed % 16), false);
+        if (seed % 8 == 5) {
+            world_run(seed, FAULTS_REGISTRY, false);
+        }
     }
     printf("sim: %llu histories, every invariant held\n", (unsigned long long)count);
     return 0;

@@ -95,7 +95,9 @@ static void make_faults(struct world *world)
     if (world->plane != NULL && rng_below(&world->rng, 4000) == 0) {
         router_set_gaps(world, !world->gaps);
     }
-    if (world->plane != NULL && rng_below(&world->rng, world->forgetful ? 250 : 2000) == 0) {
+    if ((world->faults & FAULTS_REGISTRY) != 0) {
+        corrupt(world);
+    } else if (world->plane != NULL && rng_below(&world->rng, world->forgetful ? 250 : 2000) == 0) {
         router_kick(world, rng_below(&world->rng, USERS));
     }
 }
@@ -125,6 +127,7 @@ static void step(struct world *world)
         edge_step(&world->edges[i]);
     }
     router_step(world);
+    check_corruption(world);
     check_bounds(world);
 }
 

@@ -10,6 +10,7 @@
  *   book.c      which message stood where, over all clients
  *   disk.c      the store that outlives routers, slow and with faults
  *   truth.c     who is really there, and since when not: the measure for presence
+ *   corrupt.c   records that vanish or appear by themselves, and whether that is found
  *   final.c     what must be true when all is quiet */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
@@ -33,14 +34,19 @@ enum {
     GRACE_MS = 5000,
     REBUILD_MS = 5000,
     BEAT_MS = 500,
-    DEAD_MS = 3000
+    DEAD_MS = 3000,
+    CANARY_MS = 700,
+    CANARY_TIMEOUT_MS = 3000,
+    DIGEST_MS = 100,
+    DIGEST_SELDOM_MS = 1000
 };
 
 enum fault_set {
     FAULTS_NONE = 0,
-    FAULTS_ROUTER = 1,  /* kill and stop */
-    FAULTS_NETWORK = 2, /* single losses, cuts in both and in one direction */
-    FAULTS_EDGE = 4,    /* kill, pause, drain */
+    FAULTS_ROUTER = 1,    /* kill and stop */
+    FAULTS_NETWORK = 2,   /* single losses, cuts in both and in one direction */
+    FAULTS_EDGE = 4,      /* kill, pause, drain */
+    FAULTS_REGISTRY = 16, /* records of edges and router go wrong; alone, and without kicks */
     FAULTS_DISK = 8 /* appends and loads fail or may have failed, the disk is full for a while */
 };
 
@@ -88,8 +94,9 @@ struct sim_client {
     bool given_up;          /* the router gave its edge up */
     bool kicked;            /* by the router, but does not know yet */
     uint64_t stalled_until; /* does not read */
-    bool behind;            /* its edge leaves deliveries out for it */
-    uint64_t ending_at;     /* closed by the router, its end comes then; 0 = not */
+    bool doomed;        /* edge and router differ about it: it says nothing and will be closed */
+    bool behind;        /* its edge leaves deliveries out for it */
+    uint64_t ending_at; /* closed by the router, its end comes then; 0 = not */
     uint32_t edge;
     uint32_t slot;
     uint32_t gen;
@@ -119,7 +126,17 @@ struct sim_edge {
     uint64_t drained_at;
     uint64_t up_again_at;
     uint64_t paused_until; /* does nothing: SIGSTOP */
+    uint64_t canaries;     /* that came back */
     uint8_t ticket_key;    /* first byte of the one in use */
+};
+
+/* What was made wrong and is to be found. */
+struct sim_corruption {
+    uint64_t due_ms; /* found by then; 0 = nothing is wrong */
+    uint64_t found_before;
+    uint32_t client; /* CLIENTS: none of them */
+    uint32_t gen;
+    uint32_t count;
 };
 
 struct book;
@@ -137,6 +154,9 @@ struct world {
     uint64_t router_incarnation;
     uint64_t router_started_ms;
     uint64_t router_up_again_at;
+    uint64_t router_died_ms;
+    uint64_t compared; /* digests, over all router lives */
+    struct sim_corruption corruption;
     uint8_t ticket_keys; /* drawn so far; fills the next one */
     uint64_t
         settled_ms; /* since then every edge has told everything and the rebuild is over; or 0 */
@@ -260,6 +280,13 @@ bool truth_is_long_gone(const struct world *world, uint32_t user, uint32_t room)
 void truth_synced(struct world *world, uint32_t edge);
 /* The edge, or its incarnation, is no more: what it had not told is lost. */
 void truth_edge_lost(struct world *world, uint32_t edge);
+
+/* ---- corrupt.c ---- */
+
+/* Maybe makes something wrong, if nothing is. */
+void corrupt(struct world *world);
+/* Checks that it is found in time, and that nothing is found that was not made. */
+void check_corruption(struct world *world);
 
 /* ---- final.c ---- */
 

@@ -289,6 +289,14 @@ static void out_effect(struct core_driver *driver, const struct core_effect *eff
         out_push(driver, effect->push);
         out(driver, effect->last ? " last" : "");
         break;
+    case CORE_CANARY_BACK:
+        out(driver, "canary %u back to %u", (unsigned)effect->token, effect->edge);
+        break;
+    case CORE_DIVERGED:
+        out_conn(driver, "diverged", effect);
+        out(driver, " ");
+        buf_append(&driver->log, effect->text);
+        break;
     case CORE_CLOSE:
         out_conn(driver, "close", effect);
         out(driver, " %u ", effect->code);
@@ -304,6 +312,8 @@ static void out_effect(struct core_driver *driver, const struct core_effect *eff
         }
         out_bytes(driver, effect->inbox ? "load inbox " : "load ", effect->room);
         break;
+    case CORE_CUT:
+        return;
     case CORE_HELD:
     case CORE_FREED:
         out(driver, "%s %u", effect->kind == CORE_HELD ? "held" : "freed", (unsigned)effect->cause);

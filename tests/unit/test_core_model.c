@@ -217,6 +217,10 @@ static void apply(struct model *m, const struct core_effect *effect)
     case CORE_CATCH_UP:
         ck_assert_msg(false, "every room here is whole");
         break;
+    case CORE_CANARY_BACK:
+    case CORE_DIVERGED:
+        ck_assert_msg(false, "nobody sends canaries or corrupts anything here");
+        break;
     case CORE_CLOSE:
         conn_at(m, effect->conn)->open = false;
         break;
@@ -227,6 +231,8 @@ static void apply(struct model *m, const struct core_effect *effect)
     case CORE_LOAD:
         ck_assert_uint_lt(m->load_count, LOADS_MAX);
         m->loads[m->load_count++] = effect->group;
+        break;
+    case CORE_CUT:
         break;
     case CORE_HELD:
     case CORE_FREED:
