@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/trim.h"
 #include "common/zlink.h"
 #include "router/admin.h"
 #include "router/auth_pool.h"
@@ -545,6 +546,7 @@ static void end_turn(struct router *router)
     if (!router->synced && admin_not_ready(router->plane, now_ms, reasons) == 0) {
         router->synced = true;
         log_event(LOG_REBUILD_DONE, LOG_U("after_ms", now_ms - router->started_ms));
+        trim_memory(); /* announces took more than what is left of them */
     }
     uint64_t due_ms = router_plane_deadline(router->plane);
     uint64_t wait_ms = due_ms > now_ms ? due_ms - now_ms : 0;
