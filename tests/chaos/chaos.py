@@ -66,6 +66,7 @@ async def give_up(run):
     for program in getattr(getattr(run, "cluster", None), "programs", []):
         if program.running():
             program.kill()
+    run.unmount()
 
 
 def times(counts, name):

@@ -90,7 +90,7 @@ class EdgeSigstop(Fault):
 
 
 SHORT_S = 2  # less than what the router takes for death
-LONG_S = 8  # more than it, but not than the grace behind it
+LONG_S = 6  # more than it, and back within the grace behind it
 
 
 async def long_cut(run, edge, relay_cut):
@@ -141,17 +141,22 @@ class SlowReader(Fault):
     """One member of a room where that is closed with 3008, one where it is told its gap; both recover,
     and the others notice nothing."""
 
-    made = {"edge_options": ["--soft-output", "16KiB", "--max-output", "4MiB", "--soft-output-grace", "2s"],
-            "policy": {"namespaces": {"gap": {"slow_reader": "gap"}}}}
+    made = {"edge_options": ["--soft-output", "16KiB", "--max-output", "4MiB", "--soft-output-grace", "2s",
+                             "--heartbeat-interval", "0"],
+            "slow": 2, "policy": {"namespaces": {"gap": {"slow_reader": "gap"}}}}
 
     async def act(self, run):
-        even = next(n for n, _, rooms, p in run.plan() if p is None and rooms[0] % 2 == 0)
-        odd = next(n for n, _, rooms, p in run.plan() if p is None and rooms[0] % 2 == 1)
         await run.everybody("load", pad=12000)
-        await asyncio.sleep(4)
+        await asyncio.sleep(6)
         run.fault()
-        run.trace("excuse %d 3008" % even)
-        await run.everybody("stall", clients=[even, odd], seconds=10)
+        for client in run.slow:
+            closes = client % run.size.rooms % 2 == 0
+            run.trace("slow %d %d" % (client, closes))
+            if closes:
+                run.trace("excuse %d 3008" % client)
+        await run.everybody("stall", clients=run.slow, seconds=12)
+        for client in run.slow:
+            run.trace("quick %d" % client)
         await asyncio.sleep(3)
         await run.everybody("load", pad=0)
         await asyncio.sleep(3)

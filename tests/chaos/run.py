@@ -29,6 +29,7 @@ SIZES = {
     "full": Size("full", 2000, 200, 50, 20, 3, 12, 10, 10, "5s", 5, 0.5),
 }
 OPEN_PER_SECOND = 200
+EDGE_DEAD_S = 3
 
 
 def now_us():
@@ -97,13 +98,15 @@ class SwarmProcess:
 
 class Run:
     def __init__(self, size, edges=3, relays=False, tabs=0, shim=False, small_disk=False, edge_options=(),
-                 policy=None):
+                 policy=None, slow=0):
         self.size = size
         self.edge_count = edges
         self.with_relays = relays
         self.tabs = tabs
         self.edge_options = edge_options
         self.policy = policy
+        # Members that speak never, of neighbouring rooms.
+        self.slow = [size.publishers + 1 + i for i in range(slow)]
         self.dir = tempfile.mkdtemp(prefix="splitrail-chaos-")
         self.data = os.path.join(self.dir, "data")
         self.lines = open(os.path.join(self.dir, "driver.trace"), "w")
@@ -168,11 +171,10 @@ class Run:
             _, hard = resource.prlimit(self.router.pid, resource.RLIMIT_FSIZE)
             resource.prlimit(self.router.pid, resource.RLIMIT_FSIZE, (0, hard))
             return
-        with open(self.filler, "wb") as file:
+        with open(self.filler, "wb", buffering=0) as file:
             try:
                 while True:
                     file.write(bytes(1 << 12))
-                    file.flush()
             except OSError:
                 pass
 
@@ -187,11 +189,12 @@ class Run:
 
     async def start(self):
         size = self.size
-        self.trace("size %d %d %d %d %d %d" % (
+        self.trace("size %d %d %d %d %d %d %d" % (
             size.clients + self.tabs, size.clients, size.rooms, size.publishers, self.edge_count,
-            size.grace * 1000000))
+            size.grace * 1000000, EDGE_DEAD_S * 1000000))
         options = ["--data-dir", self.data, "--history-messages", "1000000", "--history-bytes", "1GiB",
-                   "--rebuild-window", size.rebuild, "--presence-grace", "%ds" % size.grace]
+                   "--rebuild-window", size.rebuild, "--presence-grace", "%ds" % size.grace,
+                   "--edge-dead", "%ds" % EDGE_DEAD_S]
         if self.policy:
             path = os.path.join(self.dir, "policy.json")
             with open(path, "w") as file:
@@ -239,7 +242,7 @@ class Run:
         later = list(range(self.size.clients, len(rows)))
         for i in range(processes):
             trace = os.path.join(self.dir, "swarm-%d.trace" % i)
-            plan = {"trace": trace, "ports": [e.port for e in self.cluster.edges], "later": later,
+            plan = {"trace": trace, "ports": [e.port for e in self.cluster.edges], "later": later, "slow": self.slow,
                     "publishers": self.size.publishers, "rate": self.size.rate, "window": 1000,
                     "jitter": self.size.jitter, "clients": [r for r in rows if r[0] % processes == i]}
             path = os.path.join(self.dir, "plan-%d.json" % i)
@@ -332,6 +335,7 @@ class Run:
         path = os.path.join(self.dir, "trace")
         subprocess.run(["sort", "-s", "-n", "-k1,1", "-o", path, *(s.trace for s in self.swarms),
                         self.lines.name], check=True, env={"LC_ALL": "C"})
+        self.unmount()
         done = subprocess.run([os.path.join(e2e.BIN, "chaos_judge"), path], capture_output=True, text=True)
         if done.returncode not in (0, 1):
             raise AssertionError("chaos_judge: exit %d %s" % (done.returncode, done.stderr))
@@ -339,9 +343,13 @@ class Run:
         counts = dict(line.split(" ") for line in lines if not line.startswith("! "))
         return {k: int(v) for k, v in counts.items()}, [l[2:] for l in lines if l.startswith("! ")]
 
-    def remove(self):
+    def unmount(self):
         if self.on_tmpfs:
             subprocess.run(["umount", self.data], check=True)
+            self.on_tmpfs = False
+
+    def remove(self):
+        self.unmount()
         shutil.rmtree(self.dir, ignore_errors=True)
 
 

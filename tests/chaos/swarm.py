@@ -7,6 +7,7 @@ the cluster on the same machine does not have, and because the pauses that are m
 
 import asyncio
 import base64
+import collections
 import json
 import os
 import random
@@ -17,6 +18,8 @@ import time
 
 GOODBYE, NO_WORD, THEIRS = 1, 2, 0
 RETRY_S = 0.25
+AGAIN_S = 1 / 30
+SLOW_BUFFER = 32768
 
 
 def now_us():
@@ -46,10 +49,17 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport):
         self.transport = transport
+        self.client.wire = self
+        # An edge that stands still accepts and says nothing.
+        asyncio.get_running_loop().call_later(5, self.give_up)
         key = base64.b64encode(os.urandom(16)).decode()
         transport.write((
             "GET /ws?token=%s HTTP/1.1\r\nHost: chaos\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n\r\n" % (self.client.token, key)).encode())
+
+    def give_up(self):
+        if not self.upgraded:
+            self.transport.abort()
 
     def data_received(self, data):
         if self.buffer:
@@ -133,7 +143,9 @@ class Client:
         self.keyed = publisher is not None and publisher % 2 == 0
         self.sent = 0
         self.unanswered = {}  # number: (room, id)
-        self.rejected = []  # numbers to say again
+        self.rejected = 0  # refused, and to be said again in a moment
+        self.queue = collections.deque()  # (number, room) to be said again, in order and at a pace
+        self.saying = False
         self.by_id = {}  # id: number
         self.trace("user %d %d" % (number, user))
 
@@ -147,19 +159,27 @@ class Client:
         while self.wanted and self.wire is None:
             port = self.swarm.ports[self.edge]
             try:
-                _, wire = await asyncio.wait_for(self.swarm.loop.create_connection(
-                    lambda: Wire(self), "127.0.0.1", port), 5)
+                await asyncio.wait_for(self.swarm.loop.create_connection(
+                    lambda: Wire(self), sock=await self.socket(port)), 5)
+                return
             except (OSError, asyncio.TimeoutError):
                 self.edge = (self.edge + 1) % len(self.swarm.ports)
                 await asyncio.sleep(RETRY_S * (0.5 + random.random()))
-                continue
-            self.wire = wire
-            # An edge that stands still accepts and says nothing.
-            self.swarm.loop.call_later(5, self.give_up, wire)
 
-    def give_up(self, wire):
-        if not wire.upgraded and self.wire is wire:
-            wire.transport.abort()
+    async def socket(self, port):
+        """Who will not read for a while has a small buffer from the start: the window of a connection
+        does not shrink later."""
+        sock = socket.socket()
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.number in self.swarm.plan["slow"]:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_BUFFER)
+        try:
+            await asyncio.wait_for(self.swarm.loop.sock_connect(sock, ("127.0.0.1", port)), 5)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
 
     def refused(self, wire, head):
         after = [line.split(":")[1] for line in head.split("\r\n") if line.lower().startswith("retry-after:")]
@@ -212,7 +232,7 @@ class Client:
         return number * self.swarm.publishers + self.publisher + 1
 
     def publish(self):
-        if self.ready and len(self.unanswered) < self.swarm.window:
+        if self.ready and not self.queue and len(self.unanswered) < self.swarm.window:
             self.sent += 1
             self.say_message(self.sent, self.rooms[self.sent % len(self.rooms)])
 
@@ -326,8 +346,12 @@ class Client:
             self.trace("listed %d %d %d" % (self.number, room, user_number(member["userId"])))
         if not self.joining:
             self.ready = True
-            for number, (where, _) in sorted(self.unanswered.items()):
-                self.say_message(number, where)
+            again = sorted((number, where) for number, (where, _) in self.unanswered.items())
+            waiting = list(self.queue)
+            self.queue.clear()
+            self.unanswered.clear()
+            for number, where in again + waiting:
+                self.say_again(number, where)
 
     def hear_error(self, wire, reply):
         key = reply.get("id")
@@ -337,8 +361,8 @@ class Client:
             room, _ = self.unanswered.pop(number)
             self.swarm.refused_codes[reply["code"]] = self.swarm.refused_codes.get(reply["code"], 0) + 1
             self.trace("error %d %d %d" % (self.number, room, self.name(number)))
-            self.rejected.append(number)
-            self.swarm.loop.call_later(delay, self.say_again, number, room)
+            self.rejected += 1
+            self.swarm.loop.call_later(delay, self.say_refused, number, room)
         elif key in self.joining:
             room, since = self.joining.pop(key)
             self.swarm.loop.call_later(delay, self.join_again, wire, room, since)
@@ -349,12 +373,23 @@ class Client:
             # has a key.
             self.swarm.refused_codes[reply["code"]] = self.swarm.refused_codes.get(reply["code"], 0) + 1
 
+    def say_refused(self, number, room):
+        self.rejected -= 1
+        self.say_again(number, room)
+
     def say_again(self, number, room):
-        if not self.ready:
-            self.swarm.loop.call_later(0.2, self.say_again, number, room)
-            return
-        self.rejected.remove(number)
-        self.say_message(number, room)
+        """Slower than the server allows, and before anything new."""
+        self.queue.append((number, room))
+        if not self.saying:
+            self.saying = True
+            self.swarm.loop.call_later(AGAIN_S, self.say_next)
+
+    def say_next(self):
+        if self.ready and self.queue:
+            self.say_message(*self.queue.popleft())
+        self.saying = bool(self.queue)
+        if self.saying:
+            self.swarm.loop.call_later(AGAIN_S, self.say_next)
 
     def join_again(self, wire, room, since):
         if self.wire is not wire:
@@ -373,7 +408,8 @@ class Client:
         """Something is still to come."""
         if not self.wanted:
             return self.wire is not None
-        return not self.ready or bool(self.unanswered or self.rejected or self.asking or self.flushes)
+        return not self.ready or bool(
+            self.unanswered or self.rejected or self.queue or self.asking or self.flushes)
 
 
 HEARD = {"room_message": Client.hear_message, "user_joined": Client.hear_joined,
@@ -455,12 +491,12 @@ class Swarm:
         """These do not read for a while."""
         stalled = [c for c in self.clients if c.number in numbers and c.wire]
         for client in stalled:
-            sock = client.wire.transport.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.wire.transport.pause_reading()
         await asyncio.sleep(seconds)
         for client in stalled:
             if client.wire and not client.wire.transport.is_closing():
+                client.wire.transport.get_extra_info("socket").setsockopt(
+                    socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
                 client.wire.transport.resume_reading()
 
     async def command(self, order):
@@ -493,7 +529,7 @@ class Swarm:
         elif what == "flush":
             self.trace.file.flush()
         elif what == "stuck":
-            return [(c.number, c.ready, len(c.unanswered), len(c.rejected), len(c.asking), c.flushes,
+            return [(c.number, c.ready, len(c.unanswered), c.rejected + len(c.queue), len(c.asking), c.flushes,
                      len(c.joining)) for c in self.clients if c.busy()][:5]
         return None
 

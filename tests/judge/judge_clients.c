@@ -10,7 +10,8 @@ static struct judge_seat seat_of(const struct judge_client *client, uint64_t roo
     return (struct judge_seat){client->user, (uint32_t)room};
 }
 
-void judge_stand(struct judge *judge, struct judge_client *client, bool stands, bool goodbye)
+void judge_stand(struct judge *judge, struct judge_client *client, bool stands,
+                 struct judge_leave how)
 {
     if (client->stands == stands) {
         return;
@@ -24,7 +25,7 @@ void judge_stand(struct judge *judge, struct judge_client *client, bool stands, 
         if (stands) {
             judge_seats_enter(judge->seats, seat, judge->now_us);
         } else {
-            judge_seats_exit(judge->seats, seat, judge->now_us, goodbye);
+            judge_seats_exit(judge->seats, seat, how.noticed_us, how.goodbye);
         }
     }
 }
@@ -76,7 +77,8 @@ void judge_close(struct judge *judge, const uint64_t *n)
             judge_complain(judge, JUDGE_CLOSED, n[0], NONE, n[1]);
         }
     }
-    judge_stand(judge, client, false, n[2] == CLOSED_WITH_GOODBYE);
+    judge_stand(judge, client, false,
+                (struct judge_leave){n[2] == CLOSED_WITH_GOODBYE, judge->now_us});
     client->open = false;
     for (size_t i = 0; i < client->member_count; i++) {
         client->members[i].asked = false;
@@ -87,13 +89,17 @@ void judge_close(struct judge *judge, const uint64_t *n)
 /* client: it says goodbye now; the connection ends soon */
 void judge_bye(struct judge *judge, const uint64_t *n)
 {
-    judge_stand(judge, &judge->clients[n[0]], false, true);
+    judge_stand(judge, &judge->clients[n[0]], false, (struct judge_leave){true, judge->now_us});
 }
 
 /* client: it will not come back */
 void judge_done(struct judge *judge, const uint64_t *n)
 {
-    judge->clients[n[0]].done = true;
+    struct judge_client *client = &judge->clients[n[0]];
+    client->done = true;
+    for (size_t i = 0; i < client->member_count; i++) {
+        client->members[i].heard_us = 0; /* no silence that a fault made */
+    }
 }
 
 /* client, room */

@@ -2,10 +2,11 @@
 #include "tests/judge/judge_internal.h"
 
 /* Silence that goes on counts as far as it is known. */
-static void end_pause(struct judge *judge, struct judge_member *member)
+static void end_pause(struct judge *judge, const struct judge_client *client,
+                      struct judge_member *member)
 {
     uint64_t silence = judge->now_us - member->heard_us;
-    if (member->joined && member->heard_us != 0) {
+    if (!client->slow && member->joined && member->heard_us != 0) {
         judge_sample(&judge->pauses, silence > member->pause_us ? silence : member->pause_us);
     }
     member->pause_us = 0;
@@ -16,7 +17,7 @@ static void end_window(struct judge *judge)
     for (uint32_t i = 0; judge->in_fault && i < judge->client_count; i++) {
         struct judge_client *client = &judge->clients[i];
         for (size_t m = 0; m < client->member_count; m++) {
-            end_pause(judge, &client->members[m]);
+            end_pause(judge, client, &client->members[m]);
         }
     }
     judge->in_fault = false;
@@ -71,7 +72,8 @@ static void set_away(struct judge *judge, uint64_t edge, bool away)
     for (uint32_t i = 0; i < judge->client_count; i++) {
         struct judge_client *client = &judge->clients[i];
         if (client->open && client->edge == edge) {
-            judge_stand(judge, client, !away, false);
+            judge_stand(judge, client, !away,
+                        (struct judge_leave){false, judge->now_us + judge->dead_us});
         }
     }
 }
@@ -102,6 +104,26 @@ void judge_may_close(struct judge *judge, const uint64_t *n)
 void judge_excuse(struct judge *judge, const uint64_t *n)
 {
     judge->clients[n[0]].excused_code = n[1];
+}
+
+/* client, away: it does not read, and its times do not count any more. `away` 1: it may be gone for
+ * the others without knowing */
+void judge_slow(struct judge *judge, const uint64_t *n)
+{
+    struct judge_client *client = &judge->clients[n[0]];
+    client->slow = true;
+    if (n[1] != 0 && client->open) {
+        judge_stand(judge, client, false, (struct judge_leave){false, judge->now_us});
+    }
+}
+
+/* client: it reads again */
+void judge_quick(struct judge *judge, const uint64_t *n)
+{
+    struct judge_client *client = &judge->clients[n[0]];
+    if (client->open) {
+        judge_stand(judge, client, true, (struct judge_leave){false, judge->now_us});
+    }
 }
 
 /* edge: no longer */

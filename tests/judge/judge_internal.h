@@ -45,6 +45,7 @@ struct judge_client {
     bool stands; /* counts for presence: open, and its edge is there */
     uint32_t user;
     uint32_t edge;
+    bool slow;             /* its times are its own doing */
     uint64_t excused_code; /* that it may be closed with */
     struct judge_member *members;
     size_t member_count;
@@ -90,6 +91,7 @@ struct judge {
     uint32_t publisher_count;
     uint32_t edge_count;
     uint64_t grace_us;
+    uint64_t dead_us;       /* silence after which the router gives an edge up */
     uint64_t median_max_us; /* 0: any */
     uint64_t worst_max_us;
     struct judge_client *clients;
@@ -151,9 +153,17 @@ void judge_pause(struct judge *judge, const uint64_t *n);
 void judge_resume(struct judge *judge, const uint64_t *n);
 void judge_may_close(struct judge *judge, const uint64_t *n);
 void judge_excuse(struct judge *judge, const uint64_t *n);
+void judge_slow(struct judge *judge, const uint64_t *n);
+void judge_quick(struct judge *judge, const uint64_t *n);
 void judge_must_stay(struct judge *judge, const uint64_t *n);
+/* How a connection ends for presence. */
+struct judge_leave {
+    bool goodbye;
+    uint64_t noticed_us; /* the router cannot know earlier */
+};
 /* The client's connection counts for presence from now on, or does not any more. */
-void judge_stand(struct judge *judge, struct judge_client *client, bool stands, bool goodbye);
+void judge_stand(struct judge *judge, struct judge_client *client, bool stands,
+                 struct judge_leave how);
 
 /* judge_end.c: the log, presence, what must be true when all is quiet */
 void judge_logged(struct judge *judge, const uint64_t *n);

@@ -112,7 +112,9 @@ void judge_heard(struct judge *judge, const uint64_t *n)
     judge->counts.delivered++;
     judge_complain(judge, judge_view_message(&member->last_offset, n[2]), n[0], n[1], n[2]);
     check_place(judge, member, n, n[2], n[3]);
-    time_message(judge, member, n[3]);
+    if (!judge->clients[n[0]].slow) {
+        time_message(judge, member, n[3]);
+    }
 }
 
 /* client, room, from, to */

@@ -20,7 +20,7 @@ void judge_seats_free(struct judge_seats **seats);
 
 /* A connection of the user asks to come in. */
 void judge_seats_enter(struct judge_seats *seats, struct judge_seat seat, uint64_t now_us);
-/* One of them is gone, with a goodbye or without. */
+/* One of them is gone, with a goodbye or without. The router may know as early as `now_us`. */
 void judge_seats_exit(struct judge_seats *seats, struct judge_seat seat, uint64_t now_us,
                       bool goodbye);
 

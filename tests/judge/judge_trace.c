@@ -26,6 +26,7 @@ static void word_size(struct judge *judge, const uint64_t *n)
     judge->publisher_count = (uint32_t)n[3];
     judge->edge_count = (uint32_t)n[4];
     judge->grace_us = n[5];
+    judge->dead_us = n[6];
     judge->clients = mem_new(n[0] + 1, sizeof(*judge->clients));
     judge->logs = mem_new(n[2] + 1, sizeof(*judge->logs));
     judge->online = mem_new(n[1] + 1, sizeof(*judge->online));
@@ -48,7 +49,7 @@ static const struct word {
     const char *form;
     void (*act)(struct judge *judge, const uint64_t *n);
 } words[] = {
-    {"size", "nnnnnn", word_size},
+    {"size", "nnnnnnn", word_size},
     {"limit", "nn", word_limit},
     {"user", "cu", judge_user},
     {"open", "ce", judge_open},
@@ -75,6 +76,8 @@ static const struct word {
     {"resume", "e", judge_resume},
     {"may_close", "en", judge_may_close},
     {"excuse", "cn", judge_excuse},
+    {"slow", "cn", judge_slow},
+    {"quick", "c", judge_quick},
     {"must_stay", "e", judge_must_stay},
     {"log", "rnnm", judge_logged},
     {"there", "ru", judge_there},
