@@ -56,7 +56,9 @@ async def break_it(run, fault, limits):
         if not stopped:
             await give_up(run)
     run.write_log()
-    return await asyncio.to_thread(run.judge)
+    counts, complaints = await asyncio.to_thread(run.judge)
+    complaints += ["the fault had no effect: nothing %s" % what for what in fault.effect if counts[what] == 0]
+    return counts, complaints
 
 
 async def give_up(run):

@@ -13,6 +13,7 @@ BROKEN = 1006
 class Fault:
     made = {}
     limits = (0, 0)  # seconds: median and worst pause; 0: not judged
+    effect = ()  # counts that must not be 0, or the fault was none
 
     async def act(self, run):
         raise NotImplementedError
@@ -64,6 +65,8 @@ class RouterSigstop(Fault):
 class EdgeSigkill(Fault):
     """Its clients come back elsewhere, with `since`."""
 
+    effect = ("closed",)
+
     async def act(self, run):
         edge = run.size.kills % run.edge_count
         run.fault()
@@ -77,6 +80,8 @@ class EdgeSigkill(Fault):
 
 class EdgeSigstop(Fault):
     """Past its death: its clients are gone for the others; when it wakes up it is fenced and lets go."""
+
+    effect = ("closed", "left")
 
     async def act(self, run):
         run.fault()
@@ -109,6 +114,7 @@ async def long_cut(run, edge, relay_cut):
 class LinkCut(Fault):
     """Between edge and router: silent, then torn, shortly; then for longer than the router waits."""
 
+    effect = ("closed",)
     made = {"relays": True}
 
     async def act(self, run):
@@ -122,8 +128,9 @@ class LinkCut(Fault):
 
 
 class LinkOneWay(Fault):
-    """The same, one direction at a time."""
+    """The same, one direction at a time. An edge that is heard but does not hear is not given up."""
 
+    effect = ("closed",)
     made = {"relays": True}
 
     async def act(self, run):
@@ -141,24 +148,28 @@ class SlowReader(Fault):
     """One member of a room where that is closed with 3008, one where it is told its gap; both recover,
     and the others notice nothing."""
 
-    made = {"edge_options": ["--soft-output", "16KiB", "--max-output", "4MiB", "--soft-output-grace", "2s",
-                             "--heartbeat-interval", "0"],
+    effect = ("closed", "gaps", "filled")
+
+    made = {"edge_options": ["--soft-output-grace", "60s", "--heartbeat-interval", "0"],
             "slow": 2, "policy": {"namespaces": {"gap": {"slow_reader": "gap"}}}}
 
     async def act(self, run):
-        await run.everybody("load", pad=12000)
+        # More than what the kernel takes for a connection.
+        await run.everybody("load", rooms=[c % run.size.rooms for c in run.slow], pad=60000)
         await asyncio.sleep(6)
         run.fault()
         for client in run.slow:
             closes = client % run.size.rooms % 2 == 0
             run.trace("slow %d %d" % (client, closes))
             if closes:
+                # The close frame is behind what the client did not read, and may not arrive.
                 run.trace("excuse %d 3008" % client)
-        await run.everybody("stall", clients=run.slow, seconds=12)
+                run.trace("excuse %d %d" % (client, BROKEN))
+        await run.everybody("stall", clients=run.slow, seconds=15)
         for client in run.slow:
             run.trace("quick %d" % client)
         await asyncio.sleep(3)
-        await run.everybody("load", pad=0)
+        await run.everybody("load", rooms=[], pad=0)
         await asyncio.sleep(3)
 
 
@@ -175,6 +186,7 @@ class Storm(Fault):
 class DiskFull(Fault):
     """Refused, and told so, until there is room again."""
 
+    effect = ("errors",)
     made = {"small_disk": True}
 
     async def act(self, run):
@@ -221,6 +233,7 @@ class DuplicateTab(Fault):
 class RollAllEdges(Fault):
     """A deployment: each edge drains, ends and is started again."""
 
+    effect = ("closed",)
     made = {"edge_options": ["--drain-timeout", "5s", "--reconnect-delay", "2s"]}
 
     async def act(self, run):

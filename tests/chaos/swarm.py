@@ -238,7 +238,7 @@ class Client:
 
     def say_message(self, number, room):
         command = {"type": "room_message", "room": self.swarm.room_name(room), "id": self.next_id(),
-                   "payload": {"m": self.name(number), "pad": "x" * self.swarm.pad}}
+                   "payload": {"m": self.name(number), "pad": "x" * self.swarm.pads.get(room, 0)}}
         if self.keyed:
             command["key"] = "%d.%d" % (self.publisher, number)
         self.unanswered[number] = (room, command["id"])
@@ -303,7 +303,7 @@ class Client:
         """Asks for what a gap left out."""
         if self.wire is not wire:
             return
-        command = {"type": "history", "room": self.swarm.room_name(room), "id": self.next_id(), "limit": 200,
+        command = {"type": "history", "room": self.swarm.room_name(room), "id": self.next_id(), "limit": 20,
                    "since": {"epoch": "%016x" % self.last[room][0], "offset": first - 1}}
         self.asking[command["id"]] = (room, first, to)
         wire.say(command)
@@ -432,7 +432,7 @@ class Swarm:
         self.publishers = plan["publishers"]
         self.rate = plan["rate"]
         self.window = plan["window"]
-        self.pad = 0
+        self.pads = {}  # room: bytes more in each message
         self.jitter_s = plan["jitter"]
         self.refusals = 0
         self.refused_codes = {}
@@ -524,8 +524,7 @@ class Swarm:
         elif what == "stall":
             await self.stall(order["clients"], order["seconds"])
         elif what == "load":
-            self.rate = order.get("rate", self.rate)
-            self.pad = order.get("pad", self.pad)
+            self.pads = {room: order["pad"] for room in order["rooms"]}
         elif what == "flush":
             self.trace.file.flush()
         elif what == "stuck":

@@ -53,10 +53,10 @@ void judge_open(struct judge *judge, const uint64_t *n)
     judge->counts.opened++;
 }
 
-static bool is_excused(const struct judge_edge *edge, uint64_t code)
+static bool is_excused(const struct judge_codes *codes, uint64_t code)
 {
-    for (size_t i = 0; i < edge->code_count; i++) {
-        if (edge->codes[i] == code) {
+    for (size_t i = 0; i < codes->count; i++) {
+        if (codes->codes[i] == code) {
             return true;
         }
     }
@@ -73,7 +73,8 @@ void judge_close(struct judge *judge, const uint64_t *n)
     }
     if (n[2] == CLOSED_BY_SERVER) {
         judge->counts.closed++;
-        if (client->excused_code != n[1] && !is_excused(&judge->edges[client->edge], n[1])) {
+        if (!is_excused(&client->excused, n[1]) &&
+            !is_excused(&judge->edges[client->edge].codes, n[1])) {
             judge_complain(judge, JUDGE_CLOSED, n[0], NONE, n[1]);
         }
     }

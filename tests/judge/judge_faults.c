@@ -89,21 +89,25 @@ void judge_resume(struct judge *judge, const uint64_t *n)
     set_away(judge, n[0], false);
 }
 
+static void add_code(struct judge *judge, struct judge_codes *codes, uint64_t code)
+{
+    if (codes->count == CODES_MAX) {
+        judge_complain(judge, JUDGE_BAD_LINE, NONE, NONE, code);
+        return;
+    }
+    codes->codes[codes->count++] = code;
+}
+
 /* edge, code: its sockets may be closed so */
 void judge_may_close(struct judge *judge, const uint64_t *n)
 {
-    struct judge_edge *edge = &judge->edges[n[0]];
-    if (edge->code_count == CODES_MAX) {
-        judge_complain(judge, JUDGE_BAD_LINE, NONE, NONE, n[1]);
-        return;
-    }
-    edge->codes[edge->code_count++] = n[1];
+    add_code(judge, &judge->edges[n[0]].codes, n[1]);
 }
 
 /* client, code: the same for one */
 void judge_excuse(struct judge *judge, const uint64_t *n)
 {
-    judge->clients[n[0]].excused_code = n[1];
+    add_code(judge, &judge->clients[n[0]].excused, n[1]);
 }
 
 /* client, away: it does not read, and its times do not count any more. `away` 1: it may be gone for
@@ -129,5 +133,5 @@ void judge_quick(struct judge *judge, const uint64_t *n)
 /* edge: no longer */
 void judge_must_stay(struct judge *judge, const uint64_t *n)
 {
-    judge->edges[n[0]].code_count = 0;
+    judge->edges[n[0]].codes.count = 0;
 }

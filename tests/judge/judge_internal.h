@@ -21,6 +21,12 @@ enum {
 /* What a member was told of another. */
 enum judge_known { KNOWN_NOT = 0, KNOWN_PRESENT = 1, KNOWN_ABSENT = 2 };
 
+/* Ways to be closed. */
+struct judge_codes {
+    uint64_t codes[CODES_MAX];
+    size_t count;
+};
+
 /* What a client has of one room, over all its connections. */
 struct judge_member {
     uint32_t room;
@@ -45,8 +51,8 @@ struct judge_client {
     bool stands; /* counts for presence: open, and its edge is there */
     uint32_t user;
     uint32_t edge;
-    bool slow;             /* its times are its own doing */
-    uint64_t excused_code; /* that it may be closed with */
+    bool slow;                  /* its times are its own doing */
+    struct judge_codes excused; /* that it may be closed with */
     struct judge_member *members;
     size_t member_count;
 };
@@ -63,9 +69,8 @@ struct judge_message {
 };
 
 struct judge_edge {
-    bool away;                 /* paused or cut off */
-    uint64_t codes[CODES_MAX]; /* that may be seen now */
-    size_t code_count;
+    bool away;                /* paused or cut off */
+    struct judge_codes codes; /* that may be seen now */
 };
 
 struct judge_log {
