@@ -25,6 +25,8 @@ def parse():
     parser.add_argument("--rate", type=int, help="messages per second and publisher")
     parser.add_argument("--kills", type=int, help="deaths of the router in router-sigkill")
     parser.add_argument("--no-limits", action="store_true", help="measure pauses, do not judge them")
+    parser.add_argument("--memory-rooms", action="store_true",
+                        help="nothing is kept on disk, so that the verdict on router-sigkill must be bad")
     parser.add_argument("--keep", action="store_true", help="keep the directory of a run that was good, too")
     args = parser.parse_args()
     for name in args.faults:
@@ -48,6 +50,9 @@ async def break_it(run, fault, limits):
             run.trace("limit %d %d" % tuple(1000000 * s for s in fault.limits))
         await run.everybody("publish")
         await asyncio.sleep(2)
+        run.trace("control")
+        await asyncio.sleep(run.size.period)
+        run.trace("calm")
         await fault.act(run)
         await run.settle()
         stopped = True
@@ -105,7 +110,8 @@ def report(name, run, counts, complaints, seconds):
         counts["logged"], counts["delivered"], counts["gaps"], counts["left_out"], counts["filled"]))
     print("  wrong     lost %d, twice %d, out of order %d" % (
         total(complaints, LOST), total(complaints, TWICE), total(complaints, DISORDER)))
-    print("  pause     median/worst %s over %d members × faults" % (times(counts, "pause"), counts["pause_count"]))
+    print("  pause     median/worst %s over %d members × faults; without a fault %s" % (
+        times(counts, "pause"), counts["pause_count"], times(counts, "control")))
     print("  latency   median/p99/worst %s; around the fault %s" % (
         milliseconds(counts, "latency"), milliseconds(counts, "fault_latency")))
     print("  presence  user_joined %d, user_left %d" % (counts["joined"], counts["left"]))
@@ -119,7 +125,10 @@ def report(name, run, counts, complaints, seconds):
 async def once(name, args):
     size = size_of(args)
     fault = ALL[name](size)
-    run = Run(size, **fault.made)
+    made = dict(fault.made)
+    if args.memory_rooms:
+        made["policy"] = {"default": {"class": "memory"}}
+    run = Run(size, **made)
     start = time.monotonic()
     try:
         counts, complaints = await break_it(run, fault, not args.no_limits)

@@ -41,6 +41,7 @@ static void print_counts(const struct judge_counts *counts)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         printf("%s %" PRIu64 "\n", rows[i].name, rows[i].value);
     }
+    print_times("control", &counts->control);
     print_times("pause", &counts->pause);
     print_times("latency", &counts->latency);
     print_times("fault_latency", &counts->in_fault);

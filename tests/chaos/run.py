@@ -217,7 +217,7 @@ class Run:
                     relay.router_port = self.router_port
                 super().start_router()
 
-        return Cluster(self, self.edge_count, options, ["--log-level", "warn", *self.edge_options])
+        return Cluster(self, self.edge_count, options, self.edge_options)
 
     def plan(self):
         """(number, user, rooms, publisher or None) of every client. A publisher speaks in turn in its
@@ -310,8 +310,15 @@ class Run:
         try:
             await asyncio.to_thread(self.cluster.close)
         finally:
+            self.keep_logs()
             for relay in self.relays:
                 await relay.stop()
+
+    def keep_logs(self):
+        """What the programs said, each start in a file of its own."""
+        for i, program in enumerate(self.cluster.programs):
+            with open(os.path.join(self.dir, "%s-%d.log" % (program.name, i)), "w") as file:
+                file.write(program.output + "\n")
 
     def write_log(self):
         done = subprocess.run([os.path.join(e2e.BIN, "splitrailctl"), "export", self.data],

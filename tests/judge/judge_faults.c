@@ -7,20 +7,30 @@ static void end_pause(struct judge *judge, const struct judge_client *client,
 {
     uint64_t silence = judge->now_us - member->heard_us;
     if (!client->slow && member->joined && member->heard_us != 0) {
-        judge_sample(&judge->pauses, silence > member->pause_us ? silence : member->pause_us);
+        judge_sample(judge->in_fault ? &judge->pauses : &judge->controls,
+                     silence > member->pause_us ? silence : member->pause_us);
     }
     member->pause_us = 0;
 }
 
 static void end_window(struct judge *judge)
 {
-    for (uint32_t i = 0; judge->in_fault && i < judge->client_count; i++) {
+    for (uint32_t i = 0; judge->measuring && i < judge->client_count; i++) {
         struct judge_client *client = &judge->clients[i];
         for (size_t m = 0; m < client->member_count; m++) {
             end_pause(judge, client, &client->members[m]);
         }
     }
+    judge->measuring = false;
     judge->in_fault = false;
+}
+
+/* Nothing breaks: the silence of this window is what the others are compared with. */
+void judge_control(struct judge *judge, const uint64_t *n)
+{
+    (void)n;
+    end_window(judge);
+    judge->measuring = true;
 }
 
 /* Something breaks now: a window for the pauses begins. */
@@ -29,6 +39,7 @@ void judge_fault(struct judge *judge, const uint64_t *n)
     (void)n;
     end_window(judge);
     judge->counts.faults++;
+    judge->measuring = true;
     judge->in_fault = true;
 }
 

@@ -89,7 +89,8 @@ struct judge {
     uint64_t now_us;
     bool sized;
     bool ended;
-    bool in_fault;
+    bool measuring; /* silence */
+    bool in_fault;  /* because of a fault, and not for comparison */
     uint32_t client_count;
     uint32_t user_count;
     uint32_t room_count;
@@ -110,6 +111,7 @@ struct judge {
     struct judge_book *book;
     struct judge_seats *seats;
     struct judge_samples pauses;
+    struct judge_samples controls;
     struct judge_samples latencies;
     struct judge_samples fault_latencies;
     struct judge_counts counts;
@@ -151,6 +153,7 @@ void judge_fill(struct judge *judge, const uint64_t *n);
 void judge_new_epoch(struct judge *judge, const uint64_t *n);
 
 /* judge_faults.c */
+void judge_control(struct judge *judge, const uint64_t *n);
 void judge_fault(struct judge *judge, const uint64_t *n);
 void judge_calm(struct judge *judge, const uint64_t *n);
 void judge_router_died(struct judge *judge, const uint64_t *n);

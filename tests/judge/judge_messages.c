@@ -86,7 +86,7 @@ static void time_message(struct judge *judge, struct judge_member *member, uint6
                      judge->now_us - known->sent_us);
     }
     uint64_t silence = member->heard_us == 0 ? 0 : judge->now_us - member->heard_us;
-    if (judge->in_fault && silence > member->pause_us) {
+    if (judge->measuring && silence > member->pause_us) {
         member->pause_us = silence;
     }
     member->heard_us = judge->now_us;

@@ -69,6 +69,7 @@ static const struct word {
     {"gap", "crnn", judge_gap_told},
     {"fill", "crnm", judge_fill},
     {"epoch", "crnn", judge_new_epoch},
+    {"control", "", judge_control},
     {"fault", "", judge_fault},
     {"calm", "", judge_calm},
     {"router_died", "", judge_router_died},
@@ -254,6 +255,7 @@ void judge_free(struct judge **ref)
     mem_free(judge->last_numbers);
     mem_free(judge->messages);
     mem_free(judge->pauses.values);
+    mem_free(judge->controls.values);
     mem_free(judge->latencies.values);
     mem_free(judge->fault_latencies.values);
     judge_book_free(&judge->book);
@@ -287,6 +289,7 @@ void judge_finish(struct judge *judge, struct judge_counts *ret_counts)
         judge_complain(judge, JUDGE_CUT_SHORT, NONE, NONE, judge->line);
     }
     judge->counts.pause = times_of(&judge->pauses);
+    judge->counts.control = times_of(&judge->controls);
     judge->counts.latency = times_of(&judge->latencies);
     judge->counts.in_fault = times_of(&judge->fault_latencies);
     if (judge->median_max_us != 0 && judge->counts.pause.median > judge->median_max_us) {

@@ -54,6 +54,7 @@ struct judge_counts {
     uint64_t left;
     uint64_t faults;
     uint64_t logged;              /* messages in the logs */
+    struct judge_times control;   /* silence of members and rooms while nothing was broken */
     struct judge_times pause;     /* silence around a fault, per member, room and fault */
     struct judge_times latency;   /* from sent to heard, without a fault */
     struct judge_times in_fault;  /* the same of messages sent in a fault's window */

@@ -42,6 +42,7 @@ static const char good_trace[] = "0 size 4 4 2 1 2 1000000 3000000\n"
                                  "11 msg 2 0 1 2\n"
                                  "11 msg 3 0 1 2\n"
                                  "12 ok 0 0 2 1 0\n"
+                                 "12 control\n"
                                  "13 bye 3\n"
                                  "14 left 0 0 3\n"
                                  "15 close 3 1000 1\n"
@@ -196,6 +197,8 @@ START_TEST(a_trace_that_is_in_order_passes_and_is_counted)
     ck_assert_uint_eq(counts.closed, 1);
     ck_assert_uint_eq(counts.left, 1);
     ck_assert_uint_eq(counts.logged, 4);
+    ck_assert_uint_eq(counts.control.count, 3); /* not the one that left */
+    ck_assert_uint_eq(counts.control.worst, 9);
     ck_assert_uint_eq(counts.pause.count, 3);
     ck_assert_uint_eq(counts.pause.worst, 1021);
 }
