@@ -18,7 +18,7 @@ void judge_stand(struct judge *judge, struct judge_client *client, bool stands,
     }
     client->stands = stands;
     for (size_t i = 0; i < client->member_count; i++) {
-        if (!client->members[i].asked) {
+        if (!client->members[i].joined) {
             continue;
         }
         struct judge_seat seat = seat_of(client, client->members[i].room);
@@ -118,9 +118,6 @@ void judge_ask(struct judge *judge, const uint64_t *n)
         member = &client->members[client->member_count++];
         *member = (struct judge_member){.room = (uint32_t)n[1]};
     }
-    if (!member->asked && client->stands) {
-        judge_seats_enter(judge->seats, seat_of(client, n[1]), judge->now_us);
-    }
     member->asked = true;
 }
 
@@ -154,6 +151,9 @@ void judge_join(struct judge *judge, const uint64_t *n)
         check_since(judge, member, n);
     } else {
         member->last_offset = n[3];
+    }
+    if (!member->joined && judge->clients[n[0]].stands) {
+        judge_seats_enter(judge->seats, seat_of(&judge->clients[n[0]], n[1]), judge->now_us);
     }
     member->joined = true;
     member->ever = true;

@@ -18,7 +18,8 @@ struct judge_seat {
 struct judge_seats *judge_seats_new(uint32_t users, uint32_t rooms, uint64_t grace_us);
 void judge_seats_free(struct judge_seats **seats);
 
-/* A connection of the user asks to come in. */
+/* A connection of the user is in: its join was answered. Until then the router may not have heard
+ * of it. */
 void judge_seats_enter(struct judge_seats *seats, struct judge_seat seat, uint64_t now_us);
 /* One of them is gone, with a goodbye or without. The router may know as early as `now_us`. */
 void judge_seats_exit(struct judge_seats *seats, struct judge_seat seat, uint64_t now_us,
