@@ -5,6 +5,7 @@ import argparse
 import asyncio
 import itertools
 import os
+import signal
 import sys
 import time
 import traceback
@@ -138,13 +139,14 @@ async def once(name, args):
         sys.stdout.flush()
         return False
     report(name, run, counts, complaints, time.monotonic() - start)
-    if not complaints and not args.keep:
+    if not args.keep and (not complaints or args.memory_rooms):
         run.remove()
     return not complaints
 
 
 async def main():
     args = parse()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
     good = bad = 0
     for name, _ in itertools.product(args.faults or ALL, range(args.runs)):
         if await once(name, args):
