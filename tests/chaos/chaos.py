@@ -11,7 +11,7 @@ import time
 import traceback
 
 from faults import ALL
-from run import SIZES, Run
+from run import SIZES, Pulse, Run
 
 
 def parse():
@@ -96,7 +96,7 @@ def total(complaints, texts):
     return sum(int(c.split(" ")[0]) for c in complaints for t in texts if c.endswith(" times: " + t))
 
 
-def report(name, run, counts, complaints, seconds):
+def report(name, run, counts, complaints, seconds, pulse):
     verdict = "FAILED" if complaints else "good"
     codes = {}
     for swarm in run.swarms:
@@ -116,6 +116,8 @@ def report(name, run, counts, complaints, seconds):
     print("  latency   median/p99/worst %s; around the fault %s" % (
         milliseconds(counts, "latency"), milliseconds(counts, "fault_latency")))
     print("  presence  user_joined %d, user_left %d" % (counts["joined"], counts["left"]))
+    print("  machine   let a process wait for %.2f s; load %.1f on %d cores" % (
+        pulse.worst_s, os.getloadavg()[0], os.cpu_count()))
     for complaint in complaints[:40]:
         print("  ! " + complaint)
     if complaints:
@@ -131,6 +133,7 @@ async def once(name, args):
         made["policy"] = {"default": {"class": "memory"}}
     run = Run(size, **made)
     start = time.monotonic()
+    pulse = Pulse()
     try:
         counts, complaints = await break_it(run, fault, not args.no_limits)
     except Exception:  # a run that breaks down is a verdict, and others follow
@@ -138,7 +141,7 @@ async def once(name, args):
         print("%-18s BROKE DOWN; %s" % (name, run.dir))
         sys.stdout.flush()
         return False
-    report(name, run, counts, complaints, time.monotonic() - start)
+    report(name, run, counts, complaints, time.monotonic() - start, pulse)
     if not args.keep and (not complaints or args.memory_rooms):
         run.remove()
     return not complaints

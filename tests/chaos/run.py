@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -53,6 +54,21 @@ class ChaosCluster(e2e.Cluster):
             # A file-size limit is to be an error, as a full disk is, and not a signal.
             args = ("/bin/sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh", os.path.join(e2e.BIN, args[0]), *args[1:])
         return super().run(name, *args, env=dict(env or {}, **self.environment))
+
+
+class Pulse(threading.Thread):
+    """How long this machine lets a process wait that wants to run: what it does to the servers, too."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.worst_s = 0.0
+        self.start()
+
+    def run(self):
+        while True:
+            start = time.monotonic()
+            time.sleep(0.02)
+            self.worst_s = max(self.worst_s, time.monotonic() - start - 0.02)
 
 
 class SwarmProcess:
