@@ -201,6 +201,10 @@ enum status edge_options_check(const struct edge_options *options, struct buf *t
         buf_append_str(text, "--soft-output: must not be above --max-output");
         return STATUS_MALFORMED;
     }
+    if (options->canary_timeout <= options->canary_interval) {
+        buf_append_str(text, "--canary-timeout: must be longer than --canary-interval");
+        return STATUS_MALFORMED;
+    }
     return STATUS_OK;
 }
 

@@ -2,6 +2,7 @@
 
 #include "common/mem.h"
 #include "router/core_internal.h"
+#include "router/truth.h"
 
 #include <assert.h>
 #include <string.h>
@@ -89,14 +90,18 @@ struct conn *conn_new(struct router_core *core, struct user *user, struct conn_r
     link_to_user(user, conn);
     user->attached++;
     conn->waiting = true;
+    truth_add(core, conn, 0);
+    truth_settle(core, conn, false);
     user_settle(core, user);
     return conn;
 }
 
-bool conn_enter_inbox(struct conn *conn)
+bool conn_enter_inbox(struct router_core *core, struct conn *conn)
 {
     assert(conn->waiting);
     conn->waiting = false;
+    truth_settle(core, conn, true);
+    truth_add(core, conn, conn->user->inbox.id);
     return channel_add_member(&conn->user->inbox, conn->ref.edge);
 }
 
@@ -105,6 +110,7 @@ static void end_watches(struct router_core *core, struct conn *conn)
     for (uint32_t i = 0; i < conn->watch_count; i++) {
         struct user *watched = slotmap_get(&core->users, conn->watches[i]);
         assert(watched != NULL && "a watcher holds the user");
+        truth_remove(core, conn, watched->watch->id);
         channel_remove_member(watched->watch, conn->ref.edge);
         user_settle(core, watched);
     }
@@ -132,7 +138,14 @@ static void leave_edge(struct router_core *core, struct conn *conn)
     assert(edge != NULL && edge->serial == conn->edge_serial);
     router_edge_set_conn(edge, conn->ref.slot, 0);
     edge->connections--;
-    if (!conn->waiting) {
+    truth_remove(core, conn, 0);
+    for (uint32_t i = 0; i < conn->room_count; i++) {
+        truth_remove(core, conn, conn->rooms[i]);
+    }
+    if (conn->waiting) {
+        truth_settle(core, conn, true);
+    } else {
+        truth_remove(core, conn, conn->user->inbox.id);
         channel_remove_member(&conn->user->inbox, conn->ref.edge);
     }
     end_watches(core, conn);
@@ -209,16 +222,20 @@ bool conn_in_room(const struct conn *conn, slot_id room)
     return index_of(conn->rooms, conn->room_count, room) < conn->room_count;
 }
 
-void conn_add_room(struct conn *conn, slot_id room)
+void conn_add_room(struct router_core *core, struct conn *conn, slot_id room)
 {
+    truth_add(core, conn, room);
     append(&conn->rooms, &conn->room_count, &conn->room_capacity, room);
 }
 
-void conn_remove_room(struct conn *conn, slot_id room)
+void conn_remove_room(struct router_core *core, struct conn *conn, slot_id room)
 {
     uint32_t at = index_of(conn->rooms, conn->room_count, room);
     if (at < conn->room_count) {
         conn->rooms[at] = conn->rooms[--conn->room_count];
+        if (conn->attached) {
+            truth_remove(core, conn, room);
+        }
     }
 }
 
@@ -234,6 +251,7 @@ bool conn_remove_watch(struct router_core *core, struct conn *conn, struct user 
         return false;
     }
     conn->watches[at] = conn->watches[--conn->watch_count];
+    truth_remove(core, conn, user->watch->id);
     channel_emit_remove(core, user->watch, conn->ref);
     channel_remove_member(user->watch, conn->ref.edge);
     user_settle(core, user);
@@ -244,6 +262,7 @@ bool conn_add_watch(struct router_core *core, struct conn *conn, struct user *us
 {
     append(&conn->watches, &conn->watch_count, &conn->watch_capacity, user->id);
     bool first = channel_add_member(user_watch_channel(core, user), conn->ref.edge);
+    truth_add(core, conn, user->watch->id);
     user_settle(core, user);
     return first;
 }

@@ -50,7 +50,7 @@ struct conn *conn_new(struct router_core *core, struct user *user, struct conn_r
                       const struct session_info *info);
 
 /* Into the fan-out of its user's inbox. True when it is the first there on its edge. */
-bool conn_enter_inbox(struct conn *conn);
+bool conn_enter_inbox(struct router_core *core, struct conn *conn);
 
 /* Out of the fan-out of all its groups, which it stays a member of; its watches end. */
 void conn_detach(struct router_core *core, struct conn *conn);
@@ -59,8 +59,8 @@ void conn_detach(struct router_core *core, struct conn *conn);
 void conn_free(struct router_core *core, struct conn *conn, const char *reason);
 
 bool conn_in_room(const struct conn *conn, slot_id room);
-void conn_add_room(struct conn *conn, slot_id room);
-void conn_remove_room(struct conn *conn, slot_id room);
+void conn_add_room(struct router_core *core, struct conn *conn, slot_id room);
+void conn_remove_room(struct router_core *core, struct conn *conn, slot_id room);
 
 bool conn_watches(const struct conn *conn, slot_id user);
 /* Ends one watch. False when there was none. */

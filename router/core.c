@@ -7,8 +7,11 @@
 #include "router/core_internal.h"
 #include "router/load.h"
 #include "router/post.h"
+#include "router/repair.h"
+#include "router/resent.h"
 #include "router/room.h"
 #include "router/session.h"
+#include "router/truth.h"
 
 #include <assert.h>
 #include <string.h>
@@ -18,6 +21,13 @@ enum {
     GRACE_SLOTS = 1024,
     IDLE_PER_STEP_MAX = 256 /* a mass of idle things is forgotten in slices */
 };
+
+int64_t core_age_of(const struct router_core *core, uint64_t timestamp_ms)
+{
+    uint64_t steady = core->config.start_wall_ms + (core->now_ms - core->started_ms);
+    uint64_t wall = steady < core->wall_ms ? steady : core->wall_ms;
+    return (int64_t)(wall - timestamp_ms);
+}
 
 /* splitmix64 */
 uint64_t core_random(struct router_core *core)
@@ -36,6 +46,7 @@ struct router_core *router_core_new(const struct core_config *config, uint64_t n
     core->config.policy = policy_table_copy(&config->policy);
     core->inbox_policy = (struct namespace_policy){.history_messages = config->history_count};
     core->now_ms = now_ms;
+    core->started_ms = now_ms;
     core->wall_ms = config->start_wall_ms;
     core->random = config->seed;
     core->rebuild_until_ms = now_ms + config->rebuild_ms;
@@ -109,6 +120,7 @@ void router_core_free(struct router_core **core_ptr)
     policy_table_fini(&core->config.policy);
     mem_free(core->holds);
     mem_free(core->failed_loads);
+    resent_fini(core);
     mem_free(core);
     *core_ptr = NULL;
 }
@@ -199,6 +211,7 @@ static void tick(struct router_core *core, const struct core_event *event)
 {
     (void)event;
     load_tick(core);
+    resent_tick(core);
     session_expire(core);
     for (int i = 0; i < IDLE_PER_STEP_MAX && idle_deadline(core) <= core->now_ms; i++) {
         (void)forget_older(core, idle_oldest(&core->idle_rooms), idle_oldest(&core->idle_users));
@@ -241,6 +254,9 @@ struct core_effects router_core_step(struct router_core *core, const struct core
         [CORE_SEND] = session_send,
         [CORE_KICK] = session_kick,
         [CORE_LAGGING] = session_lagging,
+        [CORE_CANARY] = truth_canary,
+        [CORE_LISTING] = truth_listing,
+        [CORE_REPAIR] = repair_asked,
         [CORE_SET_POLICY] = room_set_policy,
         [CORE_TICK] = tick,
     };
@@ -264,6 +280,8 @@ uint64_t router_core_deadline(const struct router_core *core)
     due = idle < due ? idle : due;
     uint64_t load = load_deadline(core);
     due = load < due ? load : due;
+    uint64_t resent = resent_deadline(core);
+    due = resent < due ? resent : due;
     if (core->rebuilding && core->edges.unsynced == 0 && core->rebuild_until_ms < due) {
         due = core->rebuild_until_ms;
     }

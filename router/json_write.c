@@ -308,6 +308,9 @@ static void write_gap(const struct push *push, struct buf *out)
     } else {
         put_string(out, "{\"type\":\"gap\",\"roomId\":", push->room);
     }
+    if (push->epoch != 0) {
+        put_epoch(out, ",\"epoch\":", push->epoch);
+    }
     put_u64(out, ",\"from\":", push->from);
     put_u64(out, ",\"to\":", push->to);
     PUT(out, "}");

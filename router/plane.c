@@ -224,6 +224,7 @@ static struct plane_edge *add_edge(struct router_plane *plane, struct bytes peer
     link_init(&edge->link, &timing, plane->config.credit_bytes, plane->now_ms);
     edge->link.answers = true;
     plane_builder_init(&edge->out);
+    plane_truth_init(plane, edge, hello->features);
     plane->edges[edge->index] = edge;
     plane->edge_count++;
     strmap_put(&plane->by_id, edge->id, edge);
@@ -253,7 +254,8 @@ static void welcome(struct router_plane *plane, const struct plane_edge *edge, b
                                                  .heartbeat_ms = edge->link.timing.heartbeat_ms,
                                                  .suspect_ms = edge->link.timing.suspect_ms,
                                                  .dead_ms = edge->link.timing.dead_ms,
-                                                 .ticket_keys = plane_tickets_encode(plane)},
+                                                 .ticket_keys = plane_tickets_encode(plane),
+                                                 .features = PLANE_FEATURE_CANARY},
                         &plane->push);
     /* Not taken: the edge asks again. */
     (void)transmit(plane, edge->peer, buf_bytes(&plane->push), BYTES_EMPTY);
@@ -332,6 +334,7 @@ static void greet_again(struct router_plane *plane, struct plane_edge *edge, str
     }
     /* Our first welcome was lost; nothing was said since. */
     set_peer(plane, edge, peer);
+    plane_truth_forget(edge);
     struct link_queue nothing;
     link_start_fresh(&edge->link, hello->credit, plane->now_ms, &nothing);
     link_queue_fini(&nothing);
@@ -542,6 +545,7 @@ void router_plane_tick(struct router_plane *plane, uint64_t now_ms, uint64_t wal
         }
     }
     plane_tickets_tick(plane);
+    plane_truth_tick(plane);
     plane_poll(plane);
     if (now_ms >= router_core_deadline(plane->core)) {
         plane_step(plane, &(struct core_event){.kind = CORE_TICK});
@@ -576,6 +580,8 @@ uint64_t router_plane_deadline(const struct router_plane *plane)
     uint64_t due = router_core_deadline(plane->core);
     uint64_t tickets_due = plane_tickets_deadline(plane);
     due = tickets_due < due ? tickets_due : due;
+    uint64_t truth_due = plane_truth_deadline(plane);
+    due = truth_due < due ? truth_due : due;
     for (uint32_t i = 0; i < plane->edge_capacity; i++) {
         if (plane->edges[i] != NULL) {
             uint64_t at = link_deadline(&plane->edges[i]->link);

@@ -43,6 +43,10 @@ struct plane_callbacks {
     void (*on_admin_done)(void *owner, const struct core_effect *done);
     /* Fills `out` with bytes that nobody can guess. Not called with ticket_period_ms 0. */
     void (*random)(void *owner, uint8_t *out, size_t len);
+    /* A canary of some edge took that long there and back. */
+    void (*on_canary)(void *owner, uint64_t took_us);
+    /* CORE_DIVERGED. */
+    void (*on_diverged)(void *owner, struct bytes edge_id, const struct core_effect *diverged);
 };
 
 struct plane_config {
@@ -55,7 +59,9 @@ struct plane_config {
     uint64_t heartbeat_ms;
     uint64_t suspect_ms;
     uint64_t dead_ms;
-    uint64_t ticket_period_ms; /* edges get new keys for TLS tickets this often; 0 = never any */
+    uint64_t ticket_period_ms;  /* edges get new keys for TLS tickets this often; 0 = never any */
+    uint64_t canary_timeout_ms; /* for what router_plane_canary_overdue says */
+    uint64_t digest_ms;         /* edges are asked what they hold this often; 0 = never */
     uint32_t edges_max;
 };
 
@@ -92,6 +98,12 @@ int router_plane_engine_fd(const struct router_plane *plane);
 
 /* True once the engine has said that a newer router owns the data: stop serving. */
 bool router_plane_fenced(const struct router_plane *plane);
+
+/* True when edges with a link send canaries, and none has come from any of them for longer than
+ * canary_timeout_ms. */
+bool router_plane_canary_overdue(const struct router_plane *plane, uint64_t now_ms);
+/* True when the engine was asked for something and has finished nothing for as long. */
+bool router_plane_store_stalled(const struct router_plane *plane, uint64_t now_ms);
 
 /* For registry.h. */
 const struct router_core *router_plane_core(const struct router_plane *plane);
@@ -132,6 +144,8 @@ struct plane_stats {
     uint64_t auth_failed;
     uint64_t appends; /* asked for */
     uint64_t loads;
+    uint64_t buckets_compared; /* of digests of edges */
+    uint64_t divergences;      /* of those: differed */
     uint64_t incarnation;
     bool durable; /* what the engine has outlives the router */
     struct engine_stats engine;

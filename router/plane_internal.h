@@ -20,6 +20,17 @@ enum {
     PLANE_BATCH_BYTES_HUGE = 8 * 1024 * 1024
 };
 
+/* plane_truth.c: what is known of the edge's canaries, and the question it was asked. */
+struct plane_truth {
+    bool sends_canaries;
+    bool answers;  /* questions, and is asked them */
+    bool asked;    /* and has not answered yet */
+    uint32_t slot; /* 0: all sums; else a bucket + 1 */
+    uint64_t question;
+    uint64_t due_ms;    /* of the next one */
+    uint64_t canary_ms; /* when the last one came */
+};
+
 /* One edge incarnation with its link. */
 struct plane_edge {
     uint32_t index;    /* the core's number */
@@ -33,6 +44,7 @@ struct plane_edge {
     uint32_t tag;         /* tells it from the former one with its index, in causes */
     uint32_t *unfinished; /* per received and unfinished frame, a ring: how much of it waits */
     uint32_t frame_capacity;
+    struct plane_truth truth;
     bool goodbye; /* said that it ends: no grace for the link itself */
 };
 
@@ -59,7 +71,8 @@ struct router_plane {
     uint32_t edge_count;
     uint64_t fenced[PLANE_FENCED_MAX]; /* incarnations given up, ring */
     size_t fenced_next;
-    uint64_t calls_pending; /* of the engine */
+    uint64_t calls_pending;  /* of the engine */
+    uint64_t calls_moved_ms; /* when the first of them was made, or the last one ended */
     uint32_t next_tag;
     bool engine_fenced;               /* somebody newer owns the data */
     uint64_t cause;                   /* what steps belong to: the frame that is being read, or 0 */
@@ -111,6 +124,23 @@ struct bytes plane_tickets_encode(struct router_plane *plane);
 void plane_tickets_tick(struct router_plane *plane);
 uint64_t plane_tickets_deadline(const struct router_plane *plane);
 
+/* A fresh edge, with the features it named. */
+void plane_truth_init(struct router_plane *plane, struct plane_edge *edge, uint32_t features);
+/* What was in the link's queue is gone: a question, too. */
+void plane_truth_forget(struct plane_edge *edge);
+void plane_truth_tick(struct router_plane *plane);
+uint64_t plane_truth_deadline(const struct router_plane *plane);
+/* OP_CANARY, and its way back. */
+void plane_truth_canary(struct router_plane *plane, struct plane_edge *edge,
+                        const struct plane_op *op);
+void plane_truth_back(struct router_plane *plane, struct plane_edge *edge,
+                      const struct core_effect *effect);
+/* OP_DIGEST. False when it is impossible. */
+bool plane_truth_answer(struct router_plane *plane, struct plane_edge *edge,
+                        const struct plane_op *op);
+
+/* Puts an operation into the edge's batch. */
+void plane_say(struct router_plane *plane, struct plane_edge *edge, const struct plane_op *op);
 /* Puts a CLOSE for a connection into its edge's batch. */
 void plane_close_conn(struct plane_edge *edge, uint32_t slot, uint32_t gen, uint16_t code,
                       struct bytes text);

@@ -81,22 +81,47 @@ static bool on_closed(struct router_plane *plane, struct plane_edge *edge,
     return true;
 }
 
+static bool read_group(struct router_plane *plane, struct bytes bytes, struct group_info *ret_group)
+{
+    struct plane_group_record record;
+    if (!plane_group_record_read(&plane->arena, bytes, &record) || record.kind < CHANNEL_ROOM ||
+        record.kind > CHANNEL_WATCH || !client_name_valid(record.name)) {
+        return false;
+    }
+    *ret_group = (struct group_info){
+        .kind = (enum channel_kind)record.kind, .name = record.name, .epoch = record.epoch};
+    return true;
+}
+
 static bool on_announce_group(struct router_plane *plane, struct plane_edge *edge,
                               const struct plane_op *op)
 {
-    struct plane_group_record record;
-    if (op->a > UINT32_MAX || !plane_group_record_read(&plane->arena, op->bytes, &record) ||
-        record.kind < CHANNEL_ROOM || record.kind > CHANNEL_WATCH ||
-        !client_name_valid(record.name)) {
+    struct group_info group;
+    uint64_t newest = (uint64_t)op->gen << 32 | op->slot;
+    if (op->a > UINT32_MAX || !read_group(plane, op->bytes, &group)) {
         return false;
     }
-    struct group_info group = {
-        .kind = (enum channel_kind)record.kind, .name = record.name, .epoch = record.epoch};
     plane_step(plane, &(struct core_event){.kind = CORE_ANNOUNCE_GROUP,
                                            .edge = edge->index,
                                            .local = (uint32_t)op->a,
                                            .last_offset = op->b,
+                                           .to_offset = newest > op->b ? newest : op->b,
                                            .group = &group});
+    return true;
+}
+
+static bool on_repair(struct router_plane *plane, struct plane_edge *edge,
+                      const struct plane_op *op)
+{
+    struct group_info group;
+    if (!read_group(plane, op->bytes, &group)) {
+        return false;
+    }
+    plane_step(plane, &(struct core_event){.kind = CORE_REPAIR,
+                                           .edge = edge->index,
+                                           .group = &group,
+                                           .last_offset = op->a,
+                                           .to_offset = op->b});
     return true;
 }
 
@@ -130,6 +155,7 @@ static bool on_draining(struct router_plane *plane, struct plane_edge *edge,
 {
     enum { DELAY_MS_MAX = 3600000 };
     plane->callbacks.on_edge(plane->owner, PLANE_EDGE_DRAINING, edge->id, "");
+    edge->truth.sends_canaries = false;
     plane_step(plane,
                &(struct core_event){.kind = CORE_EDGE_DRAINING,
                                     .edge = edge->index,
@@ -140,14 +166,10 @@ static bool on_draining(struct router_plane *plane, struct plane_edge *edge,
 static bool on_lagging(struct router_plane *plane, struct plane_edge *edge,
                        const struct plane_op *op)
 {
-    struct plane_group_record record;
-    if (!op_names_conn(op) || !plane_group_record_read(&plane->arena, op->bytes, &record) ||
-        record.kind < CHANNEL_ROOM || record.kind > CHANNEL_WATCH ||
-        !client_name_valid(record.name)) {
+    struct group_info group;
+    if (!op_names_conn(op) || !read_group(plane, op->bytes, &group)) {
         return false;
     }
-    struct group_info group = {
-        .kind = (enum channel_kind)record.kind, .name = record.name, .epoch = record.epoch};
     plane_step(plane, &(struct core_event){.kind = CORE_LAGGING,
                                            .conn = conn_of(edge, op),
                                            .group = &group,
@@ -184,6 +206,13 @@ static bool on_op(struct router_plane *plane, struct plane_edge *edge, const str
         return true;
     case OP_LAGGING:
         return on_lagging(plane, edge, op);
+    case OP_CANARY:
+        plane_truth_canary(plane, edge, op);
+        return true;
+    case OP_DIGEST:
+        return plane_truth_answer(plane, edge, op);
+    case OP_REPAIR:
+        return on_repair(plane, edge, op);
     case OP_ACCEPT:
     case OP_SEND:
     case OP_DELIVER:
@@ -194,6 +223,9 @@ static bool on_op(struct router_plane *plane, struct plane_edge *edge, const str
     case OP_TICKET_KEYS:
     case OP_GROUP_POLICY:
     case OP_CATCH_UP:
+    case OP_CANARY_BACK:
+    case OP_DIGEST_ASK:
+    case OP_GROUP_TOP:
         return false; /* the router's own words */
     }
     plane->stats.unknown_ops++; /* from a newer edge: docs/PROTOCOL.md, compatibility */

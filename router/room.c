@@ -2,6 +2,7 @@
 
 #include "common/mem.h"
 #include "router/core_internal.h"
+#include "router/former.h"
 #include "router/load.h"
 #include "router/post.h"
 #include "router/user.h"
@@ -390,7 +391,11 @@ static void lagging(struct router_core *core, const struct message *message)
     struct message answer = answer_to(message, SESSION_LAGGED);
     answer.group = channel->id;
     answer.token = message->token;
-    answer.missed = effects_alloc(&core->effects, 2, sizeof(const struct push *));
+    answer.missed = effects_alloc(&core->effects, 3, sizeof(const struct push *));
+    const struct push *former = former_gap(core, channel, message->epoch, message->offset);
+    if (!same && former != NULL) {
+        answer.missed[answer.missed_count++] = former;
+    }
     if (!same) {
         struct push *push = effects_push(&core->effects, PUSH_EPOCH);
         push->room = channel->name;

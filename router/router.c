@@ -106,8 +106,22 @@ static void on_random(void *owner, uint8_t *out, size_t len)
     clock_random(out, len);
 }
 
-static const struct plane_callbacks plane_callbacks = {on_transmit, on_edge, on_auth_failed,
-                                                       on_admin_done, on_random};
+static void on_canary(void *owner, uint64_t took_us)
+{
+    struct router *router = owner;
+    metrics_observe(router->metrics, ROUTER_METRIC_CANARY_RTT, 0, (double)took_us / 1e6);
+}
+
+static void on_diverged(void *owner, struct bytes edge_id, const struct core_effect *diverged)
+{
+    (void)owner;
+    log_event(LOG_REGISTRY_DIVERGED, LOG_B("edge", edge_id), LOG_U("slot", diverged->conn.slot),
+              LOG_U("gen", diverged->conn.gen), LOG_B("user", diverged->room),
+              LOG_B("what", diverged->text));
+}
+
+static const struct plane_callbacks plane_callbacks = {
+    on_transmit, on_edge, on_auth_failed, on_admin_done, on_random, on_canary, on_diverged};
 
 static void on_plane_message(void *owner, struct bytes peer, struct bytes body)
 {
@@ -260,6 +274,8 @@ static struct router_plane *make_plane(struct router *router, struct engine **en
         .suspect_ms = (uint64_t)options->edge_suspect,
         .dead_ms = (uint64_t)options->edge_dead,
         .ticket_period_ms = TICKET_PERIOD_MS,
+        .canary_timeout_ms = (uint64_t)options->canary_timeout,
+        .digest_ms = (uint64_t)options->digest_interval,
         .edges_max = (uint32_t)options->edges_max,
     };
     router->durable = (*engine)->ops->durable(*engine);
@@ -471,7 +487,8 @@ static void end_turn(struct router *router)
         look_at_store(router);
     }
     router_plane_flush(router->plane, now_ms);
-    if (!router->synced && admin_not_ready_reason(router->plane) == NULL) {
+    const char *reasons[ADMIN_REASONS_MAX];
+    if (!router->synced && admin_not_ready(router->plane, now_ms, reasons) == 0) {
         router->synced = true;
         log_event(LOG_REBUILD_DONE, LOG_U("after_ms", now_ms - router->started_ms));
     }

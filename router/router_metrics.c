@@ -101,6 +101,8 @@ static void refresh_plane(struct metrics *metrics, const struct router_plane *pl
     set(metrics, ROUTER_METRIC_PLANE_BYTES, 1, stats.bytes_out);
     set(metrics, ROUTER_METRIC_PLANE_BAD_FRAMES, 0, stats.bad_frames);
     set(metrics, ROUTER_METRIC_PLANE_UNKNOWN_OPS, 0, stats.unknown_ops);
+    set(metrics, ROUTER_METRIC_COMPARED, 0, stats.buckets_compared);
+    set(metrics, ROUTER_METRIC_DIVERGENCE, 0, stats.divergences);
     set(metrics, ROUTER_METRIC_AUTH, 0, stats.auth_ok);
     set(metrics, ROUTER_METRIC_AUTH, 1, stats.auth_failed);
 }

@@ -2,8 +2,10 @@
 #include "router/session.h"
 
 #include "router/core_internal.h"
+#include "router/former.h"
 #include "router/load.h"
 #include "router/presence.h"
+#include "router/repair.h"
 #include "router/room.h"
 
 #include <assert.h>
@@ -240,7 +242,7 @@ void session_conn_open(struct router_core *core, const struct core_event *event)
 
 void session_admit(struct router_core *core, struct conn *conn, bool aloud)
 {
-    bool first = conn_enter_inbox(conn);
+    bool first = conn_enter_inbox(core, conn);
     if (aloud) {
         emit_accept(core, conn);
     }
@@ -256,22 +258,74 @@ void session_turn_away(struct router_core *core, struct conn *conn)
     session_end(core, conn);
 }
 
+void session_recovered(struct router_core *core, struct conn *conn, const struct push *push)
+{
+    uint64_t bytes = push->message.payload.len;
+    for (size_t i = 0; i < push->message_count; i++) {
+        bytes += push->messages[i].payload.len;
+    }
+    policy_recovered(&conn->rates, &core->config, bytes, core->now_ms);
+}
+
 static void joined(struct router_core *core, struct conn *conn, const struct message *message)
 {
     session_ok(core, conn, message->reply.id, message->ok);
     for (size_t i = 0; i < message->missed_count; i++) {
         effects_send(&core->effects, conn->ref, message->missed[i]);
+        session_recovered(core, conn, message->missed[i]);
     }
     if (!message->member) {
-        conn_add_room(conn, message->group);
+        conn_add_room(core, conn, message->group);
         channel_emit_add(core, channel_find(core, message->group), conn->ref,
                          message->first_on_edge);
     }
 }
 
+/* A push may be NULL: nothing is to be told. */
+static struct core_effect *catch_up(struct router_core *core, struct conn_ref conn, uint64_t token,
+                                    const struct push *push)
+{
+    struct core_effect *effect = effects_add(&core->effects, CORE_CATCH_UP);
+    effect->conn = conn;
+    effect->push = push;
+    effect->token = token;
+    return effect;
+}
+
+/* An edge gave up waiting for what lacked (rooms alone leave deliveries out for who is slow). */
+static void inbox_lagging(struct router_core *core, struct conn *conn,
+                          const struct core_event *event)
+{
+    struct channel *inbox = &conn->user->inbox;
+    if (!bytes_equal(event->group->name, inbox->name) || conn->waiting) {
+        return;
+    }
+    if (!load_ready(core, inbox)) {
+        (void)load_park(core, inbox, event); /* never refused */
+        return;
+    }
+    bool same = event->group->epoch == inbox->epoch;
+    uint64_t from = same ? event->last_offset : 1;
+    const struct push *former = former_gap(core, inbox, event->group->epoch, event->last_offset);
+    repair_emit_top(core, inbox, conn->ref.edge);
+    if (former != NULL) {
+        catch_up(core, conn->ref, event->token, former)->last = false;
+    }
+    struct push *gap = from > inbox->top ? NULL : effects_push(&core->effects, PUSH_GAP);
+    if (gap != NULL) {
+        gap->from = from;
+        gap->to = inbox->top;
+    }
+    catch_up(core, conn->ref, event->token, gap)->last = true;
+}
+
 void session_lagging(struct router_core *core, const struct core_event *event)
 {
-    const struct conn *conn = conn_find(core, event->conn);
+    struct conn *conn = conn_find(core, event->conn);
+    if (conn != NULL && event->group->kind == CHANNEL_INBOX) {
+        inbox_lagging(core, conn, event);
+        return;
+    }
     if (conn == NULL || event->group->kind != CHANNEL_ROOM) {
         return;
     }
@@ -291,12 +345,12 @@ void session_lagging(struct router_core *core, const struct core_event *event)
 /* A connection that is not in the room any more: its edge is being told so. */
 static void lagged(struct router_core *core, const struct conn *conn, const struct message *message)
 {
+    if (conn_in_room(conn, message->group)) {
+        repair_emit_top(core, channel_find(core, message->group), conn->ref.edge);
+    }
     for (size_t i = 0; i < message->missed_count && conn_in_room(conn, message->group); i++) {
-        struct core_effect *effect = effects_add(&core->effects, CORE_CATCH_UP);
-        effect->conn = conn->ref;
-        effect->push = message->missed[i];
-        effect->token = message->token;
-        effect->last = i + 1 == message->missed_count;
+        catch_up(core, conn->ref, message->token, message->missed[i])->last =
+            i + 1 == message->missed_count;
     }
 }
 
@@ -333,5 +387,6 @@ void session_message(struct router_core *core, const struct message *message)
         lagged(core, conn, message);
     } else {
         session_ok(core, conn, message->reply.id, message->ok);
+        session_recovered(core, conn, message->ok);
     }
 }

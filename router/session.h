@@ -54,4 +54,7 @@ void session_error(struct router_core *core, const struct conn *conn, struct byt
  * answers. */
 void session_direct(struct router_core *core, struct user *target, const struct message *message);
 
+/* Counts what an answer to `history`, or a message that a `join` missed, gives out of the past. */
+void session_recovered(struct router_core *core, struct conn *conn, const struct push *push);
+
 #endif

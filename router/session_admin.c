@@ -88,7 +88,7 @@ static uint32_t kick_from_room(struct router_core *core, struct conn *conn, slot
     if (!conn_in_room(conn, group)) {
         return 0;
     }
-    conn_remove_room(conn, group);
+    conn_remove_room(core, conn, group);
     if (conn->attached) {
         struct push *push = effects_push(&core->effects, PUSH_KICKED);
         push->room = effects_copy(&core->effects, event->room);

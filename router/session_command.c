@@ -86,7 +86,7 @@ static void command_leave(struct router_core *core, struct conn *conn,
         error_of(core, conn, command, CLIENT_ERROR_NOT_MEMBER);
         return;
     }
-    conn_remove_room(conn, message.group);
+    conn_remove_room(core, conn, message.group);
     message.from_edge = true;
     message.answer_wanted = true;
     message.reason = "leave";
@@ -197,6 +197,7 @@ static void command_history_inbox(struct router_core *core, struct conn *conn,
         struct push *ok = effects_push(&core->effects, PUSH_OK);
         ok->command = COMMAND_HISTORY_INBOX;
         channel_history(core, &conn->user->inbox, command, ok);
+        session_recovered(core, conn, ok);
         session_ok(core, conn, command->id, ok);
     }
 }
@@ -268,14 +269,21 @@ static struct channel *channel_needed(struct router_core *core, struct conn *con
 }
 
 /* Older messages are wanted than memory has, and the log has them. */
-static bool lacks(const struct channel *channel, const struct command *command)
+static bool lacks(struct router_core *core, struct channel *channel, const struct command *command)
 {
+    channel_trim(core, channel);
     if (command->kind == COMMAND_JOIN) {
         return command->since.present &&
                channel_since_lacks(channel, command->since.epoch, command->since.offset);
     }
     bool history = command->kind == COMMAND_HISTORY_ROOM || command->kind == COMMAND_HISTORY_INBOX;
     return history && channel_history_lacks(channel, command);
+}
+
+static bool recovers(const struct command *command)
+{
+    return command->kind == COMMAND_HISTORY_ROOM || command->kind == COMMAND_HISTORY_INBOX ||
+           (command->kind == COMMAND_JOIN && command->since.present);
 }
 
 /* True when the command may run now; else it waits for a log, or was refused. */
@@ -286,7 +294,7 @@ static bool may_run(struct router_core *core, struct conn *conn, const struct co
         return true;
     }
     bool ready = load_ready(core, channel);
-    if (ready && lacks(channel, event->command) && core->replaying != channel) {
+    if (ready && lacks(core, channel, event->command) && core->replaying != channel) {
         load_again(core, channel);
         ready = false;
     }
@@ -322,10 +330,18 @@ void session_run(struct router_core *core, const struct core_event *event)
     };
     _Static_assert(sizeof(handlers) / sizeof(handlers[0]) == COMMAND_BAD + 1, "one per command");
     struct conn *conn = conn_find(core, event->conn);
-    if (conn != NULL && may_run(core, conn, event)) {
-        core->answered = event->number;
-        handlers[event->command->kind](core, conn, event->command);
+    if (conn == NULL || !may_run(core, conn, event)) {
+        return;
     }
+    const struct command *command = event->command;
+    uint64_t retry_ms = 0;
+    core->answered = event->number;
+    if (recovers(command) &&
+        !policy_may_recover(&conn->rates, &core->config, core->now_ms, &retry_ms)) {
+        session_error(core, conn, command->id, CLIENT_ERROR_BYTE_RATE, BYTES_EMPTY, retry_ms);
+        return;
+    }
+    handlers[command->kind](core, conn, command);
 }
 
 void session_command(struct router_core *core, const struct core_event *event)

@@ -329,6 +329,8 @@ class Cluster:
                     if program.process.returncode != 0:
                         troubles.append("%s ended with %s" % (program.name, program.process.returncode))
         troubles += [t for t in (p.finish() for p in self.programs) if t]
+        troubles += [p.name + ": edge and registry did not agree" for p in self.programs
+                     if p.find("registry.diverged")]
         if troubles:
             raise AssertionError("\n".join(troubles) + "\n" + "\n".join(
                 "--- %s\n%s" % (p.name, p.output[-1500:]) for p in self.programs))

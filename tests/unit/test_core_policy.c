@@ -187,7 +187,8 @@ START_TEST(who_lags_is_told_what_was_left_out)
     struct core_driver d = start_gap();
     say_three(&d, "chat:r");
     lag(&d, 1, "chat:r", core_driver_epoch(&d, "chat:r"), 2);
-    core_driver_expect(&d, "catch up 0/1 token 7 gap 2-3 last\n");
+    core_driver_expect(&d, "top room:chat:r to 0 @3\n"
+                           "catch up 0/1 token 7 gap 2-3 last\n");
     core_driver_stop(&d);
 }
 END_TEST
@@ -197,7 +198,8 @@ START_TEST(who_lacks_only_what_has_no_number_is_told_a_gap_from_0_to_0)
     struct core_driver d = start_gap();
     say_three(&d, "chat:r");
     lag(&d, 1, "chat:r", core_driver_epoch(&d, "chat:r"), 4);
-    core_driver_expect(&d, "catch up 0/1 token 7 gap 0-0 last\n");
+    core_driver_expect(&d, "top room:chat:r to 0 @3\n"
+                           "catch up 0/1 token 7 gap 0-0 last\n");
     core_driver_stop(&d);
 }
 END_TEST
@@ -207,7 +209,8 @@ START_TEST(who_lagged_since_another_life_of_the_room_is_told_the_new_one_first)
     struct core_driver d = start_gap();
     say_three(&d, "chat:r");
     lag(&d, 1, "chat:r", 1, 50);
-    core_driver_expect(&d, "catch up 0/1 token 7 epoch chat:r\n"
+    core_driver_expect(&d, "top room:chat:r to 0 @3\n"
+                           "catch up 0/1 token 7 epoch chat:r\n"
                            "catch up 0/1 token 7 gap 1-3 last\n");
     core_driver_stop(&d);
 }

@@ -189,8 +189,8 @@ START_TEST(an_edge_that_resumes_gets_what_it_lacks)
                            "deliver room:r to 1 message alice x @5 #5\n");
     core_driver_edge_up(&d, 2, "e2");
     core_driver_announce_group(&d, 2, 1, CHANNEL_ROOM, "r", epoch, 1);
-    core_driver_expect(&d, "bind 2.1 room:r info @2\n"
-                           "deliver room:r to 2 gap 2-2\n"
+    core_driver_expect(&d, "bind 2.1 room:r info @1\n"
+                           "deliver room:r to 2 gap 2-2 #2\n"
                            "deliver room:r to 2 message alice x @3 #3\n"
                            "deliver room:r to 2 message alice x @4 #4\n"
                            "deliver room:r to 2 message alice x @5 #5\n");
