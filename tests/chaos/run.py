@@ -208,7 +208,7 @@ class Run:
         self.trace("size %d %d %d %d %d %d %d" % (
             size.clients + self.tabs, size.clients, size.rooms, size.publishers, self.edge_count,
             size.grace * 1000000, EDGE_DEAD_S * 1000000))
-        options = ["--data-dir", self.data, "--history-messages", "1000000", "--history-bytes", "1GiB",
+        options = ["--data-dir", self.data, "--history-messages", "1000000", "--history-bytes", "64MiB",
                    "--rebuild-window", size.rebuild, "--presence-grace", "%ds" % size.grace,
                    "--edge-dead", "%ds" % EDGE_DEAD_S]
         if self.policy:
