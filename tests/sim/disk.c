@@ -394,7 +394,7 @@ struct engine *disk_open(struct world *world, uint64_t incarnation)
 }
 
 void disk_check(const struct world *world, const struct sim_client *client,
-                const struct book_place *place, uint64_t payload)
+                const struct judge_place *place, uint64_t payload)
 {
     const struct disk_log *log = &world->disk->logs[place->log];
     const struct disk_record *record = record_at(log, place->offset);

@@ -153,7 +153,7 @@ static struct world *world_new(uint64_t seed, unsigned faults, bool trace)
     world->gaps = kind % 3 != 2;
     world->skips = kind % 5 == 3;
     world->repair_bytes = seed % 3 == 0 ? 400 : 1 << 20;
-    world->book = book_new();
+    world->book = judge_book_new(world->disk != NULL);
     world->truth = truth_new();
     net_init(&world->net, &world->rng);
     router_start(world);
@@ -175,7 +175,7 @@ static void world_free(struct world *world)
     }
     router_plane_free(&world->plane);
     net_fini(&world->net);
-    book_free(&world->book);
+    judge_book_free(&world->book);
     if (world->disk != NULL) {
         disk_free(&world->disk);
     }

@@ -7,7 +7,7 @@
  *   sim_router.c  the router: the plane with its callbacks, death, kicks
  *   client.c    what clients do
  *   hear.c      what they hear, and whether it may be so
- *   book.c      which message stood where, over all clients
+ *   book.c      which message stood where, over all clients (the rules: tests/judge)
  *   disk.c      the store that outlives routers, slow and with faults
  *   truth.c     who is really there, and since when not: the measure for presence
  *   corrupt.c   records that vanish or appear by themselves, and whether that is found
@@ -20,6 +20,7 @@
 #include "edge/uplink.h"
 #include "router/core.h"
 #include "router/plane.h"
+#include "tests/judge/judge_book.h"
 #include "tests/sim/net.h"
 
 #include <stdbool.h>
@@ -142,7 +143,6 @@ struct sim_corruption {
     uint32_t count;
 };
 
-struct book;
 struct disk;
 struct truth;
 
@@ -166,7 +166,7 @@ struct world {
     uint64_t cut_until[EDGES];
     struct sim_client clients[CLIENTS];
     uint64_t next_payload;
-    struct book *book;
+    struct judge_book *book;
     struct truth *truth;
     bool kicked[USERS]; /* by an operator, once or more */
     uint64_t credit_bytes;
@@ -235,17 +235,9 @@ void client_hear(struct world *world, struct sim_client *client, struct bytes te
 
 /* ---- book.c ---- */
 
-struct book *book_new(void);
-void book_free(struct book **book);
-struct book_place {
-    uint32_t log;  /* a room, or ROOMS + a user for the inbox */
-    uint64_t life; /* of the router */
-    uint64_t epoch;
-    uint64_t offset;
-};
-/* `payload` was seen there. */
-void book_seen(struct world *world, const struct sim_client *client, const struct book_place *place,
-               uint64_t payload);
+/* `payload` was seen there. Logs are rooms, and ROOMS + a user for the inbox. */
+void book_seen(struct world *world, const struct sim_client *client,
+               const struct judge_place *place, uint64_t payload);
 /* The sender was told ok, and will not send it again. */
 void book_accepted(struct world *world, const struct sim_client *client, uint64_t life,
                    uint64_t payload);
@@ -258,7 +250,7 @@ void disk_free(struct disk **disk);
 struct engine *disk_open(struct world *world, uint64_t incarnation);
 /* The log has this message there. */
 void disk_check(const struct world *world, const struct sim_client *client,
-                const struct book_place *place, uint64_t payload);
+                const struct judge_place *place, uint64_t payload);
 /* The same wherever it stands. */
 void disk_check_has(const struct world *world, const struct sim_client *client, uint32_t log,
                     uint64_t payload);
