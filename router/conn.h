@@ -14,9 +14,12 @@ struct conn {
     struct conn_ref ref;
     bool attached;
     bool told_to_go; /* for exceeding its limits, or its token ended */
-    bool waiting;    /* for the log of its user's inbox: not accepted, or not in the inbox, yet */
+    bool has_address;
+    bool counted; /* among those of its address */
+    bool waiting; /* for the log of its user's inbox: not accepted, or not in the inbox, yet */
     uint8_t encoding;
     uint16_t address_len;
+    struct address address; /* the client's, for ranges and counts */
     uint64_t edge_serial;
     struct user *user;
     struct conn *older; /* of the same user */

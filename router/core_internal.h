@@ -2,9 +2,11 @@
 #ifndef ROUTER_CORE_INTERNAL_H
 #define ROUTER_CORE_INTERNAL_H
 
+#include "common/ip_counts.h"
 #include "common/slotmap.h"
 #include "common/strmap.h"
 #include "common/wheel.h"
+#include "router/bans.h"
 #include "router/core.h"
 #include "router/edges.h"
 #include "router/effects.h"
@@ -30,6 +32,12 @@ struct core_counters {
     uint64_t loads_failed;
     uint64_t tokens_ended;
     uint64_t parked_refused;
+    uint64_t refused_user_banned; /* connections, as all that begin so */
+    uint64_t refused_address_banned;
+    uint64_t refused_user_limit;
+    uint64_t refused_address_limit;
+    uint64_t user_messages_limited; /* commands, of those in errors */
+    uint64_t user_bytes_limited;
     uint64_t ahead; /* edges had delivered more than the log has */
 };
 
@@ -64,6 +72,8 @@ struct router_core {
     struct slotmap conns;
     struct wheel *grace;      /* of detached connections, by index */
     struct wheel *token_ends; /* of attached connections, by index */
+    struct bans bans;
+    struct ip_counts addresses; /* of attached connections, while they are limited */
     uint32_t detached_count;
     uint32_t online_count;
     /* room side */

@@ -90,7 +90,9 @@ static struct plane_edge *add_edge(struct router_plane *plane, struct bytes peer
     plane_step(plane, &(struct core_event){.kind = CORE_EDGE_UP,
                                            .edge = edge->index,
                                            .edge_id = edge->id,
-                                           .edge_incarnation = edge->incarnation});
+                                           .edge_incarnation = edge->incarnation,
+                                           .edge_clock_ms = hello->clock_ms});
+    plane_bans_start(plane, edge, hello->features);
     return edge;
 }
 
@@ -192,6 +194,7 @@ static void greet_again(struct router_plane *plane, struct plane_edge *edge, str
     struct link_queue nothing;
     link_start_fresh(&edge->link, hello->credit, plane->now_ms, &nothing);
     link_queue_fini(&nothing);
+    plane_bans_start(plane, edge, hello->features);
     welcome(plane, edge, false);
 }
 

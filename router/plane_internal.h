@@ -50,6 +50,7 @@ struct plane_edge {
     uint32_t frame_capacity;
     struct u32map waiting; /* slot of a connection whose token is being checked -> its place */
     struct plane_truth truth;
+    bool knows_bans;
     bool goodbye; /* said that it ends: no grace for the link itself */
 };
 
@@ -161,6 +162,13 @@ struct bytes plane_tickets_encode(struct router_plane *plane);
 /* Draws new keys when it is time, and puts them into every edge's batch. */
 void plane_tickets_tick(struct router_plane *plane);
 uint64_t plane_tickets_deadline(const struct router_plane *plane);
+
+/* plane_bans.c: those of the store into the core; one to the store; one to all edges; all to an
+ * edge whose link starts fresh, with the features it named. */
+void plane_bans_load(struct router_plane *plane);
+void plane_bans_keep(struct router_plane *plane, const struct core_effect *effect);
+void plane_bans_tell(struct router_plane *plane, const struct core_effect *effect);
+void plane_bans_start(struct router_plane *plane, struct plane_edge *edge, uint32_t features);
 
 /* A fresh edge, with the features it named. */
 void plane_truth_init(struct router_plane *plane, struct plane_edge *edge, uint32_t features);

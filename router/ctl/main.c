@@ -10,10 +10,12 @@
 #include "router/endpoint.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { REPLY_MEMORY = 512 * 1024 * 1024, REQUEST_BYTES_MAX = 1024 * 1024 };
 
@@ -113,8 +115,15 @@ static int ask(const struct ctl_args *args, const char *endpoint, struct bytes r
     return code;
 }
 
-static int run(const struct ctl_args *args)
+static const char *who_runs_this(void)
 {
+    const struct passwd *entry = getpwuid(getuid());
+    return entry == NULL ? NULL : entry->pw_name;
+}
+
+static int run(struct ctl_args *args)
+{
+    args->by = who_runs_this();
     struct buf request;
     buf_init(&request, 0);
     ctl_request(args, &request);
