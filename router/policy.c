@@ -40,7 +40,8 @@ static enum policy_verdict admit_user(struct policy_user *user, const struct cor
 {
     const struct core_rates *limits = &config->rates;
     struct gcra messages = user->messages;
-    uint64_t now_us = message->ours_ms * 1000;
+    user->at_ms = message->ours_ms > user->at_ms ? message->ours_ms : user->at_ms;
+    uint64_t now_us = user->at_ms * 1000;
     if (!gcra_take(&user->messages, limits->user_messages_per_second, 1, now_us, ret_retry_ms)) {
         return POLICY_USER_MESSAGES;
     }

@@ -22,6 +22,8 @@ struct policy_rates {
 struct policy_user {
     struct gcra messages;
     struct gcra bytes;
+    uint64_t at_ms; /* of its newest message: edges that hand over what they held come one after the
+                       other, but no time is given out twice */
 };
 
 struct policy_message {
