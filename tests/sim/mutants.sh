@@ -136,4 +136,11 @@ mutant lost_canary_awaited edge/uplink.c 's/    uplink_canary_lost\(uplink\);\n/
 mutant question_lost router/plane_hello.c 's/    plane_truth_forget\(edge\);\n//'
 mutant canary_never_back router/plane_truth.c 's/    plane_say\(plane, edge, &\(struct plane_op\)\{\.kind = OP_CANARY_BACK/    (void)plane_say;\n    (void)(0 ? plane : plane), (void)edge, (void)(\&(struct plane_op){.kind = OP_CANARY_BACK/'
 
+# Bans
+mutant bans_not_told_anew router/plane_hello.c 's/    plane_bans_start\(plane, edge, hello->features\);\n    return edge;/    edge->knows_bans = true;\n    return edge;/'
+mutant bans_of_the_former_stay router/plane_bans.c 's/\.slot = FIRST_OF_ALL/.slot = 0 * FIRST_OF_ALL, .bytes = BYTES_LIT("\\12\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\377")/'
+mutant unban_not_told router/session_bans.c 's/    tell_edges\(core, ban, false\);\n//'
+mutant bans_not_kept router/plane_bans.c 's/    plane->engine->ops->put\(.*?\n/    (void)value;\n/'
+mutant ban_without_end edge/uplink_bans.c 's/ban->until_ms = ends \? /ban->until_ms = ends \&\& uplink == NULL ? /'
+
 exit $survived
