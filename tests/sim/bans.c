@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { RANGES = 6, EACH_STEPS = 150, FOR_MS_MAX = 6000 };
+enum { RANGES = 6, EACH_STEPS = 180, FOR_MS_MAX = 6000 };
 
 static struct address_net range(uint32_t number)
 {

@@ -138,9 +138,8 @@ mutant canary_never_back router/plane_truth.c 's/    plane_say\(plane, edge, &\(
 
 # Bans
 mutant bans_not_told_anew router/plane_hello.c 's/    plane_bans_start\(plane, edge, hello->features\);\n    return edge;/    edge->knows_bans = true;\n    return edge;/'
-mutant bans_of_the_former_stay router/plane_bans.c 's/\.slot = FIRST_OF_ALL/.slot = 0 * FIRST_OF_ALL, .bytes = BYTES_LIT("\\12\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\377")/'
+mutant bans_of_the_former_stay edge/uplink_bans.c 's/        uplink_bans_fini\(bans\);\n        netset_init\(.*?\n//'
 mutant unban_not_told router/session_bans.c 's/    tell_edges\(core, ban, false\);\n//'
 mutant bans_not_kept router/plane_bans.c 's/    plane->engine->ops->put\(.*?\n/    (void)value;\n/'
-mutant ban_without_end edge/uplink_bans.c 's/ban->until_ms = ends \? /ban->until_ms = ends \&\& uplink == NULL ? /'
 
 exit $survived
