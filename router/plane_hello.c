@@ -178,9 +178,13 @@ static void greet_again(struct router_plane *plane, struct plane_edge *edge, str
     if (hello->attempt < edge->attempt) {
         return; /* from a socket that it gave up long ago: nobody waits for an answer */
     }
+    bool twice = hello->attempt == edge->attempt && bytes_equal(peer, edge->peer);
     edge->attempt = hello->attempt;
     if (try_resume(plane, edge, peer, hello)) {
         return;
+    }
+    if (twice) {
+        return; /* the same hello doubled: it was answered, and something may have been said since */
     }
     if (edge->link.received != 0 || hello->router_incarnation == plane->incarnation) {
         /* It lost what we told it, or we what it told us: only a new start is safe. */
