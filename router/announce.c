@@ -5,6 +5,7 @@
 
 #include "router/core_internal.h"
 #include "router/load.h"
+#include "router/loss.h"
 #include "router/room.h"
 #include "router/session.h"
 
@@ -40,13 +41,7 @@ void announce_edge_down(struct router_core *core, const struct core_event *event
     if (edge == NULL) {
         return;
     }
-    uint64_t due_ms = core->now_ms + core->config.grace_ms + (edge->draining ? edge->delay_ms : 0);
-    for (uint32_t slot = 0; slot < edge->conn_capacity; slot++) {
-        struct conn *conn = slotmap_get(&core->conns, edge->conns[slot]);
-        if (conn != NULL) {
-            session_lose(core, conn, due_ms);
-        }
-    }
+    loss_of_edge(core, edge, event->kind == CORE_EDGE_DOWN ? event->delay_ms : 0);
     release_locals(core, edge, event->edge);
     edge = edges_take(&core->edges, event->edge);
     effects_bury(&core->effects, edge->id); /* earlier effects of this step may name it */

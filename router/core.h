@@ -56,6 +56,9 @@ struct core_config {
     uint64_t start_wall_ms;
     uint64_t rebuild_ms; /* after start, while edges announce: no leave is emitted, synced false */
     uint64_t grace_ms;   /* --presence-grace */
+    uint32_t mass_min;   /* so many connections lost at once are a mass loss; 0 = never any */
+    uint64_t mass_grace_ms;       /* for those of a mass loss, if longer than grace_ms */
+    uint64_t mass_spread_ms;      /* and as much more at random, so that leaves come one by one */
     uint64_t messages_per_second; /* per connection, 0 = off; live through router_core_set_rates */
     uint64_t bytes_per_second;
     uint32_t denials_max;   /* refused for their rate within ten seconds, then 1008; 0 = off */
@@ -129,7 +132,7 @@ struct core_event {
     uint64_t edge_incarnation; /* EDGE_UP */
     uint64_t cause; /* of the frame that this event came with, 0 = none: given back in CORE_HELD and
                        CORE_FREED */
-    uint64_t delay_ms; /* EDGE_DRAINING */
+    uint64_t delay_ms; /* EDGE_DRAINING. EDGE_DOWN: it was silent for so long */
     struct conn_ref conn;
     uint64_t number;     /* COMMAND: of this message on its connection, counted by the edge from 1;
                             one not above the last is a repetition and ignored */

@@ -9,6 +9,7 @@
 #include "router/edges.h"
 #include "router/effects.h"
 #include "router/idle.h"
+#include "router/mass.h"
 #include "router/messages.h"
 
 #include <stdbool.h>
@@ -27,7 +28,11 @@ struct core_counters {
     uint64_t evicted_channels;
     uint64_t loads;
     uint64_t loads_failed;
-    uint64_t ahead; /* edges had delivered more than the log has */
+    uint64_t ahead;      /* edges had delivered more than the log has */
+    uint64_t mass_edges; /* edges that died with many connections */
+    uint64_t mass_conns; /* times that many connections were lost otherwise */
+    uint64_t lengthened; /* connections that got the long grace */
+    uint64_t unsure;     /* rooms and watched users told of after a start */
 };
 
 struct router_core {
@@ -52,6 +57,7 @@ struct router_core {
     struct slotmap conns;
     struct wheel *grace; /* of detached connections, by index */
     uint32_t detached_count;
+    struct mass mass;
     uint32_t online_count;
     /* room side */
     struct strmap rooms_by_name;

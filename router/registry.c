@@ -40,6 +40,10 @@ void registry_totals(const struct router_core *core, struct registry_totals *ret
         .direct_messages = counters->direct_messages,
         .duplicates = counters->duplicates,
         .evicted_channels = counters->evicted_channels,
+        .mass_edges = counters->mass_edges,
+        .mass_conns = counters->mass_conns,
+        .lengthened = counters->lengthened,
+        .unsure = counters->unsure,
     };
     _Static_assert(sizeof(ret_totals->commands) == sizeof(counters->commands), "the same kinds");
     _Static_assert(sizeof(ret_totals->errors) == sizeof(counters->errors), "the same errors");

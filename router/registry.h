@@ -28,6 +28,10 @@ struct registry_totals {
     uint64_t direct_messages;
     uint64_t duplicates; /* repetitions and repeated keys not acted upon */
     uint64_t evicted_channels;
+    uint64_t mass_edges; /* mass losses: an edge died */
+    uint64_t mass_conns; /* the other ones */
+    uint64_t lengthened; /* connections that got the long grace */
+    uint64_t unsure;     /* rooms and watched users told of after a start, see announce.h */
 };
 
 struct registry_user {

@@ -19,6 +19,8 @@ struct user {
     struct conn *newest;
     uint32_t attached;
     uint32_t detached;
+    uint32_t mass_lost;    /* connections detached by a mass loss */
+    uint32_t mass_back;    /* connections that have come in their stead */
     uint64_t since_ms;     /* wall: online since */
     uint64_t last_seen_ms; /* wall: 0 = never online here */
     bool told_left;        /* of some room, since this router started */

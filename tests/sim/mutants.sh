@@ -76,7 +76,7 @@ mutant new_life_left_out router/announce.c 's/(    if \(!same && room\) \{)/    
 mutant no_fence router/plane.c 's/if \(is_fenced\(plane, hello->edge_incarnation\) \|\|\n\s*hello->router_incarnation == plane->incarnation\)/if (false)/'
 mutant late_hello_counts router/plane.c 's/hello->attempt < edge->attempt/false/'
 mutant one_delivery_dropped router/plane_down.c 's/(        bool except = )/        static unsigned count;\n        if (++count % 200 == 0) {\n            continue;\n        }\n$1/'
-mutant dead_edge_keeps_users router/plane.c 's/    plane_step\(plane, &\(struct core_event\)\{\.kind = CORE_EDGE_DOWN, \.edge = edge->index\}\);\n//'
+mutant dead_edge_keeps_users router/plane.c 's/    plane_step\(plane, &\(struct core_event\)\{\.kind = CORE_EDGE_DOWN,.*?\}\);\n//s'
 mutant ticket_keys_not_told router/plane_tickets.c 's/plane->edges\[i\] != NULL/false/'
 mutant finished_too_early router/plane.c 's/(    switch \(link_receive\(&edge->link)/    if (frame->seq != 0 && frame->seq == edge->link.received + 1) {\n        edge->link.received++;\n        return;\n    }\n$1/'
 
@@ -87,6 +87,7 @@ mutant watches_not_announced router/announce.c 's/            attach_watch\(core
 mutant announced_aloud router/announce.c 's/return core->rebuilding \|\|[^;]*;/return false;/'
 mutant who_left_comes_silent router/announce.c 's/ && !user->told_left//'
 mutant always_silent router/announce.c 's/return core->rebuilding \|\|[^;]*;/return true;/'
+mutant no_mass_grace router/loss.c 's/if \(!loss->mass\) \{/if (true) {/'
 mutant leaves_in_rebuild router/room.c 's/last && !core_synced\(core\)/false/'
 mutant no_grace router/session.c 's/uint64_t grace_ms = core->config\.grace_ms;/uint64_t grace_ms = 0;/'
 mutant no_grace_for_edges router/announce.c 's/core->now_ms \+ core->config\.grace_ms \+/core->now_ms +/'

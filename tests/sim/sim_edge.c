@@ -166,6 +166,7 @@ static void stop(struct sim_edge *edge)
 
 void edge_die(struct sim_edge *edge)
 {
+    truth_edge_dies(edge->world, edge->number);
     for (uint32_t slot = 0; slot < CLIENTS; slot++) {
         if (edge->slots[slot] != NULL) {
             client_lost(edge->world, edge->slots[slot]);

@@ -11,7 +11,8 @@ enum {
     STEP_MS = 5,
     BUSY_MS = 40000, /* actions and faults */
     CALM_MS = 25000, /* more than dead + grace + rebuild */
-    PROBE_MS = 2000  /* the last word: does everybody hear it? */
+    MASS_MS = MASS_GRACE_MS + MASS_SPREAD_MS - GRACE_MS,
+    PROBE_MS = 2000 /* the last word: does everybody hear it? */
 };
 
 _Noreturn void world_fail(const struct world *world, const char *what,
@@ -147,6 +148,7 @@ static struct world *world_new(uint64_t seed, unsigned faults, bool trace)
         world->disk = disk_new(seed);
     }
     world->gaps = kind % 3 != 2;
+    world->masses = kind % 5 < 2;
     world->book = book_new();
     world->truth = truth_new();
     net_init(&world->net, &world->rng);
@@ -213,12 +215,13 @@ void world_run(uint64_t seed, unsigned faults, bool trace)
         step(world);
     }
     calm_down(world);
-    while (world->now_ms < BUSY_MS + CALM_MS) {
+    uint64_t calm_until = BUSY_MS + CALM_MS + (world->masses ? MASS_MS : 0);
+    while (world->now_ms < calm_until) {
         step(world);
     }
     check_end(world);
     struct sim_farewell farewell = end_user(world, (uint32_t)seed % USERS);
-    while (world->now_ms < BUSY_MS + CALM_MS + PROBE_MS) {
+    while (world->now_ms < calm_until + PROBE_MS) {
         step(world);
     }
     check_end(world);

@@ -31,6 +31,9 @@ enum {
     PENDING_MAX = 64,
     RETRIES_MAX = 8,
     GRACE_MS = 5000,
+    MASS_GRACE_MS = 9000,
+    MASS_SPREAD_MS = 2000,
+    MASS_MIN = 3,
     REBUILD_MS = 5000,
     BEAT_MS = 500,
     DEAD_MS = 3000
@@ -93,6 +96,7 @@ struct sim_client {
     uint32_t edge;
     uint32_t slot;
     uint32_t gen;
+    uint64_t opened_ms;
     uint64_t next_id;
     struct sim_pending pending[PENDING_MAX];
     size_t pending_count;
@@ -152,6 +156,7 @@ struct world {
     struct disk *disk; /* NULL: the engine keeps nothing */
     bool forgetful;    /* empty rooms and offline users are forgotten soon, and kicks are many */
     bool calm;         /* no more actions or faults */
+    bool masses;       /* few are many: mass losses happen */
     bool gaps;         /* rooms leave deliveries out for slow readers */
     bool trace;
     uint64_t messages;
@@ -260,6 +265,10 @@ bool truth_is_long_gone(const struct world *world, uint32_t user, uint32_t room)
 void truth_synced(struct world *world, uint32_t edge);
 /* The edge, or its incarnation, is no more: what it had not told is lost. */
 void truth_edge_lost(struct world *world, uint32_t edge);
+/* An edge is about to die with its clients. */
+void truth_edge_dies(struct world *world, uint32_t edge);
+/* A connection of the user opens. */
+void truth_returned(struct world *world, uint32_t user);
 
 /* ---- final.c ---- */
 
