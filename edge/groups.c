@@ -342,6 +342,7 @@ bool groups_bind(struct groups *groups, struct edge_group *group, uint64_t id, s
         keep_known_record(groups, group);
     }
     group->droppable = false;
+    group->unsure = false;
     group->id = id;
     group_index_add(&groups->by_id, group->id, group->local);
     groups->memory_bytes += record.len - group->record_len;

@@ -118,6 +118,7 @@ static void on_group_add(struct uplink *uplink, struct edge_session *session,
          * nothing since. */
         group->last_offset = op->b;
         group->droppable = false;
+        group->unsure = false;
     }
     groups_join(&uplink->groups, group, session);
 }
@@ -148,6 +149,13 @@ static void on_group_policy(struct uplink *uplink, const struct plane_op *op)
         return;
     }
     group->droppable = (op->b & PLANE_GROUP_DROPPABLE) != 0;
+    group->unsure = (op->b & PLANE_GROUP_UNSURE) != 0;
+}
+
+static void on_admission(struct uplink *uplink, const struct plane_op *op)
+{
+    uplink->others = op->b == 0 ? uplink->others : op->b;
+    uplink->callbacks.on_admission(uplink->owner, op->a, op->slot);
 }
 
 /* Operations that name a connection; it may be gone, which is normal. */
@@ -202,6 +210,7 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
     case OP_GROUP_BIND:
     case OP_TICKET_KEYS:
     case OP_GROUP_POLICY:
+    case OP_ADMISSION:
     default:
         uplink->stats.bad_frames++;
         break;
@@ -235,6 +244,8 @@ void uplink_down_batch(struct uplink *uplink, const struct plane_batch *batch)
             uplink_ticket_keys(uplink, op.bytes);
         } else if (op.kind == OP_GROUP_POLICY) {
             on_group_policy(uplink, &op);
+        } else if (op.kind == OP_ADMISSION) {
+            on_admission(uplink, &op);
         } else {
             on_conn_op(uplink, &op);
         }

@@ -21,10 +21,12 @@ enum plane_op_kind {
                                       came, by the edge's clock in ms (0 = untold), bytes payload */
     OP_BINARY = 3,         /* as TEXT */
     OP_CLOSED = 4,         /* slot gen, bytes Closed */
-    OP_ANNOUNCE_GROUP = 5, /* a = local number, b = last offset, bytes group record */
+    OP_ANNOUNCE_GROUP = 5, /* a = local number, b = last offset, slot = bits of enum
+                              plane_group_policy that outlive the router, bytes group record */
     OP_ANNOUNCE_CONN = 6,  /* slot gen, bytes AnnounceConn */
-    OP_ANNOUNCE_END = 7,
-    OP_DRAINING = 8, /* a = delay in ms after which moved clients come back */
+    OP_ANNOUNCE_END = 7, /* a = number of the edges (ADMISSION) as last told, 0 = never; b = client
+                            connections that it can hold, 0 = untold */
+    OP_DRAINING = 8,     /* a = delay in ms after which moved clients come back */
     OP_GOODBYE = 9,
     OP_LAGGING = 10, /* slot gen, a = first offset that may be left out, b = token, bytes group
                          record as the connection knows it */
@@ -39,12 +41,16 @@ enum plane_op_kind {
     OP_TICKET_KEYS = 27, /* bytes TicketKeys */
     OP_GROUP_POLICY = 28, /* a = group, b = bits of enum plane_group_policy; 0 after ADD with a
                              record and after BIND */
-    OP_CATCH_UP = 29 /* slot gen, a = token of LAGGING, b = 1 when that is all, bytes payload */
+    OP_CATCH_UP = 29, /* slot gen, a = token of LAGGING, b = 1 when that is all, bytes payload */
+    OP_ADMISSION = 30 /* a = new clients per second at this edge, slot = at all edges (0 = no
+                         limit), b = number that stands for the edges there are, 0 = as before */
 };
 
 /* Numbers on the wire, too. */
 enum plane_group_policy {
-    PLANE_GROUP_DROPPABLE = 1 /* deliveries may be left out for who reads too slowly */
+    PLANE_GROUP_DROPPABLE = 1, /* deliveries may be left out for who reads too slowly */
+    PLANE_GROUP_UNSURE = 2 /* somebody in it is in grace: a router that does not know them has to
+                              tell the others. Goes back with ANNOUNCE_GROUP */
 };
 
 struct plane_op {

@@ -8,6 +8,7 @@
 #include "router/loss.h"
 #include "router/room.h"
 #include "router/session.h"
+#include "router/unsure.h"
 
 #include <assert.h>
 
@@ -32,6 +33,7 @@ void announce_edge_up(struct router_core *core, const struct core_event *event)
     struct router_edge *edge = edges_add(&core->edges, event->edge, event->edge_id);
     if (edge != NULL) {
         edge->incarnation = event->edge_incarnation;
+        unsure_edge_up(core, edge->incarnation);
     }
 }
 
@@ -232,6 +234,7 @@ void announce_group(struct router_core *core, const struct core_event *event)
          * forgotten and made anew. The edge joins the two; nobody lives in the second. */
         emit_bind(core, event, channel, channel->top);
     }
+    unsure_announced(core, channel, event->edge, event->unsure);
 }
 
 /* Who was never seen to leave since this router started was there all the time, as far as others
@@ -338,5 +341,6 @@ void announce_end(struct router_core *core, const struct core_event *event)
     struct router_edge *edge = edges_get(&core->edges, event->edge);
     if (edge != NULL && !edge->synced) {
         release_locals(core, edge, event->edge);
+        unsure_announce_end(core, event->others);
     }
 }

@@ -154,6 +154,7 @@ void conn_detach(struct router_core *core, struct conn *conn)
     conn->attached = false;
     conn->user->detached++;
     core->detached_count++;
+    user_settle(core, conn->user);
 }
 
 static void end_detached(struct router_core *core, struct conn *conn)

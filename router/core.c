@@ -9,6 +9,7 @@
 #include "router/post.h"
 #include "router/room.h"
 #include "router/session.h"
+#include "router/unsure.h"
 
 #include <assert.h>
 #include <string.h>
@@ -200,6 +201,7 @@ static void tick(struct router_core *core, const struct core_event *event)
     (void)event;
     load_tick(core);
     session_expire(core);
+    unsure_tick(core);
     for (int i = 0; i < IDLE_PER_STEP_MAX && idle_deadline(core) <= core->now_ms; i++) {
         (void)forget_older(core, idle_oldest(&core->idle_rooms), idle_oldest(&core->idle_users));
     }
@@ -215,7 +217,10 @@ static void appended(struct router_core *core, const struct core_event *event)
 static void finish_rebuild(struct router_core *core)
 {
     if (core_synced(core)) {
-        core->rebuilding = false;
+        if (core->rebuilding) {
+            core->rebuilding = false;
+            unsure_rebuilt(core);
+        }
         if (core->hold_count != 0) {
             room_release_holds(core);
         }
@@ -264,6 +269,8 @@ uint64_t router_core_deadline(const struct router_core *core)
     due = idle < due ? idle : due;
     uint64_t load = load_deadline(core);
     due = load < due ? load : due;
+    uint64_t unsure = unsure_deadline(core);
+    due = unsure < due ? unsure : due;
     if (core->rebuilding && core->edges.unsynced == 0 && core->rebuild_until_ms < due) {
         due = core->rebuild_until_ms;
     }

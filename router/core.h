@@ -144,6 +144,9 @@ struct core_event {
     bool clean;                         /* CONN_CLOSED: the client said goodbye: no grace */
     bool drained;                       /* CONN_CLOSED: by an edge's drain: grace plus its delay */
     uint32_t local;                     /* ANNOUNCE_GROUP: the edge's number of the group */
+    bool unsure;     /* ANNOUNCE_GROUP: somebody in it was in grace as the former router died */
+    uint64_t others; /* ANNOUNCE_END: number of the edges (registry_edges_digest) at the former
+                        router, 0 = not known */
     const struct group_info *group;
     uint64_t last_offset;   /* ANNOUNCE_GROUP: newest offset the edge has delivered; LAGGING: first
                                offset that may be missing, in the life that `group` names */
@@ -172,6 +175,7 @@ enum core_effect_kind {
     CORE_GROUP_REMOVE,
     CORE_GROUP_BIND,   /* answer to ANNOUNCE_GROUP: local number -> group id; group 0 = forget it */
     CORE_GROUP_POLICY, /* deliveries of the group may be left out on `edges`, or may not */
+    CORE_GROUP_UNSURE, /* the same effect for another cause: whether somebody is in grace */
     CORE_CATCH_UP,     /* answer to LAGGING: push to one connection that lags */
     CORE_CLOSE,        /* close a connection with code and text */
     CORE_APPEND,       /* engine: store message at (group, offset), then CORE_APPENDED */
@@ -189,9 +193,10 @@ struct core_effect {
     uint64_t offset;       /* DELIVER: of a numbered message (or of the gap in its place), else 0.
                               APPEND. GROUP_ADD: newest offset at this moment. BIND: where the
                               edge stands now; what it lacks follows from the next one on */
-    const uint32_t *edges; /* DELIVER, GROUP_POLICY */
+    const uint32_t *edges; /* DELIVER, GROUP_POLICY, GROUP_UNSURE */
     size_t edge_count;
-    bool droppable;                      /* GROUP_POLICY */
+    bool droppable;                      /* GROUP_POLICY, GROUP_UNSURE */
+    bool unsure;                         /* GROUP_POLICY, GROUP_UNSURE: somebody is in grace */
     bool last;                           /* CATCH_UP: it lags no more */
     uint64_t token;                      /* CATCH_UP */
     uint32_t edge;                       /* GROUP_BIND */

@@ -35,6 +35,16 @@ struct core_counters {
     uint64_t unsure;     /* rooms and watched users told of after a start */
 };
 
+/* See unsure.h. */
+struct unsure {
+    uint64_t met;  /* stands for the edges that came since the start */
+    uint64_t told; /* for those of the former router, 0 = nobody knew */
+    bool differ;   /* not all said the same */
+    bool telling;  /* channels from the cursor on are to be looked at */
+    bool all;      /* an edge is missing: every room may have lost members */
+    uint32_t cursor;
+};
+
 struct router_core {
     struct core_config config;
     struct namespace_policy inbox_policy;
@@ -58,6 +68,7 @@ struct router_core {
     struct wheel *grace; /* of detached connections, by index */
     uint32_t detached_count;
     struct mass mass;
+    struct unsure unsure;
     uint32_t online_count;
     /* room side */
     struct strmap rooms_by_name;

@@ -180,6 +180,7 @@ static void drop_edge(struct router_plane *plane, struct plane_edge *edge,
     plane_step(plane, &(struct core_event){.kind = CORE_EDGE_DOWN,
                                            .edge = edge->index,
                                            .delay_ms = plane->now_ms - edge->link.heard_ms});
+    plane_admission_soon(plane);
     plane->callbacks.on_edge(plane->owner, why, edge->id, text);
     free_edge(edge);
 }
@@ -544,6 +545,7 @@ void router_plane_tick(struct router_plane *plane, uint64_t now_ms, uint64_t wal
         }
     }
     plane_tickets_tick(plane);
+    plane_admission_tick(plane);
     plane_poll(plane);
     if (now_ms >= router_core_deadline(plane->core)) {
         plane_step(plane, &(struct core_event){.kind = CORE_TICK});
@@ -578,6 +580,8 @@ uint64_t router_plane_deadline(const struct router_plane *plane)
     uint64_t due = router_core_deadline(plane->core);
     uint64_t tickets_due = plane_tickets_deadline(plane);
     due = tickets_due < due ? tickets_due : due;
+    uint64_t admission_due = plane_admission_deadline(plane);
+    due = admission_due < due ? admission_due : due;
     for (uint32_t i = 0; i < plane->edge_capacity; i++) {
         if (plane->edges[i] != NULL) {
             uint64_t at = link_deadline(&plane->edges[i]->link);

@@ -57,6 +57,7 @@ struct plane_config {
     uint64_t dead_ms;
     uint64_t ticket_period_ms; /* edges get new keys for TLS tickets this often; 0 = never any */
     uint32_t edges_max;
+    uint32_t connect_rate; /* new clients per second over all edges, 0 = no limit */
 };
 
 /* Takes the engine (and NULLs the caller's pointer). */

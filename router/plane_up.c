@@ -96,6 +96,7 @@ static bool on_announce_group(struct router_plane *plane, struct plane_edge *edg
                                            .edge = edge->index,
                                            .local = (uint32_t)op->a,
                                            .last_offset = op->b,
+                                           .unsure = (op->slot & PLANE_GROUP_UNSURE) != 0,
                                            .group = &group});
     return true;
 }
@@ -125,6 +126,16 @@ static bool on_announce_conn(struct router_plane *plane, struct plane_edge *edge
     return true;
 }
 
+static bool on_announce_end(struct router_plane *plane, struct plane_edge *edge,
+                            const struct plane_op *op)
+{
+    edge->capacity = op->b > UINT32_MAX ? UINT32_MAX : (uint32_t)op->b;
+    plane_step(plane, &(struct core_event){
+                          .kind = CORE_ANNOUNCE_END, .edge = edge->index, .others = op->a});
+    plane_admission_soon(plane);
+    return true;
+}
+
 static bool on_draining(struct router_plane *plane, struct plane_edge *edge,
                         const struct plane_op *op)
 {
@@ -134,6 +145,7 @@ static bool on_draining(struct router_plane *plane, struct plane_edge *edge,
                &(struct core_event){.kind = CORE_EDGE_DRAINING,
                                     .edge = edge->index,
                                     .delay_ms = op->a > DELAY_MS_MAX ? DELAY_MS_MAX : op->a});
+    plane_admission_soon(plane);
     return true;
 }
 
@@ -175,8 +187,7 @@ static bool on_op(struct router_plane *plane, struct plane_edge *edge, const str
     case OP_ANNOUNCE_CONN:
         return on_announce_conn(plane, edge, op);
     case OP_ANNOUNCE_END:
-        plane_step(plane, &(struct core_event){.kind = CORE_ANNOUNCE_END, .edge = edge->index});
-        return true;
+        return on_announce_end(plane, edge, op);
     case OP_DRAINING:
         return on_draining(plane, edge, op);
     case OP_GOODBYE:
@@ -194,6 +205,7 @@ static bool on_op(struct router_plane *plane, struct plane_edge *edge, const str
     case OP_TICKET_KEYS:
     case OP_GROUP_POLICY:
     case OP_CATCH_UP:
+    case OP_ADMISSION:
         return false; /* the router's own words */
     }
     plane->stats.unknown_ops++; /* from a newer edge: docs/PROTOCOL.md, compatibility */

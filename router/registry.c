@@ -301,3 +301,16 @@ void registry_connection_id(struct bytes edge_id, uint32_t slot, uint32_t gen, s
     buf_append_byte(out, '.');
     buf_append_hex(out, gen, 1);
 }
+
+uint64_t registry_edges_digest(const struct router_core *core)
+{
+    uint64_t digest = 0;
+    if (core->rebuilding) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < core->edges.capacity; i++) {
+        const struct router_edge *edge = core->edges.items[i];
+        digest ^= edge == NULL ? 0 : edges_mix(edge->incarnation);
+    }
+    return digest == 0 ? 1 : digest;
+}

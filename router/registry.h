@@ -107,6 +107,10 @@ bool registry_member_next(const struct router_core *core, struct bytes room, uin
 bool registry_edge_next(const struct router_core *core, uint64_t *cursor,
                         struct registry_edge *ret_edge);
 
+/* A number that stands for the edge incarnations that are up, never 0; 0 while the state is still
+ * being rebuilt. */
+uint64_t registry_edges_digest(const struct router_core *core);
+
 /* Appends EDGE.SLOT.GEN. `out` is a common/buf. */
 struct buf;
 void registry_connection_id(struct bytes edge_id, uint32_t slot, uint32_t gen, struct buf *out);

@@ -4,6 +4,7 @@
 #include "router/core_internal.h"
 #include "router/load.h"
 #include "router/post.h"
+#include "router/unsure.h"
 #include "router/user.h"
 
 #include <assert.h>
@@ -124,6 +125,12 @@ static void change_count(struct u32map *map, uint32_t user, int by)
     }
 }
 
+static void change_detached(struct router_core *core, struct room *room, uint32_t user, int by)
+{
+    change_count(&room->detached, user, by);
+    unsure_room(core, &room->channel, room->detached.count != 0);
+}
+
 static struct push *presence_push(struct router_core *core, const struct room *room,
                                   enum push_kind kind, uint32_t user)
 {
@@ -156,7 +163,7 @@ static void hold(struct router_core *core, struct room *room, const struct messa
     core->holds[core->hold_count++] = (struct room_hold){
         .room = room->channel.id, .user = message->user, .reason = message->reason};
     if (message->attached) {
-        change_count(&room->detached, message->user, 1);
+        change_detached(core, room, message->user, 1);
     }
 }
 
@@ -170,7 +177,7 @@ static void remove_member(struct router_core *core, struct room *room,
         return;
     }
     if (!message->attached) {
-        change_count(&room->detached, message->user, -1);
+        change_detached(core, room, message->user, -1);
     }
     change_count(&room->members, message->user, -1);
     if (last) {
@@ -343,7 +350,7 @@ static void detach(struct router_core *core, const struct message *message)
     struct room *room = room_by_group(core, message->group);
     assert(room != NULL && "a member holds its room");
     channel_remove_member(&room->channel, message->conn.edge);
-    change_count(&room->detached, message->user, 1);
+    change_detached(core, room, message->user, 1);
 }
 
 static void publish(struct router_core *core, const struct message *message)

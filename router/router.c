@@ -264,6 +264,7 @@ static struct router_plane *make_plane(struct router *router, struct engine **en
         .dead_ms = (uint64_t)options->edge_dead,
         .ticket_period_ms = TICKET_PERIOD_MS,
         .edges_max = (uint32_t)options->edges_max,
+        .connect_rate = (uint32_t)options->connect_rate,
     };
     router->durable = (*engine)->ops->durable(*engine);
     config.core.policy = settled(router, policy);

@@ -123,6 +123,15 @@ static void edge_ticket_keys(void *owner, const struct plane_ticket_keys *keys)
     edge->ticket_key = keys->current.data[0];
 }
 
+static void edge_admission(void *owner, uint64_t rate, uint64_t cluster_rate)
+{
+    struct sim_edge *edge = owner;
+    if (rate == 0 || rate > CONNECT_RATE || cluster_rate != CONNECT_RATE) {
+        world_fail(edge->world, "an edge may take more clients than all", NULL);
+    }
+    edge->connect_rate = rate;
+}
+
 static uint64_t edge_random(void *owner)
 {
     struct sim_edge *edge = owner;
@@ -141,14 +150,14 @@ void edge_start(struct sim_edge *edge)
                                                       .fenced = edge_fenced,
                                                       .refused = edge_refused,
                                                       .on_ticket_keys = edge_ticket_keys,
+                                                      .on_admission = edge_admission,
                                                       .random = edge_random};
     char id[16];
     snprintf(id, sizeof(id), "edge-%u", edge->number);
     struct uplink_config config = {.edge_id = bytes_of_str(id),
                                    .hold_bytes_max = edge->world->hold_bytes,
                                    .credit_bytes = edge->world->credit_bytes,
-                                   .slots_max = CLIENTS,
-                                   .reconnect_delay_ms = 5000};
+                                   .slots_max = CLIENTS};
     net_reconnect(&edge->world->net, edge->number);
     edge->draining = false;
     edge->gone = false;
@@ -178,7 +187,7 @@ void edge_die(struct sim_edge *edge)
 
 void edge_drain(struct sim_edge *edge)
 {
-    uplink_drain(edge->uplink);
+    uplink_drain(edge->uplink, 5000);
     edge->draining = true;
     edge->drained_at = edge->world->now_ms + rng_below(&edge->world->rng, DRAIN_MS_MAX);
 }

@@ -143,7 +143,8 @@ static struct plane_config router_config(struct world *world)
         .dead_ms = DEAD_MS,
         /* Not in all histories: what is told now and then mends what was lost. */
         .ticket_period_ms = world->seed % 7 < 2 ? TICKET_PERIOD_MS : 3600000,
-        .edges_max = 16};
+        .edges_max = 16,
+        .connect_rate = CONNECT_RATE};
 }
 
 void router_start(struct world *world)

@@ -31,9 +31,10 @@ enum {
     PENDING_MAX = 64,
     RETRIES_MAX = 8,
     GRACE_MS = 5000,
-    MASS_GRACE_MS = 9000,
+    MASS_GRACE_MS = 13000,
     MASS_SPREAD_MS = 2000,
     MASS_MIN = 3,
+    CONNECT_RATE = 1000,
     REBUILD_MS = 5000,
     BEAT_MS = 500,
     DEAD_MS = 3000
@@ -123,6 +124,7 @@ struct sim_edge {
     uint64_t drained_at;
     uint64_t up_again_at;
     uint64_t paused_until; /* does nothing: SIGSTOP */
+    uint64_t connect_rate; /* as the router said */
     uint8_t ticket_key;    /* first byte of the one in use */
 };
 

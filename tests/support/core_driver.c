@@ -283,6 +283,13 @@ static void out_effect(struct core_driver *driver, const struct core_effect *eff
         }
         out(driver, effect->droppable ? " gap" : " whole");
         break;
+    case CORE_GROUP_UNSURE:
+        if (!driver->tells_unsure) {
+            return;
+        }
+        out(driver, effect->unsure ? "unsure" : "sure");
+        out_group(driver, effect->group);
+        break;
     case CORE_CATCH_UP:
         out_conn(driver, "catch up", effect);
         out(driver, " token %u", (unsigned)effect->token);

@@ -1,0 +1,131 @@
+#include "router/unsure.h"
+
+#include "router/core_internal.h"
+#include "router/presence.h"
+#include "router/room.h"
+
+enum { LOOKED_AT_PER_STEP = 4096, TOLD_PER_STEP = 256 };
+
+static void settle(struct router_core *core, struct channel *channel, bool in_grace)
+{
+    bool unsure = in_grace || channel->was_unsure;
+    if (channel->unsure != unsure) {
+        channel->unsure = unsure;
+        channel_emit_unsure(core, channel, ALL_EDGES);
+    }
+}
+
+void unsure_room(struct router_core *core, struct channel *channel, bool in_grace)
+{
+    settle(core, channel, in_grace);
+}
+
+bool unsure_user_in_grace(const struct user *user)
+{
+    return user->attached == 0 && user->detached != 0;
+}
+
+void unsure_user(struct router_core *core, struct user *user)
+{
+    if (user->watch != NULL) {
+        settle(core, user->watch, unsure_user_in_grace(user));
+    }
+}
+
+void unsure_announced(struct router_core *core, struct channel *channel, uint32_t edge, bool unsure)
+{
+    if (unsure && channel->kind != CHANNEL_INBOX) {
+        channel->was_unsure = true;
+    }
+    if (channel->unsure) {
+        channel_emit_unsure(core, channel, edge); /* a group that is bound has no policy */
+    }
+    settle(core, channel, channel->unsure);
+}
+
+void unsure_edge_up(struct router_core *core, uint64_t incarnation)
+{
+    core->unsure.met ^= edges_mix(incarnation);
+}
+
+static void begin(struct unsure *unsure)
+{
+    uint64_t met = unsure->met == 0 ? 1 : unsure->met;
+    unsure->all = unsure->differ || (unsure->told != 0 && unsure->told != met);
+    unsure->telling = true;
+    unsure->cursor = 0;
+}
+
+void unsure_announce_end(struct router_core *core, uint64_t others)
+{
+    struct unsure *unsure = &core->unsure;
+    if (!core->rebuilding) {
+        if (others != 0) {
+            begin(unsure); /* late */
+        }
+        return;
+    }
+    unsure->differ = unsure->differ || (others != 0 && unsure->told != 0 && others != unsure->told);
+    unsure->told = others != 0 ? others : unsure->told;
+}
+
+void unsure_rebuilt(struct router_core *core)
+{
+    begin(&core->unsure);
+}
+
+static void tell_room(struct router_core *core, struct room *room)
+{
+    struct push *gap = effects_push(&core->effects, PUSH_GAP);
+    gap->room = room->channel.name;
+    channel_deliver(core, &room->channel, gap, 0, NULL);
+    unsure_room(core, &room->channel, room->detached.count != 0);
+}
+
+static void tell_watchers(struct router_core *core, struct user *user, bool all)
+{
+    bool online = user_online(user);
+    if (!online || all) { /* with his edge the former router may have given him up */
+        presence_tell(core, user, online);
+    }
+    unsure_user(core, user);
+}
+
+/* True when there was something to tell. */
+static bool tell(struct router_core *core, struct channel *channel, bool all)
+{
+    if ((!channel->was_unsure && !all) || channel->kind == CHANNEL_INBOX) {
+        return false;
+    }
+    channel->was_unsure = false;
+    core->counters.unsure++;
+    if (channel->kind == CHANNEL_ROOM) {
+        tell_room(core, (struct room *)channel);
+    } else {
+        tell_watchers(core, user_find(core, channel->name), all);
+    }
+    return true;
+}
+
+void unsure_tick(struct router_core *core)
+{
+    struct unsure *unsure = &core->unsure;
+    if (!unsure->telling || !core_synced(core)) {
+        return;
+    }
+    uint32_t told = 0;
+    for (uint32_t i = 0; i < LOOKED_AT_PER_STEP && told < TOLD_PER_STEP; i++) {
+        if (unsure->cursor == core->channels.used) {
+            unsure->telling = false;
+            unsure->all = false;
+            return;
+        }
+        struct channel *channel = slotmap_at(&core->channels, unsure->cursor++);
+        told += channel != NULL && tell(core, channel, unsure->all);
+    }
+}
+
+uint64_t unsure_deadline(const struct router_core *core)
+{
+    return core->unsure.telling && core_synced(core) ? 0 : UINT64_MAX;
+}

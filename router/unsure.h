@@ -1,0 +1,33 @@
+/* Ghosts: whom clients were told of and only a dead router knew. They were in grace (their edges do
+ * not have them any more), or on an edge that died with the router. A new router cannot name them.
+ * So the edges keep for it, per group, whether somebody in it was in grace, and a number that
+ * stands for the edges there were. When the new state is complete, the members of such a room are
+ * told that joins and leaves are missing (a gap from 0 to 0: ask `presence`), and the watchers of a
+ * user who is not there that he is offline. Both sides. */
+#ifndef ROUTER_UNSURE_H
+#define ROUTER_UNSURE_H
+
+#include "router/channel.h"
+#include "router/user.h"
+
+/* After a change of who is in grace in the room, or of the user. */
+void unsure_room(struct router_core *core, struct channel *channel, bool in_grace);
+void unsure_user(struct router_core *core, struct user *user);
+bool unsure_user_in_grace(const struct user *user);
+
+/* An edge announced the group (bound by now), with what the former router said of it. */
+void unsure_announced(struct router_core *core, struct channel *channel, uint32_t edge,
+                      bool unsure);
+/* An edge announced everything, and which edges there were; 0 = it does not know. */
+void unsure_announce_end(struct router_core *core, uint64_t others);
+/* An edge came up. */
+void unsure_edge_up(struct router_core *core, uint64_t incarnation);
+
+/* The state has become complete for the first time. */
+void unsure_rebuilt(struct router_core *core);
+/* Goes on telling, in slices. */
+void unsure_tick(struct router_core *core);
+/* 0 while there is something to be told, else UINT64_MAX. */
+uint64_t unsure_deadline(const struct router_core *core);
+
+#endif
