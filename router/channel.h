@@ -44,6 +44,7 @@ struct channel {
     bool loading;    /* it is being read */
     bool unsure;     /* its edges know that somebody is in grace, or was: */
     bool was_unsure; /* as a former router died, and nobody was told yet */
+    bool came_early; /* somebody came in before every edge could hear of it */
 };
 
 /* In place; `name` is borrowed for the channel's life. */

@@ -6,6 +6,7 @@
 #include "router/loss.h"
 #include "router/presence.h"
 #include "router/room.h"
+#include "router/unsure.h"
 
 #include <assert.h>
 
@@ -46,6 +47,8 @@ void session_came_online(struct router_core *core, struct user *user, bool was_o
     }
     user->since_ms = since_ms;
     if (!silent) {
+        user->came_early = core->rebuilding;
+        unsure_user(core, user);
         presence_tell(core, user, true);
     }
 }

@@ -8,7 +8,7 @@ enum { LOOKED_AT_PER_STEP = 4096, TOLD_PER_STEP = 256 };
 
 static void settle(struct router_core *core, struct channel *channel, bool in_grace)
 {
-    bool unsure = in_grace || channel->was_unsure;
+    bool unsure = in_grace || channel->was_unsure || channel->came_early;
     if (channel->unsure != unsure) {
         channel->unsure = unsure;
         channel_emit_unsure(core, channel, ALL_EDGES);
@@ -20,15 +20,15 @@ void unsure_room(struct router_core *core, struct channel *channel, bool in_grac
     settle(core, channel, in_grace);
 }
 
-bool unsure_user_in_grace(const struct user *user)
+bool unsure_user_now(const struct user *user)
 {
-    return user->attached == 0 && user->detached != 0;
+    return (user->attached == 0 && user->detached != 0) || user->came_early;
 }
 
 void unsure_user(struct router_core *core, struct user *user)
 {
     if (user->watch != NULL) {
-        settle(core, user->watch, unsure_user_in_grace(user));
+        settle(core, user->watch, unsure_user_now(user));
     }
 }
 
@@ -48,10 +48,9 @@ void unsure_edge_up(struct router_core *core, uint64_t incarnation)
     core->unsure.met ^= edges_mix(incarnation);
 }
 
-static void begin(struct unsure *unsure)
+static void begin(struct unsure *unsure, bool all)
 {
-    uint64_t met = unsure->met == 0 ? 1 : unsure->met;
-    unsure->all = unsure->differ || (unsure->told != 0 && unsure->told != met);
+    unsure->all = all;
     unsure->telling = true;
     unsure->cursor = 0;
 }
@@ -61,7 +60,7 @@ void unsure_announce_end(struct router_core *core, uint64_t others)
     struct unsure *unsure = &core->unsure;
     if (!core->rebuilding) {
         if (others != 0) {
-            begin(unsure); /* late */
+            begin(unsure, true); /* late: its clients have heard nothing so far */
         }
         return;
     }
@@ -71,7 +70,9 @@ void unsure_announce_end(struct router_core *core, uint64_t others)
 
 void unsure_rebuilt(struct router_core *core)
 {
-    begin(&core->unsure);
+    struct unsure *unsure = &core->unsure;
+    uint64_t met = unsure->met == 0 ? 1 : unsure->met;
+    begin(unsure, unsure->differ || (unsure->told != 0 && unsure->told != met));
 }
 
 static void tell_room(struct router_core *core, struct room *room)
@@ -79,32 +80,50 @@ static void tell_room(struct router_core *core, struct room *room)
     struct push *gap = effects_push(&core->effects, PUSH_GAP);
     gap->room = room->channel.name;
     channel_deliver(core, &room->channel, gap, 0, NULL);
-    unsure_room(core, &room->channel, room->detached.count != 0);
 }
 
-static void tell_watchers(struct router_core *core, struct user *user, bool all)
+/* Who came early needs no word when there was no router before this one: then all edges were new.
+ */
+static bool is_owed(const struct router_core *core, const struct channel *channel, bool early)
 {
-    bool online = user_online(user);
-    if (!online || all) { /* with his edge the former router may have given him up */
-        presence_tell(core, user, online);
+    return core->unsure.all || channel->was_unsure || (early && core->unsure.told != 0);
+}
+
+static bool look_at_room(struct router_core *core, struct room *room)
+{
+    bool owed = is_owed(core, &room->channel, room->channel.came_early);
+    room->channel.was_unsure = false;
+    room->channel.came_early = false;
+    if (owed) {
+        tell_room(core, room);
+    }
+    unsure_room(core, &room->channel, room->detached.count != 0);
+    return owed;
+}
+
+static bool look_at_user(struct router_core *core, struct user *user)
+{
+    bool owed = is_owed(core, user->watch, user->came_early);
+    user->watch->was_unsure = false;
+    user->came_early = false;
+    if (owed) {
+        presence_tell(core, user, user_online(user));
     }
     unsure_user(core, user);
+    return owed;
 }
 
 /* True when there was something to tell. */
-static bool tell(struct router_core *core, struct channel *channel, bool all)
+static bool look_at(struct router_core *core, struct channel *channel)
 {
-    if ((!channel->was_unsure && !all) || channel->kind == CHANNEL_INBOX) {
-        return false;
-    }
-    channel->was_unsure = false;
-    core->counters.unsure++;
+    bool owed = false;
     if (channel->kind == CHANNEL_ROOM) {
-        tell_room(core, (struct room *)channel);
-    } else {
-        tell_watchers(core, user_find(core, channel->name), all);
+        owed = look_at_room(core, (struct room *)channel);
+    } else if (channel->kind == CHANNEL_WATCH) {
+        owed = look_at_user(core, user_find(core, channel->name));
     }
-    return true;
+    core->counters.unsure += owed;
+    return owed;
 }
 
 void unsure_tick(struct router_core *core)
@@ -121,7 +140,7 @@ void unsure_tick(struct router_core *core)
             return;
         }
         struct channel *channel = slotmap_at(&core->channels, unsure->cursor++);
-        told += channel != NULL && tell(core, channel, unsure->all);
+        told += channel != NULL && look_at(core, channel);
     }
 }
 

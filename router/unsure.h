@@ -13,7 +13,8 @@
 /* After a change of who is in grace in the room, or of the user. */
 void unsure_room(struct router_core *core, struct channel *channel, bool in_grace);
 void unsure_user(struct router_core *core, struct user *user);
-bool unsure_user_in_grace(const struct user *user);
+/* In grace, or just come. */
+bool unsure_user_now(const struct user *user);
 
 /* An edge announced the group (bound by now), with what the former router said of it. */
 void unsure_announced(struct router_core *core, struct channel *channel, uint32_t edge,

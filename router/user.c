@@ -73,7 +73,7 @@ struct channel *user_watch_channel(struct router_core *core, struct user *user)
     if (user->watch == NULL) {
         user->watch = mem_new(1, sizeof(*user->watch));
         channel_init(core, user->watch, CHANNEL_WATCH, user_name(user));
-        user->watch->unsure = unsure_user_in_grace(user);
+        user->watch->unsure = unsure_user_now(user);
     }
     return user->watch;
 }

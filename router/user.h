@@ -23,6 +23,7 @@ struct user {
     uint32_t mass_back;    /* connections that have come in their stead */
     uint64_t since_ms;     /* wall: online since */
     uint64_t last_seen_ms; /* wall: 0 = never online here */
+    bool came_early;       /* came online before every watcher could hear of it */
     bool told_left;        /* of some room, since this router started */
     struct idle_link idle;
     uint8_t name_len;
