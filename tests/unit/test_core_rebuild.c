@@ -402,7 +402,7 @@ START_TEST(where_somebody_was_in_grace_members_and_watchers_are_told_at_the_end)
     core_driver_wait(&d, REBUILD_MS - 100);
     core_driver_expect(&d, "");
     core_driver_wait(&d, 200);
-    core_driver_expect(&d, "deliver room:r to 0 gap r 0-0\n"
+    core_driver_expect(&d, "deliver room:r to 0 gap 0-0\n"
                            "sure room:r\n"
                            "deliver watch:bob to 0 presence bob offline\n"
                            "sure watch:bob\n");
@@ -423,8 +423,8 @@ START_TEST(when_an_edge_is_missing_everybody_is_told)
 {
     struct core_driver d = start_unsure(false, edges_mix(10) ^ edges_mix(11));
     core_driver_wait(&d, 2 * REBUILD_MS);
-    core_driver_expect(&d, "deliver room:r to 0 gap r 0-0\n"
-                           "deliver room:s to 0 gap s 0-0\n"
+    core_driver_expect(&d, "deliver room:r to 0 gap 0-0\n"
+                           "deliver room:s to 0 gap 0-0\n"
                            "deliver watch:bob to 0 presence bob offline\n");
     core_driver_stop(&d);
 }
