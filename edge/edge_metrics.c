@@ -62,7 +62,7 @@ size_t edge_metrics_reason_index(enum ws_reason reason)
         }
         rest = bytes_slice(rest, len + 1, rest.len);
     }
-    assert(!"every label of ws_reason.def is a value of ws_disconnections_total");
+    assert(false && "every label of ws_reason.def is a value of ws_disconnections_total");
     return 0;
 }
 

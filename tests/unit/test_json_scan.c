@@ -457,8 +457,7 @@ END_TEST
  * is higher than ours. */
 static const char *const seeds[] = {
     "{\"type\":\"join\",\"room\":\"lobby\",\"id\":7,\"since\":{\"epoch\":\"0f\",\"offset\":12}}",
-    "{\"type\":\"room_message\",\"room\":\"r\\u00e9\",\"payload\":{\"a\":[1,2.5e-3,{}],\"b\":null}"
-    "}",
+    "{\"type\":\"room_message\",\"room\":\"r\\u00e9\",\"payload\":{\"a\":[1,2.5e-3,{}],\"b\":0}}",
     "[\"\\ud83d\\ude00\",\"\xf0\x9f\x98\x80\",\"\xc3\xa9\xe2\x82\xac\",\"\\n\\t\\\"\\\\\"]",
     " [ true , false , null , -0.0 , 1E+2 , 0 ] ",
     "{\"a\":{\"b\":{\"c\":[[[[]]],{\"d\":\"e\"}]}},\"f\":\"ggggggggggggggggggggggggg\"}",
