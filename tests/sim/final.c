@@ -101,26 +101,20 @@ static bool agrees(enum sim_known known, uint32_t connections)
     return known == KNOWN_NOT || (known == KNOWN_PRESENT) == (connections != 0);
 }
 
-/* Kicked, and the router died before the edge had heard of it: then the next router does not know.
- */
-static bool is_doubtful(const struct world *world, uint32_t user)
-{
-    return world->kicked[user] && (world->faults & FAULTS_ROUTER) != 0;
-}
-
-/* What the client was told last about others. */
+/* What the client was told last about others. Not of those half kicked: the next router has them
+ * from an edge that did not hear of it. */
 static void check_told(const struct world *world, const struct sim_client *client)
 {
     for (uint32_t user = 0; user < USERS; user++) {
         const struct sim_watch *watch = &client->watches[user];
-        if (!is_doubtful(world, user) && watch->watching &&
+        if (!world->half_kicked[user] && watch->watching &&
             !agrees(watch->known, live_connections(world, user, ROOMS))) {
             fprintf(stderr, "watched user %u\n", user);
             world_fail(world, "a watcher was told wrong", client);
         }
         for (uint32_t room = 0; room < ROOMS; room++) {
             const struct sim_room_view *view = &client->rooms[room];
-            if (!is_doubtful(world, user) && view->joined &&
+            if (!world->half_kicked[user] && view->joined &&
                 !agrees(view->users[user], live_connections(world, user, room))) {
                 fprintf(stderr, "room %u user %u\n", room, user);
                 world_fail(world, "a member was told wrong of another", client);

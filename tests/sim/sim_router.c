@@ -7,7 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DEATH_MS_MAX = 6000, QUEUE_BYTES_MAX = 1 << 26, TICKET_PERIOD_MS = 3000 };
+enum {
+    UNHEARD_MS_MAX = 15000,
+    /* edges stand still for nine seconds, links are cut for eight */ DEATH_MS_MAX = 6000,
+    QUEUE_BYTES_MAX = 1 << 26,
+    TICKET_PERIOD_MS = 3000
+};
 
 static enum status router_transmit(void *owner, struct bytes peer, struct bytes header,
                                    struct bytes body)
@@ -166,6 +171,11 @@ void router_start(struct world *world)
 
 void router_die(struct world *world)
 {
+    for (uint32_t user = 0; user < USERS; user++) {
+        bool heard = world->now_ms > world->kicked_ms[user] + UNHEARD_MS_MAX;
+        world->half_kicked[user] =
+            world->half_kicked[user] || (world->kicked_ms[user] != 0 && !heard);
+    }
     if (rng_below(&world->rng, 3) == 0) {
         router_plane_hold(world->plane, world->now_ms);
     }
@@ -184,6 +194,7 @@ void router_kick(struct world *world, uint32_t user)
     char name[16];
     snprintf(name, sizeof(name), "user_u%u", user);
     world->kicked[user] = true;
+    world->kicked_ms[user] = world->now_ms;
     truth_kicked(world, user);
     router_plane_admin(world->plane,
                        &(struct core_event){.kind = CORE_KICK,

@@ -151,7 +151,9 @@ struct world {
     uint64_t next_payload;
     struct book *book;
     struct truth *truth;
-    bool kicked[USERS]; /* by an operator, once or more */
+    bool kicked[USERS];        /* by an operator, once or more */
+    uint64_t kicked_ms[USERS]; /* when last, 0 = never */
+    bool half_kicked[USERS];   /* and the router died before every edge can have heard of it */
     uint64_t credit_bytes;
     uint64_t hold_bytes;
     uint32_t history_count;
