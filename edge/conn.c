@@ -84,7 +84,7 @@ static void update_events(struct conn *conn)
     if (wanted != (short)event_pending(&conn->event, EV_READ | EV_WRITE, NULL)) {
         watch_socket(conn, wanted);
     }
-    if (conn->out.transport.input_waits && conn->paused == 0) {
+    if ((conn->out.transport.input_waits || conn_pace_holds(conn)) && conn->paused == 0) {
         event_active(&conn->event, EV_READ, 0);
     }
 }
@@ -103,6 +103,7 @@ static void kill_conn(struct conn *conn)
     ws_session_fini(&conn->session);
     conn_deflate_end(conn);
     if (conn->head != NULL) {
+        edge->message_bytes -= conn_pace_holds(conn) ? conn->head->capacity : 0;
         buf_fini(conn->head);
         mem_free(conn->head);
         conn->head = NULL;
@@ -194,17 +195,6 @@ static void on_end_of_input(struct conn *conn)
     kill_conn(conn);
 }
 
-static void stop_for_congestion(struct conn *conn)
-{
-    struct edge *edge = conn->edge;
-    if (edge->paused_count == edge->paused_capacity) {
-        edge->paused_capacity = edge->paused_capacity == 0 ? 64 : edge->paused_capacity * 2;
-        edge->paused = mem_resize(edge->paused, edge->paused_capacity, sizeof(edge->paused[0]));
-    }
-    edge->paused[edge->paused_count++] = conn->id;
-    conn_pause(conn, CONN_PAUSE_CONGESTION);
-}
-
 static void log_tls_failure(const struct conn *conn)
 {
     char address[ADDRESS_TEXT_MAX];
@@ -241,15 +231,21 @@ static size_t read_max(const struct conn *conn)
     if (conn_paced(conn)) {
         return EDGE_PACED_READ_BYTES;
     }
-    return conn->window_bits != 0 ? EDGE_DEFLATED_READ_BYTES : EDGE_SCRATCH_BYTES;
+    bool little = conn->window_bits != 0 || conn->state == CONN_HANDSHAKE;
+    return little ? EDGE_DEFLATED_READ_BYTES : EDGE_SCRATCH_BYTES;
 }
 
-static void read_input(struct conn *conn)
+void conn_read(struct conn *conn)
 {
     struct edge *edge = conn->edge;
     struct transport *transport = &conn->out.transport;
     if (edge->congested && conn->state == CONN_OPEN) {
-        stop_for_congestion(conn);
+        conn_stop_for_congestion(conn);
+        return;
+    }
+    if (conn_pace_holds(conn)) {
+        conn_pace_release(conn);
+        update_events(conn);
         return;
     }
     ssize_t len = transport->ops->receive(transport, edge->input, read_max(conn));
@@ -277,7 +273,11 @@ static void on_event(evutil_socket_t fd, short what, void *owner)
     }
     bool readable = (what & EV_READ) != 0 || transport->receive_wants_write;
     if (readable && conn->paused == 0 && conn->state != CONN_DEAD) {
-        read_input(conn);
+        if (is_pending((enum conn_state)conn->state)) {
+            conn_turns_take(conn);
+        } else {
+            conn_read(conn);
+        }
     }
 }
 
@@ -580,18 +580,4 @@ void conn_reap(struct edge *edge)
         slotmap_remove(&edge->conns, conn->id);
         mem_free(conn);
     }
-}
-
-void conn_resume_congested(struct edge *edge)
-{
-    for (size_t i = 0; i < edge->paused_count; i++) {
-        struct conn *conn = slotmap_get(&edge->conns, edge->paused[i]);
-        if (conn != NULL) {
-            conn_resume(conn, CONN_PAUSE_CONGESTION);
-        }
-    }
-    mem_free(edge->paused);
-    edge->paused = NULL;
-    edge->paused_count = 0;
-    edge->paused_capacity = 0;
 }

@@ -2,7 +2,8 @@
  * nothing but this struct, and what TLS needs. Split by subject: conn.c life and events,
  * conn_pace.c the rate of frames, conn_proxy.c what a load balancer says first, conn_upgrade.c the
  * HTTP part, conn_message.c the frames, conn_deflate.c memory for compression, conn_pending.c the
- * limit over unfinished openings, conn_shed.c the one over all output, heartbeat.c the deadlines.
+ * limit over unfinished openings, conn_turns.c their share of a turn, conn_shed.c the limit over
+ * all output, conn_congestion.c who waits for the router, heartbeat.c the deadlines.
  *
  *   (PROXY ──►) HANDSHAKE ──upgrade──► OPEN ──close frame queued──► CLOSING ──► DEAD (freed at end
  * of turn) └──HTTP answer queued──► ANSWERED ──────────────────────────────┘
@@ -45,7 +46,8 @@ enum conn_pause {
     CONN_PAUSE_CONGESTION = 1, /* the router does not keep up */
     CONN_PAUSE_OUTPUT = 2,     /* the client does not read what it is sent */
     CONN_PAUSE_FENCED = 4,     /* the router gave this client away; it is about to be closed */
-    CONN_PAUSE_PACE = 16,      /* it sends more frames than --max-frames-per-second */
+    CONN_PAUSE_PACE = 16,      /* it sends more than --max-frames- or --max-input-per-second */
+    CONN_PAUSE_TURN = 32,      /* an opening that is served in a later turn (conn_turns.c) */
     CONN_PAUSE_END = 8         /* the peer has ended; only our output is still to be written */
 };
 
@@ -56,7 +58,8 @@ struct conn {
     struct event event;
     struct ws_session session;
     struct out_queue out;
-    struct buf *head;             /* incomplete request or PROXY head, NULL else */
+    struct buf *head; /* incomplete request or PROXY head; when OPEN, input that the pace
+                         holds; NULL else */
     struct ws_deflater *deflater; /* context of our messages; NULL = they stand alone */
     struct tls *tls;              /* spoken from HANDSHAKE on; NULL = plain */
     union {                       /* it is pending before OPEN, ended and dead after */
@@ -77,7 +80,7 @@ struct conn {
     uint64_t due_ms;      /* PROXY, HANDSHAKE: timeout; OPEN: next ping or pong due; else: linger */
     uint64_t soft_due_ms; /* too much output since; 0 = no */
     uint64_t planned_ms;  /* close at this time with planned_reason; 0 = no */
-    uint64_t pace_us;     /* when its frames so far would be due at the allowed rate */
+    uint64_t pace_ns;     /* when its input so far would be due at the allowed rate */
     uint64_t ping_stamp_us; /* payload of the last ping */
     struct address address; /* of the client; behind trusted proxies not the peer's */
     uint16_t close_code;    /* that passed, 0 = none */
@@ -169,15 +172,36 @@ void conn_pending_limit(struct edge *edge);
  * True when there is room for one connection now. */
 bool conn_pending_make_room(struct edge *edge);
 
+/* Serves openings that wait for their turn, as many as one turn allows. True when there were some:
+ * the turn is to be ended soon, since what they caused leaves then. */
+bool conn_turns_run(struct edge *edge);
+
+/* Openings that wait for their turn. */
+size_t conn_turns_waiting(const struct edge *edge);
+
 /* The router keeps up again: all connections paused for congestion read on. */
 void conn_resume_congested(struct edge *edge);
 
 /* --- between the files of conn --- */
 
+/* Receives what one turn allows and acts on it. The connection is alive and not paused. */
+void conn_read(struct conn *conn);
+/* conn_turns.c: there is input while in PROXY or HANDSHAKE; now or later it is read. */
+void conn_turns_take(struct conn *conn);
+/* conn_congestion.c: reading pauses until conn_resume_congested(). */
+void conn_stop_for_congestion(struct conn *conn);
+
 /* conn_pace.c: the connection is OPEN now. */
 void conn_pace_start(struct conn *conn);
-/* Charges frames that came; above the rate reading pauses. */
-void conn_pace_charge(struct conn *conn, uint32_t frames);
+/* Charges frames and bytes (as received, and what they inflated to); above a rate reading pauses.
+ */
+void conn_pace_charge(struct conn *conn, uint64_t frames, uint64_t bytes);
+/* Keeps `rest` of the input for when the pause is over; false when it is to be acted on now. */
+bool conn_pace_hold(struct conn *conn, struct bytes rest);
+/* True while such a rest is kept. */
+bool conn_pace_holds(const struct conn *conn);
+/* Acts on the rest, which may hold a part of it again. */
+void conn_pace_release(struct conn *conn);
 /* True while frames come so fast that little shall be read at a time. */
 bool conn_paced(const struct conn *conn);
 /* When reading goes on, monotonic; UINT64_MAX when it is not paused for this. */

@@ -100,6 +100,26 @@ static void (*const ON_EVENT[])(struct conn *conn, const struct ws_event *event)
     [WS_EVENT_PONG] = on_pong,    [WS_EVENT_CLOSE] = on_close,     [WS_EVENT_FAIL] = on_fail,
 };
 
+/* To tell by difference what one step took. */
+struct input_use {
+    uint32_t frames;
+    uint32_t inflated;
+    size_t left;
+};
+
+static struct input_use use_so_far(const struct conn *conn, size_t left)
+{
+    const struct ws_session *session = &conn->session;
+    return (struct input_use){session->frames, session->inflated, left};
+}
+
+static void charge(struct conn *conn, const struct input_use *before, size_t left)
+{
+    const struct ws_session *session = &conn->session;
+    uint32_t inflated = session->inflated - before->inflated;
+    conn_pace_charge(conn, session->frames - before->frames, before->left - left + inflated);
+}
+
 void conn_message_input(struct conn *conn, uint8_t *data, size_t len)
 {
     struct edge *edge = conn->edge;
@@ -109,15 +129,14 @@ void conn_message_input(struct conn *conn, uint8_t *data, size_t len)
         .inflaters = edge->inflaters,
     };
     struct ws_event event = {.kind = WS_EVENT_PONG};
-    uint32_t frames = conn->session.frames;
-    while (conn->state != CONN_DEAD && event.kind != WS_EVENT_NONE && event.kind != WS_EVENT_FAIL) {
+    while (conn->state != CONN_DEAD && event.kind != WS_EVENT_NONE && event.kind != WS_EVENT_FAIL &&
+           !conn_pace_hold(conn, bytes_of(data, len))) {
         size_t held = ws_session_held(&conn->session);
+        struct input_use use = use_so_far(conn, len);
         event = ws_session_receive(&conn->session, &limits, &data, &len);
         edge->message_bytes += ws_session_held(&conn->session) - held;
+        charge(conn, &use, len);
         ON_EVENT[event.kind](conn, &event);
-    }
-    if (conn->state != CONN_DEAD) {
-        conn_pace_charge(conn, conn->session.frames - frames);
     }
     if (conn->window_bits != 0) {
         conn_deflate_shed(edge);

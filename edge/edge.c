@@ -223,7 +223,9 @@ int edge_run(struct edge *edge)
     log_event(LOG_READY, LOG_S("id", edge->id), LOG_U("max_connections", edge->connections_max));
     end_turn(edge);
     while (!edge->stopping) {
-        if (event_base_loop(edge->base, EVLOOP_ONCE) < 0) {
+        /* Openings that waited come first in a turn, whose end must then not wait for an event. */
+        int flags = conn_turns_run(edge) ? EVLOOP_ONCE | EVLOOP_NONBLOCK : EVLOOP_ONCE;
+        if (event_base_loop(edge->base, flags) < 0) {
             edge_stop(edge, 1);
         }
         end_turn(edge);
@@ -270,6 +272,7 @@ void edge_free(struct edge **edge_at)
     ws_deflaters_free(&edge->deflaters);
     mem_free(edge->input);
     mem_free(edge->paused);
+    mem_free(edge->turns.ids);
     mem_free(edge->origins);
     mem_free(edge->proxies);
     mem_free(edge->id);

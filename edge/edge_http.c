@@ -23,6 +23,13 @@ static void add_reason(struct buf *body, const char *reason, bool *any)
     *any = true;
 }
 
+/* No canary is back from the router's core in time: users' messages would not be either. */
+static bool canary_overdue(struct edge *edge)
+{
+    return uplink_canary_overdue(edge->uplink, edge_now(edge),
+                                 (uint64_t)edge->options->canary_timeout);
+}
+
 static void ready(void *owner, struct httpd_reply *reply)
 {
     struct edge *edge = owner;
@@ -32,6 +39,9 @@ static void ready(void *owner, struct httpd_reply *reply)
     buf_init(&reasons, 0);
     if (edge_unready(edge, &refusal) != NULL) {
         add_reason(&reasons, refusal == EDGE_REFUSED_DRAINING ? "draining" : "no_router", &any);
+    }
+    if (canary_overdue(edge)) {
+        add_reason(&reasons, "canary", &any);
     }
     if (edge_is_full(edge)) {
         add_reason(&reasons, "full", &any);
@@ -90,11 +100,16 @@ static void refresh(struct edge *edge)
     set(edge, EDGE_METRIC_CONNECT_QUEUE, 0,
         admission_queue_ms(&edge->admission, edge_now_us(edge)));
     set(edge, EDGE_METRIC_LINK_UP, 0, uplink_state(edge->uplink) == UPLINK_UP);
+    set(edge, EDGE_METRIC_CANARY_OVERDUE, 0, canary_overdue(edge));
     set(edge, EDGE_METRIC_LINK_RESUMES, 0, stats.resumes);
     set(edge, EDGE_METRIC_LINK_FRESH, 0, stats.fresh_sessions);
     set(edge, EDGE_METRIC_LINK_HOLES, 0, stats.holes);
     set(edge, EDGE_METRIC_LINK_BAD_FRAMES, 0, stats.bad_frames);
     set(edge, EDGE_METRIC_OFFSET_HOLES, 0, stats.offset_holes);
+    set(edge, EDGE_METRIC_REPAIRS, 0, stats.repaired);
+    set(edge, EDGE_METRIC_REPAIRS, 1, stats.repairs_given_up);
+    set(edge, EDGE_METRIC_REPAIR_BYTES, 0, stats.held_back_bytes);
+    set(edge, EDGE_METRIC_REPEATED, 0, stats.repeated);
     set(edge, EDGE_METRIC_UNKNOWN_GROUPS, 0, stats.unknown_groups);
     set(edge, EDGE_METRIC_LEFT_OUT, 0, stats.left_out);
     set(edge, EDGE_METRIC_LAGGING, 0, stats.lagging);

@@ -3,6 +3,7 @@
 #include "common/bytes.h"
 #include "common/mem.h"
 #include "edge/address.h"
+#include "edge/ws_target.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -174,6 +175,24 @@ const struct option_program *edge_options_program(void)
     return &PROGRAM;
 }
 
+/* What may stand in a request before the query (RFC 9112 section 3.2.1), but for the health check.
+ */
+static bool is_path(const char *path)
+{
+    struct bytes text = bytes_of_str(path);
+    struct ws_target target;
+    const char *error = NULL;
+    if (text.len == 0 || text.data[0] != '/' || !ws_target_parse(text, &target, &error)) {
+        return false;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] <= ' ' || text.data[i] >= 0x7F) {
+            return false;
+        }
+    }
+    return target.path.len == text.len && !bytes_equal(text, BYTES_LIT("/health"));
+}
+
 enum status edge_options_check(const struct edge_options *options, struct buf *text)
 {
     char host[ADDRESS_HOST_MAX];
@@ -193,12 +212,16 @@ enum status edge_options_check(const struct edge_options *options, struct buf *t
         return refuse(text, "http-listen", options->http_listen == NULL ? "" : options->http_listen,
                       "HOST:PORT or off");
     }
-    if (options->path == NULL || options->path[0] != '/' || strcmp(options->path, "/health") == 0) {
+    if (!is_path(options->path)) {
         return refuse(text, "path", options->path == NULL ? "" : options->path,
-                      "a path that begins with / and is not /health");
+                      "a path as it stands in a request: / first, no space, ? or #, not /health");
     }
     if (options->soft_output > options->max_output) {
         buf_append_str(text, "--soft-output: must not be above --max-output");
+        return STATUS_MALFORMED;
+    }
+    if (options->canary_timeout <= options->canary_interval) {
+        buf_append_str(text, "--canary-timeout: must be longer than --canary-interval");
         return STATUS_MALFORMED;
     }
     return STATUS_OK;

@@ -40,6 +40,15 @@ enum {
     EDGE_EXIT_VERSION = 3
 };
 
+/* Openings that wait for their turn of the loop (conn_turns.c): a ring that may hold stale ids. */
+struct conn_turns {
+    slot_id *ids;
+    size_t head;
+    size_t count;
+    size_t capacity;
+    uint64_t spent_us; /* on openings in this turn */
+};
+
 struct edge {
     const struct edge_options *options;
     char *id; /* --id or its default */
@@ -67,6 +76,7 @@ struct edge {
     struct conn *dead;           /* freed at the end of the turn (conn->next_dead) */
     struct conn *pending_oldest; /* openings not finished, by time of accept (conn_pending.c) */
     struct conn *pending_newest;
+    struct conn_turns turns;
     uint64_t state_counts[3]; /* by enum edge_metric_state */
     uint64_t message_bytes;   /* held for incomplete messages */
     slot_id *paused;          /* stopped reading because of congestion; may hold stale ids */

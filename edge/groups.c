@@ -25,6 +25,13 @@ void groups_init(struct groups *groups, const uint8_t seed[16])
     group_index_init(&groups->by_id, salt, id_of, groups);
     slotmap_init(&groups->table, UINT32_MAX - 1);
     lags_init(&groups->lags);
+    holes_init(&groups->holes);
+}
+
+void groups_hole_end(struct groups *groups, struct edge_group *group)
+{
+    holes_remove(&groups->holes, group->hole);
+    group->hole = NULL;
 }
 
 static void free_group(struct groups *groups, struct edge_group *group)
@@ -34,6 +41,9 @@ static void free_group(struct groups *groups, struct edge_group *group)
     }
     slotmap_remove(&groups->table, slotmap_id_at(&groups->table, group->local));
     groups->memory_bytes -= sizeof(*group) + group->record_len + (uint64_t)group->capacity * 8;
+    if (group->hole != NULL) {
+        groups_hole_end(groups, group);
+    }
     mem_free(group->record);
     mem_free(group->slots);
     mem_free(group);
@@ -113,8 +123,30 @@ struct edge_session *groups_session(const struct groups *groups, uint32_t slot, 
     return session;
 }
 
+void groups_set_ending(struct groups *groups, struct edge_session *session)
+{
+    if (!session->ending && !session->closed) {
+        digest_settle(&groups->digest, session->slot, false);
+    }
+    session->ending = true;
+}
+
+/* The session is out of the digest for good. */
+static void undigest_session(struct groups *groups, const struct edge_session *session)
+{
+    if (session->record != NULL) {
+        digest_remove(&groups->digest, session->slot, digest_item(session->slot, session->gen, 0));
+    }
+    if (session->ending) {
+        digest_settle(&groups->digest, session->slot, true);
+    }
+}
+
 void groups_set_record(struct groups *groups, struct edge_session *session, struct bytes record)
 {
+    if (session->record == NULL && !session->closed) {
+        digest_add(&groups->digest, session->slot, digest_item(session->slot, session->gen, 0));
+    }
     groups->memory_bytes += record.len - session->record_len;
     mem_free(session->record);
     session->record = mem_copy(record);
@@ -200,6 +232,15 @@ static uint32_t *backs_of(const struct edge_group *group)
     return group->slots + group->capacity;
 }
 
+/* What the open session of a slot adds to the digest for being in the group. */
+static uint64_t member_item(const struct groups *groups, const struct edge_group *group,
+                            uint32_t slot)
+{
+    const struct edge_session *session = groups_current(groups, slot);
+    assert(session != NULL && "members are open sessions");
+    return digest_item(slot, session->gen, group->id);
+}
+
 static void add_member(struct groups *groups, struct edge_group *group, uint32_t slot,
                        uint32_t back)
 {
@@ -215,6 +256,9 @@ static void add_member(struct groups *groups, struct edge_group *group, uint32_t
         groups->memory_bytes += (uint64_t)(capacity - group->capacity) * 8;
         group->capacity = capacity;
     }
+    if (group->id != 0) {
+        digest_add(&groups->digest, slot, member_item(groups, group, slot));
+    }
     group->slots[group->count] = slot;
     backs_of(group)[group->count] = back;
     group->count++;
@@ -223,6 +267,10 @@ static void add_member(struct groups *groups, struct edge_group *group, uint32_t
 /* The last member takes the freed place. */
 static void remove_member(struct groups *groups, struct edge_group *group, uint32_t pos)
 {
+    if (group->id != 0) {
+        digest_remove(&groups->digest, group->slots[pos],
+                      member_item(groups, group, group->slots[pos]));
+    }
     uint32_t last = --group->count;
     if (pos != last) {
         group->slots[pos] = group->slots[last];
@@ -302,6 +350,7 @@ void groups_close(struct groups *groups, struct edge_session *session)
         session->groups[i].pos = POS_CLOSED;
         group->holds++;
     }
+    undigest_session(groups, session);
     session->closed = true;
 }
 
@@ -309,6 +358,9 @@ void groups_forget(struct groups *groups, struct edge_session *session)
 {
     while (session->group_count != 0) {
         unlink_membership(groups, session, session->group_count - 1);
+    }
+    if (!session->closed) {
+        undigest_session(groups, session);
     }
     struct edge_session **link = &groups->sessions[session->slot];
     while (*link != session) {
@@ -318,11 +370,42 @@ void groups_forget(struct groups *groups, struct edge_session *session)
     free_session(groups, session);
 }
 
+uint64_t groups_digest_count(const struct groups *groups, uint32_t bucket)
+{
+    uint64_t sum = 0;
+    for (uint32_t slot = bucket; slot < groups->session_capacity; slot += DIGEST_BUCKETS) {
+        const struct edge_session *session = groups_current(groups, slot);
+        if (session == NULL) {
+            continue;
+        }
+        sum += session->record == NULL ? 0 : digest_item(slot, session->gen, 0);
+        for (uint32_t i = 0; i < session->group_count; i++) {
+            const struct edge_group *group = groups_at(groups, session->groups[i].local);
+            sum += group->id == 0 ? 0 : digest_item(slot, session->gen, group->id);
+        }
+    }
+    return sum;
+}
+
+/* The group's id changes: to 0, or from it. */
+static void digest_group(struct groups *groups, const struct edge_group *group, bool bound)
+{
+    for (uint32_t i = 0; i < group->count; i++) {
+        uint64_t item = member_item(groups, group, group->slots[i]);
+        if (bound) {
+            digest_add(&groups->digest, group->slots[i], item);
+        } else {
+            digest_remove(&groups->digest, group->slots[i], item);
+        }
+    }
+}
+
 void groups_unbind_all(struct groups *groups)
 {
     for (uint32_t local = 0; local < groups->table.used; local++) {
         struct edge_group *group = slotmap_at(&groups->table, local);
         if (group != NULL && group->id != 0) {
+            digest_group(groups, group, false);
             group_index_remove(&groups->by_id, group->id);
             group->id = 0;
         }
@@ -336,6 +419,7 @@ bool groups_bind(struct groups *groups, struct edge_group *group, uint64_t id, s
         return false;
     }
     if (group->id != 0) {
+        digest_group(groups, group, false);
         group_index_remove(&groups->by_id, group->id);
     }
     if (!bytes_equal(record, bytes_of(group->record, group->record_len))) {
@@ -344,6 +428,7 @@ bool groups_bind(struct groups *groups, struct edge_group *group, uint64_t id, s
     group->droppable = false;
     group->unsure = false;
     group->id = id;
+    digest_group(groups, group, true);
     group_index_add(&groups->by_id, group->id, group->local);
     groups->memory_bytes += record.len - group->record_len;
     mem_free(group->record);

@@ -8,8 +8,10 @@
 #define EDGE_GROUPS_H
 
 #include "common/bytes.h"
+#include "common/digest.h"
 #include "common/slotmap.h"
 #include "edge/group_index.h"
+#include "edge/holes.h"
 #include "edge/lags.h"
 
 #include <stdbool.h>
@@ -26,11 +28,12 @@ struct edge_group {
                         session's list (most groups have one member: one allocation, not two) */
     uint32_t count;
     uint32_t capacity;
-    uint32_t lagging; /* members for whom deliveries are left out */
-    bool droppable;   /* deliveries may be left out for who reads too slowly */
-    bool unsure;      /* somebody was in grace, as far as the last router said */
-    uint32_t holds;   /* closed sessions that still count */
-    uint32_t pending; /* scratch of the uplink: first waiting payload + 1 */
+    uint32_t lagging;  /* members for whom deliveries are left out */
+    bool droppable;    /* deliveries may be left out for who reads too slowly */
+    bool unsure;       /* somebody was in grace, as far as the last router said */
+    uint32_t holds;    /* closed sessions that still count */
+    struct hole *hole; /* something lacks, see holes.h; NULL: nothing does */
+    uint32_t pending;  /* scratch of the uplink: first waiting payload + 1 */
     uint32_t pending_last;
 };
 
@@ -61,9 +64,11 @@ struct groups {
     struct group_index by_id;
     struct slotmap table;
     struct lags lags;               /* of members of groups */
+    struct holes holes;             /* of groups */
     struct edge_session **sessions; /* by slot: the current one, then older ones */
     uint32_t session_capacity;
     uint64_t memory_bytes; /* estimate */
+    struct digest digest;  /* of open accepted sessions and their places in bound groups */
 };
 
 void groups_init(struct groups *groups, const uint8_t seed[16]);
@@ -79,6 +84,8 @@ struct edge_session *groups_session(const struct groups *groups, uint32_t slot, 
 void groups_close(struct groups *groups, struct edge_session *session);
 /* Forgets a session (open or closed) and what only it held. */
 void groups_forget(struct groups *groups, struct edge_session *session);
+/* The router wants the session closed, and may have forgotten it. */
+void groups_set_ending(struct groups *groups, struct edge_session *session);
 /* Copies the record. */
 void groups_set_record(struct groups *groups, struct edge_session *session, struct bytes record);
 
@@ -100,6 +107,11 @@ struct lag *groups_lag_of(const struct groups *groups, const struct edge_group *
                           uint32_t slot);
 /* It lags no more. */
 void groups_lag_end(struct groups *groups, struct lag *lag);
+
+/* The digest's sum of one bucket, counted anew from the sessions. */
+uint64_t groups_digest_count(const struct groups *groups, uint32_t bucket);
+/* Nothing lacks in the group any more, or nobody shall be told what does. */
+void groups_hole_end(struct groups *groups, struct edge_group *group);
 
 /* A new router: all ids are void until bound again. */
 void groups_unbind_all(struct groups *groups);

@@ -242,6 +242,9 @@ static void on_acceptable(evutil_socket_t listen_fd, short what, void *owner)
     uint64_t retry_ms = 0;
     int batch = socket->tls == NULL ? ACCEPT_BATCH : ACCEPT_BATCH_TLS;
     (void)what;
+    if (conn_turns_waiting(edge) >= (size_t)batch) {
+        return; /* these first; the turn that serves them comes without waiting, and back here */
+    }
     for (int i = 0; i < batch && listener->resume_ms == 0; i++) {
         struct gcra before = listener->rate;
         struct sockaddr_storage peer = {0};

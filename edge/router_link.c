@@ -192,6 +192,17 @@ static void on_ticket_keys(void *owner, const struct plane_ticket_keys *keys)
     edge_tls_share_tickets(owner, keys);
 }
 
+static void on_canary(void *owner, uint64_t took_us)
+{
+    struct edge *edge = owner;
+    metrics_observe(edge->metrics, EDGE_METRIC_CANARY_RTT, 0, (double)took_us / 1e6);
+}
+
+static uint64_t clock_us(void *owner)
+{
+    return edge_now_us(owner);
+}
+
 static uint64_t random_bits(void *owner)
 {
     uint64_t bits;
@@ -214,6 +225,8 @@ enum status router_link_open(struct edge *edge, struct buf *error)
         .refused = refused,
         .on_ticket_keys = on_ticket_keys,
         .on_admission = on_admission,
+        .on_canary = on_canary,
+        .clock_us = clock_us,
         .random = random_bits,
     };
     const struct edge_options *options = edge->options;
@@ -221,7 +234,10 @@ enum status router_link_open(struct edge *edge, struct buf *error)
         .edge_id = bytes_of_str(edge->id),
         .hold_bytes_max = (uint64_t)options->hold_buffer,
         .credit_bytes = (uint64_t)options->link_credit,
+        .repair_bytes_max = (uint64_t)options->repair_buffer,
+        .repair_ms = (uint64_t)options->repair_timeout,
         .slots_max = edge->conns.max,
+        .canary_ms = (uint64_t)options->canary_interval,
     };
     /* With --echo the uplink stands alone: nobody greets, so it stays down and says nothing. */
     if (options->echo) {

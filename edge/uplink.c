@@ -65,6 +65,7 @@ struct uplink *uplink_new(const struct uplink_config *config,
     buf_init(&uplink->scratch, 0);
     uplink->state = UPLINK_DOWN;
     uplink->state_since = now_ms;
+    uplink->now_ms = now_ms;
     uplink->hello_at = now_ms;
     uplink->welcome_wait_ms = WELCOME_WAIT_MIN_MS;
     return uplink;
@@ -298,14 +299,18 @@ static void send_hello(struct uplink *uplink, uint64_t now_ms)
         return;
     }
     buf_clear(&uplink->scratch);
-    plane_hello_write(&(struct plane_greeting){.version = PLANE_VERSION,
-                                               .id = uplink->config.edge_id,
-                                               .edge_incarnation = uplink->incarnation,
-                                               .router_incarnation = uplink->router_incarnation,
-                                               .received = uplink->link.received,
-                                               .credit = uplink->config.credit_bytes,
-                                               .attempt = ++uplink->attempt},
-                      &uplink->scratch);
+    plane_hello_write(
+        &(struct plane_greeting){.version = PLANE_VERSION,
+                                 .id = uplink->config.edge_id,
+                                 .edge_incarnation = uplink->incarnation,
+                                 .router_incarnation = uplink->router_incarnation,
+                                 .received = uplink->link.received,
+                                 .credit = uplink->config.credit_bytes,
+                                 .attempt = ++uplink->attempt,
+                                 .features =
+                                     PLANE_FEATURE_DIGEST |
+                                     (uplink->config.canary_ms != 0 ? PLANE_FEATURE_CANARY : 0)},
+        &uplink->scratch);
     if (transmit(uplink, buf_bytes(&uplink->scratch), BYTES_EMPTY)) {
         uplink->hello_sent = true;
         uplink->hello_at = now_ms + uplink->welcome_wait_ms;
@@ -325,6 +330,7 @@ static void start_fresh(struct uplink *uplink, uint64_t window, uint64_t now_ms)
     uplink_answers_leave_out(uplink, &old);
     groups_unbind_all(&uplink->groups);
     uplink_announce(uplink);
+    uplink_repair_restart(uplink);
     struct link_entry entry;
     while (link_queue_pop(&old, &entry)) {
         if (entry.tag == 0) { /* an older announce */
@@ -361,6 +367,7 @@ static void receive_welcome(struct uplink *uplink, const struct plane_greeting *
     bool resumed = welcome->resumed && welcome->router_incarnation == uplink->router_incarnation;
     if (resumed && link_resume(&uplink->link, welcome->credit, welcome->received, now_ms)) {
         uplink->stats.resumes++;
+        uplink_repair_resumed(uplink);
     } else if (resumed) {
         uplink->stats.bad_frames++;
         uplink->router_incarnation = 0; /* ask for a fresh start */
@@ -369,6 +376,7 @@ static void receive_welcome(struct uplink *uplink, const struct plane_greeting *
     } else {
         uplink->router_incarnation = welcome->router_incarnation;
         start_fresh(uplink, welcome->credit, now_ms);
+        uplink_canary_start(uplink, (welcome->features & PLANE_FEATURE_CANARY) != 0, now_ms);
     }
     uplink->hello_sent = false;
     uplink->welcome_wait_ms = WELCOME_WAIT_MIN_MS;
@@ -398,6 +406,7 @@ static void become_new(struct uplink *uplink, uint64_t now_ms)
         groups_open(&uplink->groups, slot, gen)->orphan = true;
     }
     uplink_answers_fini(&uplink->answers);
+    uplink_canary_lost(uplink);
     link_queue_fini(&uplink->link.queue);
     link_init(&uplink->link, &uplink->link.timing, uplink->config.credit_bytes, now_ms);
     plane_builder_fini(&uplink->up);
@@ -499,6 +508,7 @@ void uplink_receive(struct uplink *uplink, struct bytes message, uint64_t now_ms
         uplink->stats.bad_frames++;
         return;
     }
+    uplink->now_ms = now_ms;
     uplink->in_receive = true;
     receive_frame(uplink, &frame, message.len, now_ms);
     uplink->in_receive = false;
@@ -529,12 +539,26 @@ void uplink_tick(struct uplink *uplink, uint64_t now_ms)
     }
     if (gone) {
         lose_link(uplink, now_ms);
+        return;
     }
+    uplink_canary_tick(uplink, now_ms);
+    uplink->now_ms = now_ms;
+    uplink->in_receive = true; /* it gives to members, who may end */
+    uplink_repair_tick(uplink);
+    uplink->in_receive = false;
+    run_deferred(uplink);
 }
 
 uint64_t uplink_deadline(const struct uplink *uplink)
 {
-    return uplink->state == UPLINK_DOWN ? uplink->hello_at : link_deadline(&uplink->link);
+    if (uplink->state == UPLINK_DOWN) {
+        return uplink->hello_at;
+    }
+    uint64_t due = link_deadline(&uplink->link);
+    uint64_t canary = uplink_canary_deadline(uplink);
+    uint64_t repair = uplink->groups.holes.due_ms;
+    due = canary < due ? canary : due;
+    return repair < due ? repair : due;
 }
 
 /* ---- questions ---- */
@@ -576,8 +600,9 @@ void uplink_stats(const struct uplink *uplink, struct uplink_stats *ret_stats)
     *ret_stats = uplink->stats;
     ret_stats->held_bytes = held_bytes(uplink);
     ret_stats->held_frames = uplink->link.queue.count;
+    ret_stats->held_back_bytes = uplink->groups.holes.bytes;
     ret_stats->lagging = uplink->groups.lags.table.count;
     ret_stats->groups = uplink->groups.table.count;
-    ret_stats->memory_bytes = uplink->groups.memory_bytes;
+    ret_stats->memory_bytes = uplink->groups.memory_bytes + uplink->groups.holes.bytes;
     ret_stats->router_incarnation = uplink->router_incarnation;
 }

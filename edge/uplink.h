@@ -59,15 +59,22 @@ struct uplink_callbacks {
     void (*on_ticket_keys)(void *owner, const struct plane_ticket_keys *keys);
     /* How many new clients per second this edge may take, and all edges together; 0 = no limit. */
     void (*on_admission)(void *owner, uint64_t rate, uint64_t cluster_rate);
+    /* A canary came back after `took_us`. */
+    void (*on_canary)(void *owner, uint64_t took_us);
+    /* Monotonic microseconds, for what canaries take; of the same clock as the now_ms given. */
+    uint64_t (*clock_us)(void *owner);
     /* 64 random bits. */
     uint64_t (*random)(void *owner);
 };
 
 struct uplink_config {
-    struct bytes edge_id;    /* copied */
-    uint64_t hold_bytes_max; /* --hold-buffer */
-    uint64_t credit_bytes;   /* what the router may have on the way to us */
-    uint32_t slots_max;      /* number of connection slots */
+    struct bytes edge_id;      /* copied */
+    uint64_t hold_bytes_max;   /* --hold-buffer */
+    uint64_t credit_bytes;     /* what the router may have on the way to us */
+    uint64_t repair_bytes_max; /* held back in all, while something before it lacks */
+    uint64_t repair_ms;        /* and as long; beyond either the members are told what they lack */
+    uint32_t slots_max;        /* number of connection slots */
+    uint64_t canary_ms; /* from one canary to the next; 0 = none, and clock_us is not called */
 };
 
 struct uplink_open {
@@ -117,6 +124,10 @@ enum uplink_state uplink_state(const struct uplink *uplink);
 /* Monotonic time since when the state is what it is. */
 uint64_t uplink_state_since(const struct uplink *uplink);
 
+/* True when no canary has come back for longer than `timeout_ms`, or none ever. Never of a router
+ * that does not give them back. */
+bool uplink_canary_overdue(const struct uplink *uplink, uint64_t now_ms, uint64_t timeout_ms);
+
 /* True while the router leaves our messages unfinished up to the credit: stop reading sockets. */
 bool uplink_congested(const struct uplink *uplink);
 
@@ -131,14 +142,20 @@ bool uplink_idle(const struct uplink *uplink);
 struct uplink_stats {
     uint64_t held_bytes; /* not acknowledged by the router */
     uint64_t held_frames;
-    uint64_t resumes;        /* link sessions taken up again without loss */
-    uint64_t fresh_sessions; /* with announce */
-    uint64_t holes;          /* sequence holes seen */
-    uint64_t bad_frames;     /* undecodable or impossible frames from the router */
-    uint64_t unknown_groups; /* deliveries for groups we do not have */
-    uint64_t offset_holes;   /* deliveries whose offset does not follow the last one */
-    uint64_t left_out;       /* deliveries not given to slow readers, per recipient */
-    uint32_t lagging;        /* members for whom that is so now */
+    uint64_t resumes;          /* link sessions taken up again without loss */
+    uint64_t fresh_sessions;   /* with announce */
+    uint64_t holes;            /* sequence holes seen */
+    uint64_t bad_frames;       /* undecodable or impossible frames from the router */
+    uint64_t unknown_groups;   /* deliveries for groups we do not have */
+    uint64_t offset_holes;     /* times that a delivery did not follow the one before it */
+    uint64_t repairs_asked;    /* of the router, for what lacked */
+    uint64_t repaired;         /* holes that were closed */
+    uint64_t repairs_given_up; /* members were told what they lack instead */
+    uint64_t held_back;        /* deliveries that waited for what goes before them */
+    uint64_t held_back_bytes;  /* and do now */
+    uint64_t repeated;         /* deliveries that came twice: nobody gets them twice */
+    uint64_t left_out;         /* deliveries not given to slow readers, per recipient */
+    uint32_t lagging;          /* members for whom that is so now */
     uint64_t up_messages;
     uint64_t down_ops;
     uint32_t groups;

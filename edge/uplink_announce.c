@@ -32,12 +32,17 @@ static void announce_groups(struct uplink *uplink, bool heard, struct plane_buil
         if (group == NULL || is_heard(uplink, group) != heard) {
             continue;
         }
+        uint64_t newest = group->hole == NULL ? group->last_offset : group->hole->newest;
         plane_builder_add(builder,
                           &(struct plane_op){.kind = OP_ANNOUNCE_GROUP,
-                                             .slot = group->unsure ? PLANE_GROUP_UNSURE : 0,
+                                             .slot = (uint32_t)newest,
+                                             .gen = (uint32_t)(newest >> 32),
                                              .a = local,
                                              .b = group->last_offset,
                                              .bytes = bytes_of(group->record, group->record_len)});
+        if (group->unsure) {
+            plane_builder_add(builder, &(struct plane_op){.kind = OP_ANNOUNCE_UNSURE, .a = local});
+        }
         if (plane_builder_bytes(builder) > ANNOUNCE_BATCH_BYTES) {
             push_announce(uplink, builder);
         }

@@ -5,17 +5,6 @@
 
 #include "common/mem.h"
 
-static void note_offset(struct uplink *uplink, struct edge_group *group, uint64_t offset)
-{
-    if (offset == 0) {
-        return;
-    }
-    if (group->last_offset != 0 && offset != group->last_offset + 1) {
-        uplink->stats.offset_holes++;
-    }
-    group->last_offset = offset;
-}
-
 static void hand_out(struct uplink *uplink, struct edge_group *group)
 {
     struct uplink_down *down = &uplink->down;
@@ -36,7 +25,7 @@ static void hand_out(struct uplink *uplink, struct edge_group *group)
     }
     struct uplink_delivery delivery = {
         .except = UINT32_MAX, .payloads = down->payloads, .payload_count = count};
-    uplink_give(uplink, group, &delivery, due);
+    uplink_give(uplink, group, &delivery, due, false);
 }
 
 static void barrier(struct uplink *uplink)
@@ -78,6 +67,25 @@ static void join_later(struct uplink *uplink, struct edge_group *group, struct b
     group->pending_last = index;
 }
 
+void uplink_give_but_one(struct uplink *uplink, struct edge_group *group, const struct plane_op *op,
+                         uint64_t due)
+{
+    if (group->count == 0) {
+        return;
+    }
+    const struct edge_session *except =
+        op->gen == 0 ? NULL : groups_session(&uplink->groups, op->slot, op->gen);
+    bool here = except != NULL && !except->closed;
+    struct uplink_delivery delivery = {
+        .except = here ? op->slot : UINT32_MAX, .payloads = &op->bytes, .payload_count = 1};
+    uplink_give(uplink, group, &delivery, due, uplink_delivery_always(op));
+}
+
+static bool follows(const struct edge_group *group, const struct plane_op *op)
+{
+    return op->b == 0 || op->b - uplink_delivery_span(op) == group->last_offset + 1;
+}
+
 static void on_deliver(struct uplink *uplink, const struct plane_op *op)
 {
     struct edge_group *group = groups_find(&uplink->groups, op->a);
@@ -85,21 +93,19 @@ static void on_deliver(struct uplink *uplink, const struct plane_op *op)
         uplink->stats.unknown_groups++;
         return;
     }
+    if (group->hole != NULL || !follows(group, op)) {
+        barrier(uplink);
+        uplink_repair_deliver(uplink, group, op);
+        return;
+    }
     uint64_t due = group->last_offset + 1;
-    note_offset(uplink, group, op->b);
-    if (op->gen == 0) {
+    group->last_offset = op->b == 0 ? group->last_offset : op->b;
+    if (op->gen == 0 && !uplink_delivery_always(op)) {
         join_later(uplink, group, op->bytes, due);
         return;
     }
     barrier(uplink);
-    if (group->count == 0) {
-        return;
-    }
-    const struct edge_session *except = groups_session(&uplink->groups, op->slot, op->gen);
-    bool here = except != NULL && !except->closed;
-    struct uplink_delivery delivery = {
-        .except = here ? op->slot : UINT32_MAX, .payloads = &op->bytes, .payload_count = 1};
-    uplink_give(uplink, group, &delivery, due);
+    uplink_give_but_one(uplink, group, op, due);
 }
 
 static void on_group_add(struct uplink *uplink, struct edge_session *session,
@@ -119,8 +125,16 @@ static void on_group_add(struct uplink *uplink, struct edge_session *session,
         group->last_offset = op->b;
         group->droppable = false;
         group->unsure = false;
+        if (group->hole != NULL) {
+            groups_hole_end(&uplink->groups, group);
+        }
     }
+    uplink_repair_top(uplink, group, op->b);
+    uint32_t count = group->count;
     groups_join(&uplink->groups, group, session);
+    if (group->hole != NULL && group->count != count) {
+        hole_newcomer(group->hole, session->slot, op->b);
+    }
 }
 
 static void on_group_bind(struct uplink *uplink, const struct plane_op *op)
@@ -134,8 +148,10 @@ static void on_group_bind(struct uplink *uplink, const struct plane_op *op)
         groups_drop(&uplink->groups, group);
         return;
     }
+    bool same = bytes_equal(op->bytes, bytes_of(group->record, group->record_len));
     if (groups_bind(&uplink->groups, group, op->a, op->bytes)) {
-        group->last_offset = op->b;
+        group->last_offset = op->b; /* what lacks follows */
+        uplink_repair_bound(uplink, group, same);
     } else {
         groups_merge(&uplink->groups, group, groups_find(&uplink->groups, op->a));
     }
@@ -156,6 +172,16 @@ static void on_admission(struct uplink *uplink, const struct plane_op *op)
 {
     uplink->others = op->b == 0 ? uplink->others : op->b;
     uplink->callbacks.on_admission(uplink->owner, op->a, op->slot);
+}
+
+static void on_group_top(struct uplink *uplink, const struct plane_op *op)
+{
+    struct edge_group *group = groups_find(&uplink->groups, op->a);
+    if (group == NULL) {
+        uplink->stats.unknown_groups++;
+        return;
+    }
+    uplink_repair_top(uplink, group, op->b);
 }
 
 /* Operations that name a connection; it may be gone, which is normal. */
@@ -191,7 +217,7 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
         uplink_catch_up(uplink, session, op);
         break;
     case OP_CLOSE:
-        session->ending = true;
+        groups_set_ending(&uplink->groups, session);
         if (!session->closed && !session->left) {
             uplink->callbacks.close(uplink->owner, op->slot, (uint16_t)op->a, op->bytes);
         }
@@ -201,16 +227,23 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
     case OP_BINARY:
     case OP_CLOSED:
     case OP_ANNOUNCE_GROUP:
+    case OP_ANNOUNCE_UNSURE:
     case OP_ANNOUNCE_CONN:
     case OP_ANNOUNCE_END:
     case OP_DRAINING:
     case OP_GOODBYE:
     case OP_LAGGING:
+    case OP_CANARY:
+    case OP_DIGEST:
+    case OP_REPAIR:
     case OP_DELIVER:
     case OP_GROUP_BIND:
     case OP_TICKET_KEYS:
     case OP_GROUP_POLICY:
     case OP_ADMISSION:
+    case OP_CANARY_BACK:
+    case OP_DIGEST_ASK:
+    case OP_GROUP_TOP:
     default:
         uplink->stats.bad_frames++;
         break;
@@ -246,6 +279,12 @@ void uplink_down_batch(struct uplink *uplink, const struct plane_batch *batch)
             on_group_policy(uplink, &op);
         } else if (op.kind == OP_ADMISSION) {
             on_admission(uplink, &op);
+        } else if (op.kind == OP_CANARY_BACK) {
+            uplink_canary_back(uplink, &op);
+        } else if (op.kind == OP_DIGEST_ASK) {
+            uplink_digest_ask(uplink, &op);
+        } else if (op.kind == OP_GROUP_TOP) {
+            on_group_top(uplink, &op);
         } else {
             on_conn_op(uplink, &op);
         }

@@ -47,6 +47,17 @@ struct uplink_answers {
     uint32_t capacity;
 };
 
+/* What travels to the router's core and back. */
+struct uplink_canary {
+    bool supported; /* by the present router */
+    bool waiting;   /* for `number` to come back */
+    uint64_t number;
+    uint64_t due_ms;  /* of the next one */
+    uint64_t sent_us; /* this and the next by the shell's clock */
+    uint64_t back_us; /* when the last one came back; 0 = never */
+    uint64_t took_us; /* that one's way; 0 = there was none */
+};
+
 struct uplink {
     struct uplink_config config;
     struct uplink_callbacks callbacks;
@@ -62,6 +73,8 @@ struct uplink {
     struct buf scratch;
     struct uplink_down down;
     struct uplink_answers answers;
+    struct uplink_canary canary;
+    uint64_t now_ms;                   /* of this call */
     uint64_t tag;                      /* of the newest sealed up-batch */
     struct edge_session *closed_first; /* closed, not finished by the router, in order */
     struct edge_session *closed_last;
@@ -83,10 +96,43 @@ struct uplink {
 
 /* Acts upon one batch through the callbacks. */
 void uplink_down_batch(struct uplink *uplink, const struct plane_batch *batch);
-/* Gives a delivery to the members of the group, but not to those who lag. `due` is the offset that
- * a member without it lacks first. */
+/* Gives a delivery to the members of the group, but not to those who lag (`always`: to these, too).
+ * `due` is the offset that a member without it lacks first. */
 void uplink_give(struct uplink *uplink, struct edge_group *group, struct uplink_delivery *delivery,
-                 uint64_t due);
+                 uint64_t due, bool always);
+/* The same for one payload; the connection that `op` names is left out (gen 0: nobody). */
+void uplink_give_but_one(struct uplink *uplink, struct edge_group *group, const struct plane_op *op,
+                         uint64_t due);
+/* Asks the router what the member of the lag is to be told. */
+void uplink_ask_for_lag(struct uplink *uplink, struct lag *lag);
+
+/* How many numbers before its own a delivery stands for as well: a gap of more than one. */
+static inline uint64_t uplink_delivery_span(const struct plane_op *op)
+{
+    return op->gen != 0 ? 0 : op->slot == PLANE_SPAN_ALL ? UINT64_MAX : op->slot;
+}
+
+/* True for one that even those are given who lag. */
+static inline bool uplink_delivery_always(const struct plane_op *op)
+{
+    return op->gen == 0 && op->b == 0 && op->slot == 1;
+}
+
+/* uplink_repair.c: a delivery that does not simply follow the one before it, in a group that has no
+ * payload pending. */
+void uplink_repair_deliver(struct uplink *uplink, struct edge_group *group,
+                           const struct plane_op *op);
+/* The router has delivered up to `offset`: when that is not here, something lacks. */
+void uplink_repair_top(struct uplink *uplink, struct edge_group *group, uint64_t offset);
+/* The link starts fresh, and everything was announced: what lacks comes with that. */
+void uplink_repair_restart(struct uplink *uplink);
+/* The router has said where the group stands, in the life that it had or another one. */
+void uplink_repair_bound(struct uplink *uplink, struct edge_group *group, bool same_life);
+/* The link was away, and so was the answer. */
+void uplink_repair_resumed(struct uplink *uplink);
+/* Asks again, gives up. While the link is up. */
+void uplink_repair_tick(struct uplink *uplink);
+
 /* Acts upon OP_CATCH_UP. */
 void uplink_catch_up(struct uplink *uplink, const struct edge_session *session,
                      const struct plane_op *op);
@@ -98,6 +144,16 @@ void uplink_answered(struct uplink *uplink, const struct plane_op *op);
 void uplink_answers_forget(struct uplink *uplink);
 void uplink_answers_leave_out(struct uplink *uplink, struct link_queue *old);
 void uplink_answers_fini(struct uplink_answers *answers);
+
+/* uplink_truth.c: sends a canary when one is due; a fresh link with a router that gives them back
+ * or does not; what was under way is lost with an incarnation; one is back. */
+void uplink_canary_tick(struct uplink *uplink, uint64_t now_ms);
+uint64_t uplink_canary_deadline(const struct uplink *uplink);
+void uplink_canary_start(struct uplink *uplink, bool supported, uint64_t now_ms);
+void uplink_canary_lost(struct uplink *uplink);
+void uplink_canary_back(struct uplink *uplink, const struct plane_op *op);
+/* Answers OP_DIGEST_ASK. */
+void uplink_digest_ask(struct uplink *uplink, const struct plane_op *op);
 
 /* Puts the announce into the link, which has just started fresh. */
 void uplink_announce(struct uplink *uplink);

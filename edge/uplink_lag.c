@@ -16,8 +16,17 @@ static bool is_left_out(struct uplink *uplink, struct edge_group *group, uint32_
     if (!group->droppable || !uplink->callbacks.is_slow(uplink->owner, slot)) {
         return false;
     }
-    groups_lag(&uplink->groups, group, slot, due);
+    uint64_t known = group->hole == NULL ? 0 : hole_known(group->hole, slot);
+    groups_lag(&uplink->groups, group, slot, due > known ? due : known + 1);
     return true;
+}
+
+/* It is to be told of what the group was then, and by that of all that happened since. */
+static bool waits_for_record(const struct uplink *uplink, const struct edge_group *group,
+                             uint32_t slot)
+{
+    const struct lag *lag = groups_lag_of(&uplink->groups, group, slot);
+    return lag != NULL && lag->record != NULL;
 }
 
 static uint32_t *room_for_slots(struct uplink_down *down, uint32_t count)
@@ -30,19 +39,20 @@ static uint32_t *room_for_slots(struct uplink_down *down, uint32_t count)
 }
 
 void uplink_give(struct uplink *uplink, struct edge_group *group, struct uplink_delivery *delivery,
-                 uint64_t due)
+                 uint64_t due, bool always)
 {
     delivery->slots = group->slots;
     delivery->slot_count = group->count;
-    if (group->droppable || group->lagging != 0) {
+    if (group->droppable || group->lagging != 0 || group->hole != NULL) {
         uint32_t *slots = room_for_slots(&uplink->down, group->count);
         size_t count = 0;
         for (uint32_t i = 0; i < group->count; i++) {
             uint32_t slot = group->slots[i];
-            if (slot == delivery->except) {
+            if (slot == delivery->except || (group->hole != NULL && hole_has(group->hole, slot))) {
                 continue;
             }
-            if (is_left_out(uplink, group, slot, due)) {
+            if (always ? waits_for_record(uplink, group, slot)
+                       : is_left_out(uplink, group, slot, due)) {
                 uplink->stats.left_out += delivery->payload_count;
             } else {
                 slots[count++] = slot;
@@ -69,10 +79,31 @@ void uplink_catch_up(struct uplink *uplink, const struct edge_session *session,
     if (lag == NULL) {
         return; /* told already, by the router before */
     }
-    uplink->callbacks.send(uplink->owner, session->slot, op->bytes, false);
+    if (op->bytes.len != 0) {
+        uplink->callbacks.send(uplink->owner, session->slot, op->bytes, false);
+    }
     if (op->b == 1) {
+        struct edge_group *group = groups_at(&uplink->groups, lag->local);
+        if (group->hole != NULL) { /* it was told of what is held back as well */
+            hole_newcomer(group->hole, session->slot, group->hole->newest);
+        }
         groups_lag_end(&uplink->groups, lag);
     }
+}
+
+void uplink_ask_for_lag(struct uplink *uplink, struct lag *lag)
+{
+    const struct edge_group *group = groups_at(&uplink->groups, lag->local);
+    bool kept = lag->record != NULL;
+    lag->asked = true;
+    plane_builder_add(&uplink->up, &(struct plane_op){
+                                       .kind = OP_LAGGING,
+                                       .slot = lag->slot,
+                                       .gen = groups_current(&uplink->groups, lag->slot)->gen,
+                                       .a = lag->first,
+                                       .b = lag->token,
+                                       .bytes = kept ? bytes_of(lag->record, lag->record_len)
+                                                     : bytes_of(group->record, group->record_len)});
 }
 
 void uplink_caught_up(struct uplink *uplink, uint32_t slot)
@@ -80,20 +111,8 @@ void uplink_caught_up(struct uplink *uplink, uint32_t slot)
     const struct edge_session *session = groups_current(&uplink->groups, slot);
     struct lag *lag = session == NULL ? NULL : lags_first(&uplink->groups.lags, slot);
     for (; lag != NULL; lag = lag->next) {
-        if (lag->asked) {
-            continue;
+        if (!lag->asked) {
+            uplink_ask_for_lag(uplink, lag);
         }
-        const struct edge_group *group = groups_at(&uplink->groups, lag->local);
-        bool kept = lag->record != NULL;
-        lag->asked = true;
-        plane_builder_add(
-            &uplink->up,
-            &(struct plane_op){.kind = OP_LAGGING,
-                               .slot = slot,
-                               .gen = session->gen,
-                               .a = lag->first,
-                               .b = lag->token,
-                               .bytes = kept ? bytes_of(lag->record, lag->record_len)
-                                             : bytes_of(group->record, group->record_len)});
     }
 }

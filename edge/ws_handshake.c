@@ -98,19 +98,19 @@ static bool has_repeated_param(const struct ws_target *target)
            ws_target_param(target->query, BYTES_LIT("routing"), &value) > 1;
 }
 
-static enum outcome check_resource(struct reader *reader, struct bytes method, struct bytes text)
+static enum outcome check_resource(struct reader *reader, struct bytes method)
 {
     bool head = equals(method, "HEAD");
     if (!head && !equals(method, "GET")) {
         return refuse(reader, STATUS_METHOD, "method not allowed");
     }
-    if (equals(text, "/health")) {
+    if (bytes_equal(reader->target.path, BYTES_LIT("/health"))) {
         /* Old balancers ask for health by HTTP/1.0; that costs nothing, so they may. */
         reader->health = true;
         reader->request->head_only = head;
         return OUTCOME_OK;
     }
-    if (!bytes_equal(reader->target.path, reader->config->path)) {
+    if (!ws_target_same_path(reader->target.path, reader->config->path)) {
         return refuse(reader, STATUS_PATH, "not found");
     }
     if (head) {
@@ -130,7 +130,10 @@ static enum outcome read_request_line(struct reader *reader)
     struct bytes method = BYTES_EMPTY;
     struct bytes target = BYTES_EMPTY;
     struct bytes version = BYTES_EMPTY;
-    enum outcome outcome = of_step(reader, ws_http_method(&reader->cursor, &method));
+    enum outcome outcome = of_step(reader, ws_http_empty_line(&reader->cursor));
+    if (outcome == OUTCOME_OK) {
+        outcome = of_step(reader, ws_http_method(&reader->cursor, &method));
+    }
     if (outcome == OUTCOME_OK) {
         outcome = of_step(reader, ws_http_target(&reader->cursor, &target));
     }
@@ -144,7 +147,7 @@ static enum outcome read_request_line(struct reader *reader)
     if (outcome == OUTCOME_OK) {
         outcome = check_http_version(reader, version);
     }
-    return outcome == OUTCOME_OK ? check_resource(reader, method, target) : outcome;
+    return outcome == OUTCOME_OK ? check_resource(reader, method) : outcome;
 }
 
 /* ---- the fields ---- */

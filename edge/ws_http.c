@@ -109,6 +109,18 @@ static struct bytes trim(struct bytes bytes)
     return bytes_slice(bytes, start, end - start);
 }
 
+enum ws_http_step ws_http_empty_line(struct ws_http_cursor *cursor)
+{
+    struct bytes rest = bytes_slice(cursor->input, cursor->at, cursor->input.len);
+    if (rest.len == 0 || (rest.len == 1 && rest.data[0] == '\r')) {
+        return WS_HTTP_MORE;
+    }
+    if (rest.data[0] == '\r' && rest.data[1] == '\n') {
+        cursor->at += 2;
+    }
+    return WS_HTTP_OK;
+}
+
 enum ws_http_step ws_http_method(struct ws_http_cursor *cursor, struct bytes *ret_method)
 {
     return read_until(cursor, is_token_byte, ' ', "bad method", ret_method);

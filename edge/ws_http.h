@@ -22,6 +22,9 @@ struct ws_http_cursor {
     const char *error; /* static text, set with WS_HTTP_BAD */
 };
 
+/* One empty line, if there is one (RFC 9112 section 2.2). */
+enum ws_http_step ws_http_empty_line(struct ws_http_cursor *cursor);
+
 /* The method and the one space behind it. */
 enum ws_http_step ws_http_method(struct ws_http_cursor *cursor, struct bytes *ret_method);
 

@@ -63,7 +63,8 @@ struct ws_session {
     bool close_received;
     uint8_t control_len;
     uint32_t fragments;
-    uint32_t frames; /* begun ever, wraps */
+    uint32_t frames;   /* begun ever, wraps */
+    uint32_t inflated; /* bytes of compressed messages ever, wraps */
     struct ws_utf8 utf8;
 };
 

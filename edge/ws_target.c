@@ -92,6 +92,37 @@ bool ws_target_parse(struct bytes text, struct ws_target *ret_target, const char
     return true;
 }
 
+/* RFC 3986 section 2.3 */
+static bool is_unreserved(int byte)
+{
+    return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
+           (byte >= 'A' && byte <= 'Z') || byte == '-' || byte == '.' || byte == '_' || byte == '~';
+}
+
+/* The next character; one that must stay encoded is told from the bare one. */
+static int next_character(struct bytes text, size_t *at)
+{
+    enum { ENCODED = 256 };
+    int value = text.data[*at] == '%' ? decoded_at(text, *at) : -1;
+    if (value < 0) {
+        return text.data[(*at)++];
+    }
+    *at += 3;
+    return is_unreserved(value) ? value : ENCODED + value;
+}
+
+bool ws_target_same_path(struct bytes a, struct bytes b)
+{
+    size_t at_a = 0;
+    size_t at_b = 0;
+    while (at_a < a.len && at_b < b.len) {
+        if (next_character(a, &at_a) != next_character(b, &at_b)) {
+            return false;
+        }
+    }
+    return at_a == a.len && at_b == b.len;
+}
+
 size_t ws_target_param(struct bytes query, struct bytes name, struct bytes *ret_value)
 {
     size_t count = 0;

@@ -20,6 +20,11 @@ struct ws_target {
  * *ret_error is a static text. */
 bool ws_target_parse(struct bytes text, struct ws_target *ret_target, const char **ret_error);
 
+/* Whether two paths are equivalent: an encoded unreserved character is the bare one, and
+ * hexadecimal digits have no case (RFC 3986 sections 6.2.2.1 and 6.2.2.2). Dot segments stay as
+ * they are. */
+bool ws_target_same_path(struct bytes a, struct bytes b);
+
 /* How often the query has a parameter of this name; *ret_value is the first one's value, encoded,
  * and untouched when there is none. */
 size_t ws_target_param(struct bytes query, struct bytes name, struct bytes *ret_value);

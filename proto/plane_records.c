@@ -85,6 +85,7 @@ void plane_session_record_write(const struct plane_session_record *record, struc
     to.connected_at_ms = record->connected_at_ms;
     to.expires_at_ms = record->expires_at_ms;
     to.encoding = record->encoding;
+    to.rights = pb_binary(record->rights);
     pb_append(&to.base, out);
 }
 
@@ -101,7 +102,8 @@ bool plane_session_record_read(struct arena *arena, struct bytes bytes,
                                                 .agent = pb_view(from->agent),
                                                 .connected_at_ms = from->connected_at_ms,
                                                 .expires_at_ms = from->expires_at_ms,
-                                                .encoding = from->encoding};
+                                                .encoding = from->encoding,
+                                                .rights = pb_view(from->rights)};
     return true;
 }
 

@@ -45,6 +45,7 @@ static struct plane_greeting read_hello(const Splitrail__Plane__Hello *hello)
                                    .received = hello->received,
                                    .credit = hello->credit,
                                    .attempt = hello->attempt,
+                                   .features = hello->features,
                                    .build = bytes_of_str(hello->build)};
 }
 
@@ -60,6 +61,7 @@ static struct plane_greeting read_welcome(const Splitrail__Plane__Welcome *welco
                                    .suspect_ms = welcome->suspect_ms,
                                    .dead_ms = welcome->dead_ms,
                                    .ticket_keys = pb_view(welcome->ticket_keys),
+                                   .features = welcome->features,
                                    .build = bytes_of_str(welcome->build)};
 }
 
@@ -191,6 +193,7 @@ void plane_hello_write(const struct plane_greeting *hello, struct buf *out)
     to.credit = hello->credit;
     to.build = (char *)(uintptr_t)SPLITRAIL_VERSION;
     to.attempt = hello->attempt;
+    to.features = hello->features;
     frame.hello = &to;
     pb_append(&frame.base, out);
 }
@@ -209,6 +212,7 @@ void plane_welcome_write(const struct plane_greeting *welcome, struct buf *out)
     to.suspect_ms = welcome->suspect_ms;
     to.dead_ms = welcome->dead_ms;
     to.ticket_keys = pb_binary(welcome->ticket_keys);
+    to.features = welcome->features;
     to.build = (char *)(uintptr_t)SPLITRAIL_VERSION;
     frame.welcome = &to;
     pb_append(&frame.base, out);

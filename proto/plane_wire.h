@@ -21,8 +21,9 @@ enum plane_op_kind {
                                       came, by the edge's clock in ms (0 = untold), bytes payload */
     OP_BINARY = 3,         /* as TEXT */
     OP_CLOSED = 4,         /* slot gen, bytes Closed */
-    OP_ANNOUNCE_GROUP = 5, /* a = local number, b = last offset, slot = bits of enum
-                              plane_group_policy that outlive the router, bytes group record */
+    OP_ANNOUNCE_GROUP = 5, /* a = local number, b = last offset that members have,
+                              slot gen = newest offset known of, low and high half, bytes group
+                              record */
     OP_ANNOUNCE_CONN = 6,  /* slot gen, bytes AnnounceConn */
     OP_ANNOUNCE_END = 7, /* a = number of the edges (ADMISSION) as last told, 0 = never; b = client
                             connections that it can hold, 0 = untold */
@@ -30,27 +31,50 @@ enum plane_op_kind {
     OP_GOODBYE = 9,
     OP_LAGGING = 10, /* slot gen, a = first offset that may be left out, b = token, bytes group
                          record as the connection knows it */
+    OP_CANARY =
+        11, /* a = number; comes back. b = how long the last one took, in µs, 0 = none yet */
+    OP_DIGEST = 12, /* a = of the question; slot = 0: bytes Digest; slot = bucket + 1: bytes
+                       DigestListing */
+    OP_REPAIR = 13, /* a = first, b = last offset that lacks, bytes group record; answered with
+                        DELIVER to this edge alone */
+    OP_ANNOUNCE_UNSURE = 14, /* a = local number of a group that was announced: somebody in it was
+                                in grace (PLANE_GROUP_UNSURE) as far as the former router said */
     /* router to edge */
-    OP_ACCEPT = 20,    /* slot gen, bytes session record */
-    OP_SEND = 21,      /* slot gen, bytes payload, a = 1 for binary */
-    OP_DELIVER = 22,   /* a = group, b = offset or 0, slot gen = left out (gen 0 = nobody), bytes */
-    OP_GROUP_ADD = 23, /* slot gen, a = group, b = offset, bytes group record or nothing */
+    OP_ACCEPT = 20, /* slot gen, bytes session record */
+    OP_SEND = 21,   /* slot gen, bytes payload, a = 1 for binary */
+    OP_DELIVER =
+        22, /* a = group, b = offset or 0, slot gen = left out, bytes payload. gen 0 = nobody
+                 is; then slot with an offset: numbers before it that this stands for as well
+                 (PLANE_SPAN_ALL: all of them), without: 1 = also to members who lag */
+    OP_GROUP_ADD = 23,    /* slot gen, a = group, b = offset, bytes group record or nothing */
     OP_GROUP_REMOVE = 24, /* slot gen, a = group */
     OP_GROUP_BIND = 25,  /* slot = local number, a = group (0 = forget), b = offset, bytes record */
     OP_CLOSE = 26,       /* slot gen, a = code, bytes text */
     OP_TICKET_KEYS = 27, /* bytes TicketKeys */
     OP_GROUP_POLICY = 28, /* a = group, b = bits of enum plane_group_policy; 0 after ADD with a
                              record and after BIND */
-    OP_CATCH_UP = 29, /* slot gen, a = token of LAGGING, b = 1 when that is all, bytes payload */
-    OP_ADMISSION = 30 /* a = new clients per second at this edge, slot = at all edges (0 = no
-                         limit), b = number that stands for the edges there are, 0 = as before */
+    OP_CATCH_UP = 29,    /* slot gen, a = token of LAGGING, b = 1 when that is all, bytes payload or
+                              nothing */
+    OP_ADMISSION = 30,   /* a = new clients per second at this edge, slot = at all edges (0 = no
+                            limit), b = number that stands for the edges there are, 0 = as before */
+    OP_CANARY_BACK = 31, /* a = number */
+    OP_DIGEST_ASK = 32,  /* a = number of the question; slot as in the answer */
+    OP_GROUP_TOP = 33    /* a = group, b = newest offset delivered */
 };
+
+#define PLANE_SPAN_ALL UINT32_MAX
 
 /* Numbers on the wire, too. */
 enum plane_group_policy {
     PLANE_GROUP_DROPPABLE = 1, /* deliveries may be left out for who reads too slowly */
     PLANE_GROUP_UNSURE = 2 /* somebody in it is in grace: a router that does not know them has to
-                              tell the others. Goes back with ANNOUNCE_GROUP */
+                              tell the others. Goes back as ANNOUNCE_UNSURE */
+};
+
+/* What one end may ask of the other only if that said so in its greeting; bits on the wire. */
+enum plane_feature {
+    PLANE_FEATURE_CANARY = 1, /* HELLO: the edge sends canaries. WELCOME: they come back */
+    PLANE_FEATURE_DIGEST = 2  /* HELLO: the edge answers OP_DIGEST_ASK */
 };
 
 struct plane_op {
@@ -94,6 +118,7 @@ struct plane_greeting {
     uint32_t suspect_ms;
     uint32_t dead_ms;
     struct bytes ticket_keys; /* WELCOME: TicketKeys, empty = none */
+    uint32_t features;        /* bits of enum plane_feature */
     struct bytes build;
 };
 
@@ -210,6 +235,7 @@ struct plane_session_record {
     struct bytes user;
     struct bytes address;
     struct bytes agent;
+    struct bytes rights;
     uint64_t connected_at_ms;
     uint64_t expires_at_ms;
     uint32_t encoding;

@@ -54,8 +54,10 @@ void admin_done(struct admin *admin, const struct core_effect *done, uint64_t wa
 
 void admin_stats(const struct admin *admin, struct admin_stats *ret_stats);
 
-/* Why the router is not ready, a static text for scripts, or NULL when it is. The one answer for
- * /ready and for splitrailctl health. */
-const char *admin_not_ready_reason(const struct router_plane *plane);
+/* Why the router is not ready: how many reasons, static texts for scripts; 0 when it is. The one
+ * answer for /ready and for splitrailctl health. */
+enum { ADMIN_REASONS_MAX = 4 };
+size_t admin_not_ready(const struct router_plane *plane, uint64_t now_ms,
+                       const char *ret_reasons[ADMIN_REASONS_MAX]);
 
 #endif

@@ -158,8 +158,8 @@ static void answer_done(struct admin_ask *ask, enum action action, const struct 
         admin_fail(ask, ADMIN_STATUS(REFUSED), client_error_text(done->error));
         return;
     }
-    if (action == ACTION_KICK && !done->found) {
-        admin_fail(ask, ADMIN_STATUS(NOT_FOUND), "nobody to kick by that name");
+    if (action == ACTION_KICK && (!done->found || done->count == 0)) {
+        admin_fail(ask, ADMIN_STATUS(NOT_FOUND), "nobody by that name is connected there");
         return;
     }
     Splitrail__Admin__Done *out = admin_room(ask, 1, sizeof(*out));

@@ -67,16 +67,27 @@ enum {
 
 static_assert(COMMANDS_COUNT == COMMAND_BAD + 1, "command_figures follows enum command_kind");
 
-const char *admin_not_ready_reason(const struct router_plane *plane)
+size_t admin_not_ready(const struct router_plane *plane, uint64_t now_ms,
+                       const char *ret_reasons[ADMIN_REASONS_MAX])
 {
+    size_t count = 0;
     struct registry_totals totals;
     registry_totals(router_plane_core(plane), &totals);
     if (!totals.synced) {
-        return "rebuilding";
+        ret_reasons[count++] = "rebuilding";
     }
     struct plane_stats stats;
     router_plane_stats(plane, &stats);
-    return stats.engine.trouble;
+    if (stats.engine.trouble != NULL) {
+        ret_reasons[count++] = stats.engine.trouble;
+    }
+    if (router_plane_store_stalled(plane, now_ms)) {
+        ret_reasons[count++] = "store_stalled";
+    }
+    if (router_plane_canary_overdue(plane, now_ms)) {
+        ret_reasons[count++] = "canary";
+    }
+    return count;
 }
 
 void admin_info(struct admin_ask *ask)
@@ -84,7 +95,7 @@ void admin_info(struct admin_ask *ask)
     struct plane_stats stats;
     router_plane_stats(ask->admin->plane, &stats);
     Splitrail__Admin__Info *info = admin_room(ask, 1, sizeof(*info));
-    char **reasons = admin_pointers(ask, 1);
+    char **texts = admin_pointers(ask, ADMIN_REASONS_MAX);
     if (ask->overflowed) {
         return;
     }
@@ -94,12 +105,12 @@ void admin_info(struct admin_ask *ask)
     info->incarnation = stats.incarnation;
     info->uptime_ms =
         ask->now_ms > ask->admin->started_ms ? ask->now_ms - ask->admin->started_ms : 0;
-    const char *reason = admin_not_ready_reason(ask->admin->plane);
-    info->ready = reason == NULL;
-    if (reason != NULL) {
-        reasons[0] = (char *)(uintptr_t)reason; /* only read */
-        info->reasons = reasons;
-        info->n_reasons = 1;
+    const char *reasons[ADMIN_REASONS_MAX];
+    info->n_reasons = admin_not_ready(ask->admin->plane, ask->now_ms, reasons);
+    info->ready = info->n_reasons == 0;
+    info->reasons = texts;
+    for (size_t i = 0; i < info->n_reasons; i++) {
+        texts[i] = (char *)(uintptr_t)reasons[i]; /* only read */
     }
     ask->reply.info = info;
 }

@@ -4,8 +4,10 @@
 #include "router/announce.h"
 
 #include "router/core_internal.h"
+#include "router/former.h"
 #include "router/load.h"
 #include "router/loss.h"
+#include "router/repair.h"
 #include "router/room.h"
 #include "router/session.h"
 #include "router/unsure.h"
@@ -133,13 +135,9 @@ static void take_numbers(struct router_core *core, const struct core_event *even
     if (channel->kind != CHANNEL_ROOM) {
         return;
     }
-    bool one = channel->top == top + 1;
     for (uint32_t i = 0; i < channel->edge_count; i++) {
         if (channel->edges[i].edge != event->edge) {
-            struct push *push = about_room(core, channel, PUSH_GAP);
-            push->from = top + 1;
-            push->to = channel->top;
-            channel_deliver_to(core, channel, channel->edges[i].edge, push, one ? channel->top : 0);
+            repair_deliver_gap(core, channel, channel->edges[i].edge, top + 1, channel->top);
         }
     }
 }
@@ -154,22 +152,26 @@ static void bring_up_to_date(struct router_core *core, const struct core_event *
     if (same && event->last_offset > channel->top) {
         take_numbers(core, event, channel);
     }
-    uint64_t has = same ? event->last_offset : 0;
+    /* In a life that was read from a log what it began with is nobody's news: it may be one that
+     * they knew before, while the room was of class durable before. */
+    uint64_t has = same ? event->last_offset : channel->loaded_top;
     has = has > channel->top ? channel->top : has;
     uint64_t first = channel_ring_first(channel);
     uint64_t from = has + 1 < first ? first : has + 1;
     bool room = channel->kind == CHANNEL_ROOM;
-    emit_bind(core, event, channel, from - 1);
+    bool lost = from > has + 1 && (room || (channel->durable && same));
+    emit_bind(core, event, channel, lost ? has : from - 1);
+    if (!same) {
+        former_announced(core, event, channel);
+    }
     if (!same && room) {
         struct push *push = about_room(core, channel, PUSH_EPOCH);
         push->epoch = channel->epoch;
+        push->offset = has;
         channel_deliver_to(core, channel, event->edge, push, 0);
     }
-    if (from > has + 1 && (room || (channel->durable && same))) {
-        struct push *push = about_room(core, channel, PUSH_GAP);
-        push->from = has + 1;
-        push->to = from - 1;
-        channel_deliver_to(core, channel, event->edge, push, 0);
+    if (lost) {
+        repair_deliver_gap(core, channel, event->edge, has + 1, from - 1);
     }
     if (channel_droppable(channel)) {
         channel_emit_policy(core, channel, event->edge);
@@ -180,22 +182,26 @@ static void bring_up_to_date(struct router_core *core, const struct core_event *
     }
 }
 
+/* Its clients never left: they get more than history keeps for others. */
+static bool lacks(const struct core_event *event, const struct channel *channel)
+{
+    return channel->durable && event->group->epoch == channel->epoch &&
+           event->last_offset + 1 < channel_ring_first(channel);
+}
+
 /* The log is here, or has to come first. */
 static void bind_or_wait(struct router_core *core, const struct core_event *event,
                          struct channel *channel)
 {
+    channel_owes(channel, event->last_offset + 1); /* before it is read: so much of it at least */
     bool ready = load_ready(core, channel);
-    bool lacks = channel->durable && event->group->epoch == channel->epoch &&
-                 event->last_offset + 1 < channel_ring_first(channel);
-    if (ready && lacks) { /* its clients never left: they get more than history keeps for others */
+    if (ready && lacks(event, channel)) {
         load_again(core, channel);
         ready = false;
     }
-    if (!ready) {
-        channel_owes(channel, event->last_offset + 1);
-    }
     if (ready) {
         bring_up_to_date(core, event, channel);
+        channel->owed = 0; /* nobody waits: else the log were not ready */
     } else {
         bind_for_now(core, event, channel);
         (void)load_park(core, channel, event); /* never refused */
@@ -205,7 +211,13 @@ static void bind_or_wait(struct router_core *core, const struct core_event *even
 void announce_catch_up(struct router_core *core, const struct core_event *event,
                        struct channel *channel)
 {
-    if (channel_has_member(channel, event->edge)) {
+    if (!channel_has_member(channel, event->edge)) {
+        return;
+    }
+    if (lacks(event, channel) && event->last_offset + 1 < channel->asked) {
+        load_again(core, channel); /* it came when less was being read already */
+        (void)load_park(core, channel, event);
+    } else {
         bring_up_to_date(core, event, channel);
     }
 }
@@ -234,7 +246,17 @@ void announce_group(struct router_core *core, const struct core_event *event)
          * forgotten and made anew. The edge joins the two; nobody lives in the second. */
         emit_bind(core, event, channel, channel->top);
     }
-    unsure_announced(core, channel, event->edge, event->unsure);
+    unsure_bound(core, channel, event->edge);
+}
+
+void announce_unsure(struct router_core *core, const struct core_event *event)
+{
+    const struct router_edge *edge = edges_get(&core->edges, event->edge);
+    struct channel *channel =
+        edge == NULL ? NULL : channel_find(core, router_edge_local(edge, event->local));
+    if (channel != NULL) {
+        unsure_announced(core, channel);
+    }
 }
 
 /* Who was never seen to leave since this router started was there all the time, as far as others
@@ -265,7 +287,7 @@ static void attach_room(struct router_core *core, struct conn *conn, const struc
     if (conn_in_room(conn, channel->id)) {
         return;
     }
-    conn_add_room(conn, channel->id);
+    conn_add_room(core, conn, channel->id);
     struct message message = {
         .kind = ROOM_ATTACH,
         .group = channel->id,
@@ -328,7 +350,7 @@ void announce_conn(struct router_core *core, const struct core_event *event)
     }
     bool inbox = attach_groups(core, conn, event);
     if (inbox && conn->waiting) {
-        (void)conn_enter_inbox(conn);
+        (void)conn_enter_inbox(core, conn);
     } else if (!known && load_ready(core, &conn->user->inbox)) {
         session_admit(core, conn, false);
     } else if (!known) {

@@ -1,99 +1,28 @@
-/* Tokens to users. The order for a JWT is: form, header, signature, then the claims, so that no
- * claim is looked at before the key has vouched for it. The algorithm is ours, the header only has
- * to agree (RFC 8725 section 3.1); `crit` is refused, since no extension is understood here (RFC
- * 7515 section 4.1.11). A name that stands twice is refused wherever it matters, because two
- * readers could choose differently. */
+/* Tokens to users. A claim that stands twice is refused wherever it matters, because two readers
+ * could choose differently. */
 #include "router/auth.h"
 
+#include "router/base64url.h"
 #include "router/command.h"
 #include "router/json_scan.h"
-
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
-enum { TOKEN_BYTES_MAX = 8192, KEY_BYTES_MIN = 32, SIGNATURE_BYTES = 32 };
+#include "router/jws.h"
+#include "router/rights_json.h"
 
 #define INSECURE_PREFIX "user_"
 #define DATE_MAX UINT64_C(253402300799) /* the last second of the year 9999 */
 
-/* The three parts of a compact JWS, as sent. */
-struct jwt {
-    struct bytes header;
-    struct bytes claims;
-    struct bytes signature;
-    struct bytes signed_part; /* header.claims */
+enum claim {
+    CLAIM_SUB,
+    CLAIM_EXP,
+    CLAIM_NBF,
+    CLAIM_IAT,
+    CLAIM_AUD,
+    CLAIM_ISS,
+    CLAIM_RIGHTS,
+    CLAIM_COUNT
 };
 
-enum claim { CLAIM_SUB, CLAIM_EXP, CLAIM_NBF, CLAIM_IAT, CLAIM_AUD, CLAIM_ISS, CLAIM_COUNT };
-
 /* Steps answer NULL, or the reason to refuse as a static text. */
-
-/* -1 for what is not in the alphabet of RFC 4648 section 5. */
-static int base64url_value(uint8_t letter)
-{
-    if (letter >= 'A' && letter <= 'Z') {
-        return letter - 'A';
-    }
-    if (letter >= 'a' && letter <= 'z') {
-        return letter - 'a' + 26;
-    }
-    if (letter >= '0' && letter <= '9') {
-        return letter - '0' + 52;
-    }
-    return letter == '-' ? 62 : letter == '_' ? 63 : -1;
-}
-
-/* Appends the decoded bytes. Strict: no padding, no other letter, and the unused last bits are
- * zero, so that each content has one spelling. */
-static bool base64url_decode(struct bytes text, struct buf *out)
-{
-    uint32_t bits = 0;
-    unsigned bit_count = 0;
-    if (text.len % 4 == 1) {
-        return false;
-    }
-    for (size_t i = 0; i < text.len; i++) {
-        int value = base64url_value(text.data[i]);
-        if (value < 0) {
-            return false;
-        }
-        bits = bits << 6 | (uint32_t)value;
-        bit_count += 6;
-        if (bit_count >= 8) {
-            bit_count -= 8;
-            buf_append_byte(out, (uint8_t)(bits >> bit_count));
-            bits &= (1U << bit_count) - 1;
-        }
-    }
-    return bits == 0 && buf_ok(out);
-}
-
-/* The part up to the next dot, which is taken off `rest` with it; false when there is no dot. */
-static bool take_part(struct bytes *rest, struct bytes *ret_part)
-{
-    const uint8_t *dot = rest->len == 0 ? NULL : memchr(rest->data, '.', rest->len);
-    if (dot == NULL) {
-        return false;
-    }
-    size_t len = (size_t)(dot - rest->data);
-    *ret_part = bytes_slice(*rest, 0, len);
-    *rest = bytes_slice(*rest, len + 1, rest->len);
-    return true;
-}
-
-static const char *split(struct bytes token, struct jwt *ret_jwt)
-{
-    struct bytes rest = token;
-    struct jwt jwt;
-    if (!take_part(&rest, &jwt.header) || !take_part(&rest, &jwt.claims)) {
-        return "not a token of three parts";
-    }
-    jwt.signature = rest;
-    jwt.signed_part = bytes_slice(token, 0, jwt.header.len + 1 + jwt.claims.len);
-    *ret_jwt = jwt;
-    return NULL;
-}
 
 /* Decodes a part into scratch (emptied before) and finds an object in it. */
 static bool decode_object(struct bytes part, struct buf *scratch, struct json_value *ret_object)
@@ -106,55 +35,6 @@ static bool decode_object(struct bytes part, struct buf *scratch, struct json_va
     }
     *ret_object = object;
     return true;
-}
-
-static const char *check_header(struct bytes part, struct buf *scratch)
-{
-    enum { ALG, TYP, CRIT, NAMES };
-    const struct bytes names[NAMES] = {BYTES_LIT("alg"), BYTES_LIT("typ"), BYTES_LIT("crit")};
-    struct json_value header;
-    struct json_value values[NAMES];
-    if (!decode_object(part, scratch, &header)) {
-        return "header is not a base64url JSON object";
-    }
-    struct json_members members = json_members(header, names, NAMES, values);
-    if (members.repeated != 0) {
-        return "header names something twice";
-    }
-    if ((members.seen & 1U << CRIT) != 0) {
-        return "header has crit";
-    }
-    if ((members.seen & 1U << ALG) == 0 || values[ALG].kind != JSON_KIND_STRING ||
-        !json_string_equals(values[ALG].raw, BYTES_LIT("HS256"))) {
-        return "alg is not HS256";
-    }
-    if ((members.seen & 1U << TYP) != 0 && values[TYP].kind != JSON_KIND_STRING) {
-        return "typ is not a string";
-    }
-    return NULL;
-}
-
-static const char *check_signature(const struct auth_config *config, const struct jwt *jwt,
-                                   struct buf *scratch)
-{
-    uint8_t expected[EVP_MAX_MD_SIZE];
-    unsigned expected_len = 0;
-    /* An empty or short key would make forging easy: fail closed, whatever the operator gave. */
-    if (config->hs256_key.len < KEY_BYTES_MIN || config->hs256_key.len > INT32_MAX) {
-        return "key is shorter than 32 bytes";
-    }
-    buf_clear(scratch);
-    if (!base64url_decode(jwt->signature, scratch) || scratch->len != SIGNATURE_BYTES) {
-        return "signature is not 32 bytes of base64url";
-    }
-    if (HMAC(EVP_sha256(), config->hs256_key.data, (int)config->hs256_key.len,
-             jwt->signed_part.data, jwt->signed_part.len, expected, &expected_len) == NULL ||
-        expected_len != SIGNATURE_BYTES) {
-        return "signature cannot be computed";
-    }
-    bool same = CRYPTO_memcmp(expected, scratch->data, SIGNATURE_BYTES) == 0;
-    OPENSSL_cleanse(expected, sizeof(expected));
-    return same ? NULL : "signature does not match";
 }
 
 /* A NumericDate (RFC 7519 section 2) from 1970 to 9999; a fraction is cut off. */
@@ -279,9 +159,10 @@ static const char *check_claims(const struct auth_config *config, struct bytes p
                                 struct auth_verdict *ret_verdict)
 {
     const struct bytes names[CLAIM_COUNT] = {
-        [CLAIM_SUB] = BYTES_LIT("sub"), [CLAIM_EXP] = BYTES_LIT("exp"),
-        [CLAIM_NBF] = BYTES_LIT("nbf"), [CLAIM_IAT] = BYTES_LIT("iat"),
-        [CLAIM_AUD] = BYTES_LIT("aud"), [CLAIM_ISS] = BYTES_LIT("iss"),
+        [CLAIM_SUB] = BYTES_LIT("sub"),       [CLAIM_EXP] = BYTES_LIT("exp"),
+        [CLAIM_NBF] = BYTES_LIT("nbf"),       [CLAIM_IAT] = BYTES_LIT("iat"),
+        [CLAIM_AUD] = BYTES_LIT("aud"),       [CLAIM_ISS] = BYTES_LIT("iss"),
+        [CLAIM_RIGHTS] = BYTES_LIT("rights"),
     };
     struct json_value claims;
     struct json_value values[CLAIM_COUNT] = {{JSON_KIND_NULL, BYTES_EMPTY}};
@@ -305,26 +186,29 @@ static const char *check_claims(const struct auth_config *config, struct bytes p
         why = read_subject((members.seen & 1U << CLAIM_SUB) != 0, values[CLAIM_SUB], scratch,
                            &ret_verdict->user);
     }
+    if (why == NULL && (members.seen & 1U << CLAIM_RIGHTS) != 0) {
+        size_t start = scratch->len;
+        why = rights_read(values[CLAIM_RIGHTS], scratch);
+        ret_verdict->rights = bytes_slice(buf_bytes(scratch), start, scratch->len);
+    }
     return why;
 }
 
+/* Signature first: no claim is looked at before a key has vouched for it. */
 static const char *check_jwt(const struct auth_config *config, struct bytes token, uint64_t wall_ms,
                              struct buf *scratch, struct auth_verdict *ret_verdict)
 {
-    struct jwt jwt;
-    /* The claims and a name decoded from them, so that nothing moves while it is read. */
-    if (buf_extend(scratch, token.len * 2) == NULL) {
-        return "token is too long";
-    }
-    const char *why = split(token, &jwt);
+    struct jws jws;
+    struct buf signature;
+    const char *why = jws_parse(token, scratch, &jws);
     if (why == NULL) {
-        why = check_header(jwt.header, scratch);
+        buf_init(&signature, JWS_BYTES_MAX);
+        why =
+            config->keys == NULL ? "there are no keys" : jws_verify(&jws, config->keys, &signature);
+        buf_fini(&signature);
     }
-    if (why == NULL) {
-        why = check_signature(config, &jwt, scratch);
-    }
-    if (why == NULL) {
-        why = check_claims(config, jwt.claims, wall_ms, scratch, ret_verdict);
+    if (why == NULL) { /* scratch has room for the claims and a name decoded from them */
+        why = check_claims(config, jws.claims, wall_ms, scratch, ret_verdict);
     }
     return why;
 }
@@ -349,7 +233,7 @@ struct auth_verdict auth_check(const struct auth_config *config, struct bytes to
     buf_clear(scratch);
     if (token.len == 0) {
         why = "no token";
-    } else if (token.len > TOKEN_BYTES_MAX) {
+    } else if (token.len > JWS_BYTES_MAX) {
         why = "token is too long";
     } else if (config->mode == AUTH_JWT) {
         why = check_jwt(config, token, wall_ms, scratch, &verdict);
@@ -361,4 +245,15 @@ struct auth_verdict auth_check(const struct auth_config *config, struct bytes to
     }
     verdict.ok = true;
     return verdict;
+}
+
+bool auth_is_costly(const struct auth_config *config, struct bytes token)
+{
+    struct jws jws;
+    struct buf scratch;
+    buf_init(&scratch, 3 * JWS_BYTES_MAX);
+    bool costly = config->mode == AUTH_JWT && token.len <= JWS_BYTES_MAX &&
+                  jws_parse(token, &scratch, &jws) == NULL && jws_alg_is_costly(jws.alg);
+    buf_fini(&scratch);
+    return costly;
 }

@@ -4,11 +4,10 @@
 #include "router/core_internal.h"
 #include "router/load.h"
 #include "router/post.h"
+#include "router/resent.h"
 
 #include <assert.h>
 #include <sodium/crypto_shorthash.h>
-
-enum { RESENT_MS = 600000 }; /* after that no edge holds back what the last router did not finish */
 
 void channel_init(struct router_core *core, struct channel *channel, enum channel_kind kind,
                   struct bytes name)
@@ -62,6 +61,8 @@ void channel_fini(struct router_core *core, struct channel *channel)
     }
     keys_free(&channel->keys);
     keys_free(&channel->resent);
+    mem_free(channel->former);
+    channel->former = NULL;
     mem_free(channel->edges);
     channel->edges = NULL;
     (void)slotmap_remove(&core->channels, channel->id);
@@ -251,16 +252,13 @@ static uint64_t history_max(const struct channel *channel)
     return (uint64_t)channel->policy->history_messages;
 }
 
-/* Where the log begins that the clients are told of: what the total limit takes out of memory later
- * is in it still. */
-static void note_log(struct channel *channel)
+/* What the limits of the channel take away is not told to anybody again, though the log may have it
+ * still; what the total takes out of memory can be read again. */
+static void forget_for_good(struct router_core *core, struct channel *channel)
 {
-    uint64_t kept = channel_ring_first(channel);
-    uint64_t count = history_max(channel);
-    uint64_t oldest = channel->top + 1 > count ? channel->top + 1 - count : 1;
-    bool whole = channel->first + 1 >= kept;
-    channel->first = channel->first > oldest ? channel->first : oldest;
-    channel->first = whole && kept > channel->first ? kept : channel->first;
+    uint64_t offset = ring_at(channel->ring, 0)->offset;
+    channel->first = channel->first > offset ? channel->first : offset + 1;
+    forget_oldest(core, channel);
 }
 
 void channel_trim(struct router_core *core, struct channel *channel)
@@ -268,21 +266,19 @@ void channel_trim(struct router_core *core, struct channel *channel)
     /* While edges still announce, members of the late ones live from the ring alone: only the total
      * bounds it then. */
     while (channel->ring != NULL && !core->rebuilding && oldest_is_too_much(core, channel)) {
-        forget_oldest(core, channel);
+        forget_for_good(core, channel);
     }
-    if (channel->durable) {
-        note_log(channel);
-    }
+    uint64_t count = history_max(channel);
+    uint64_t oldest = channel->top + 1 > count ? channel->top + 1 - count : 1;
+    channel->first = channel->first > oldest ? channel->first : oldest;
 }
 
-/* The channel's own limits first, then the total: first what nobody uses, then its own past. */
-static void enforce_limits(struct router_core *core, struct channel *channel)
+void channel_bound_total(struct router_core *core, struct channel *channel)
 {
-    struct ring *ring = channel->ring;
-    channel_trim(core, channel);
-    while (core->history_bytes > core->config.history_total_bytes && core_evict_history(core)) {
+    uint64_t max = core->config.history_total_bytes;
+    while (core->history_bytes > max && core_evict_history(core)) {
     }
-    while (ring->count != 0 && core->history_bytes > core->config.history_total_bytes) {
+    while (core->history_bytes > max && channel_keeps(channel)) {
         forget_oldest(core, channel);
     }
 }
@@ -299,11 +295,12 @@ void channel_keep(struct router_core *core, struct channel *channel, struct stor
     if (channel->ring == NULL) {
         channel->ring = mem_new(1, sizeof(*channel->ring));
     }
-    /* By the monotonic clock from here on: a wall clock that jumps makes nothing old. */
-    stored->kept_ms = (int64_t)core->now_ms - (int64_t)(core->wall_ms - stored->timestamp_ms);
+    /* By the monotonic clock: a wall clock that jumps makes nothing old. */
+    stored->kept_ms = (int64_t)core->now_ms;
     ring_push(channel->ring, stored);
     core->history_bytes += stored_cost(stored);
-    enforce_limits(core, channel);
+    channel_trim(core, channel);
+    channel_bound_total(core, channel);
 }
 
 uint64_t channel_first_offset(const struct channel *channel)
@@ -339,15 +336,13 @@ const struct push *channel_push_at(struct router_core *core, const struct channe
     return push;
 }
 
-struct channel_key {
-    struct bytes user;
-    struct bytes key;
-    uint64_t offset;
-    uint64_t at_ms;
-};
+bool channel_has_key(const struct router_core *core, struct bytes key)
+{
+    return key.len != 0 && core->config.key_window != 0 && core->config.key_window_ms != 0;
+}
 
-static void put_key(struct router_core *core, struct channel *channel,
-                    const struct channel_key *key)
+void channel_key_put_at(struct router_core *core, struct channel *channel,
+                        const struct channel_key *key)
 {
     uint32_t window = core->config.key_window;
     if (channel->keys == NULL) {
@@ -364,55 +359,20 @@ bool channel_key_find(const struct router_core *core, const struct channel *chan
 {
     uint64_t window = core->config.key_window_ms;
     uint64_t newer_than = core->now_ms > window ? core->now_ms - window : 0;
-    return key.len != 0 && keys_find(channel->keys, user, key, newer_than, ret_offset);
+    return channel_has_key(core, key) &&
+           keys_find(channel->keys, user, key, newer_than, ret_offset);
 }
 
 void channel_key_put(struct router_core *core, struct channel *channel, struct bytes user,
                      struct bytes key, uint64_t offset)
 {
-    if (key.len == 0 || core->config.key_window == 0) {
+    if (!channel_has_key(core, key)) {
         return;
     }
-    put_key(core, channel, &(struct channel_key){user, key, offset, core->now_ms});
-}
-
-bool channel_resent_find(const struct router_core *core, struct channel *channel, struct bytes user,
-                         struct bytes id, uint64_t *ret_offset)
-{
-    if (channel->resent != NULL && core->now_ms > channel->loaded_ms + RESENT_MS) {
-        keys_free(&channel->resent);
-    }
-    return keys_find(channel->resent, user, id, 0, ret_offset);
+    channel_key_put_at(core, channel, &(struct channel_key){user, key, offset, core->now_ms});
 }
 
 /* ---- the log ---- */
-
-static uint64_t at_of(const struct router_core *core, uint64_t timestamp_ms)
-{
-    uint64_t age = core->wall_ms > timestamp_ms ? core->wall_ms - timestamp_ms : 0;
-    return core->now_ms > age ? core->now_ms - age : 0;
-}
-
-static void take_key(struct router_core *core, struct channel *channel,
-                     const struct core_record *record)
-{
-    struct bytes key = record->key;
-    uint64_t offset = record->message.offset;
-    struct bytes user = record->message.user;
-    if (key.len == 0 || key.len > COMMAND_KEY_MAX || user.len > NAME_BYTES_MAX) {
-        return;
-    }
-    if (key.data[0] != MESSAGE_ID_MARK) {
-        put_key(
-            core, channel,
-            &(struct channel_key){user, key, offset, at_of(core, record->message.timestamp_ms)});
-        return;
-    }
-    if (channel->resent == NULL) {
-        channel->resent = keys_new(core->hash_seed);
-    }
-    keys_put(channel->resent, user, key, offset, core->now_ms, LOAD_RECORDS_MIN);
-}
 
 static struct stored *hole_at(uint64_t offset)
 {
@@ -424,7 +384,7 @@ static struct stored *hole_at(uint64_t offset)
 
 static void push_stored(struct router_core *core, struct channel *channel, struct stored *stored)
 {
-    stored->kept_ms = (int64_t)core->now_ms - (int64_t)(core->wall_ms - stored->timestamp_ms);
+    stored->kept_ms = (int64_t)core->now_ms - core_age_of(core, stored->timestamp_ms);
     ring_push(channel->ring, stored);
     core->history_bytes += stored_cost(stored);
 }
@@ -444,10 +404,17 @@ static void take_record(struct router_core *core, struct channel *channel,
     *next = offset + 1;
 }
 
+/* A log may come from a file that somebody wrote by hand. What it has in vain becomes a hole. */
+static bool is_sound(const struct core_record *record)
+{
+    return !record->bare && record->message.user.len <= NAME_BYTES_MAX &&
+           record->message.server_id.len <= NAME_BYTES_MAX;
+}
+
 static void take_records(struct router_core *core, struct channel *channel,
                          const struct core_log *log)
 {
-    uint64_t next = 0;
+    uint64_t next = 1;
     empty_ring(core, channel);
     if (channel->ring == NULL) {
         channel->ring = mem_new(1, sizeof(*channel->ring));
@@ -455,7 +422,7 @@ static void take_records(struct router_core *core, struct channel *channel,
     for (size_t i = 0; i < log->record_count; i++) {
         const struct core_record *record = &log->records[i];
         bool fits = record->message.offset <= channel->top && record->message.offset >= next;
-        if (fits) {
+        if (fits && is_sound(record)) {
             take_record(core, channel, record, &next);
         }
     }
@@ -466,12 +433,10 @@ static void take_records(struct router_core *core, struct channel *channel,
         }
         push_stored(core, channel, hole_at(next));
     }
-    while (channel->ring->count != 0 && !is_owed(channel) &&
-           (channel->ring->count > history_max(channel) ||
-            channel->ring->payload_bytes > core->config.history_bytes)) {
-        forget_oldest(core, channel);
-    }
     channel->first = channel_ring_first(channel);
+    while (oldest_is_too_much(core, channel)) {
+        forget_for_good(core, channel);
+    }
 }
 
 void channel_take_log(struct router_core *core, struct channel *channel, const struct core_log *log)
@@ -482,10 +447,8 @@ void channel_take_log(struct router_core *core, struct channel *channel, const s
         channel->epoch = log->found ? log->epoch : first_epoch(core, channel);
         channel->top = log->found ? log->top : 0;
         channel->assigned = channel->top;
-        channel->loaded_ms = core->now_ms;
-        for (size_t i = 0; i < log->record_count; i++) {
-            take_key(core, channel, &log->records[i]);
-        }
+        channel->loaded_top = channel->top;
+        resent_take(core, channel, log);
     }
     if (log->found && log->epoch == channel->epoch) {
         take_records(core, channel, log);

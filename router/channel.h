@@ -20,15 +20,18 @@ struct edge_count {
 struct channel {
     slot_id id;
     uint64_t epoch;
-    uint64_t top;      /* newest delivered offset, 0 = none yet */
-    uint64_t assigned; /* newest offset given out; above top while appends run */
-    uint64_t first;    /* durable: oldest offset in the log */
+    uint64_t top;        /* newest delivered offset, 0 = none yet */
+    uint64_t assigned;   /* newest offset given out; above top while appends run */
+    uint64_t loaded_top; /* durable: `top` when the log was read first */
+    uint64_t first;    /* durable: oldest offset that clients may ask for, maybe in the log only */
     uint64_t owed;     /* durable: an edge waits for what came from this offset on; 0 = none does */
+    uint64_t asked;    /* `owed` as it was when the log was read last */
     struct bytes name; /* lives in the room or user that embeds the channel */
     const struct namespace_policy *policy; /* in the core's table, never NULL */
     struct ring *ring;                     /* NULL until there is a message to keep */
     struct keys *keys;                     /* NULL until a key is used */
-    struct keys *resent; /* ids of messages in the log that an edge may send again; NULL = none */
+    struct keys *resent;                   /* see resent.h; NULL = none */
+    struct former *former;                 /* see former.h; NULL = none is known */
     uint64_t loaded_ms;
     struct pending *pending_oldest; /* waits for the engine, see post.c */
     struct pending *pending_newest;
@@ -97,6 +100,10 @@ void channel_keep(struct router_core *core, struct channel *channel, struct stor
  * makes messages old while nobody touches them. */
 void channel_trim(struct router_core *core, struct channel *channel);
 
+/* Keeps memory below the total of all channels: first what nobody uses goes, then what the channel
+ * has in memory. The caller sees to it that the channel is not itself among what nobody uses. */
+void channel_bound_total(struct router_core *core, struct channel *channel);
+
 /* True when at least one message is kept. */
 static inline bool channel_keeps(const struct channel *channel)
 {
@@ -118,12 +125,12 @@ void channel_skip(struct router_core *core, struct channel *channel, uint64_t of
 /* True when the answer to a history command needs messages that are not in memory. */
 bool channel_history_lacks(const struct channel *channel, const struct command *command);
 /* The same for all messages after `since`. */
+bool channel_since_lacks(const struct channel *channel, uint64_t epoch, uint64_t offset);
+
 /* An edge has everything below `offset` and is to get the rest, whatever clients may ask for: the
  * limits of history are for who comes back, not for who never left. Until channel_settled. */
 void channel_owes(struct channel *channel, uint64_t offset);
 void channel_settled(struct router_core *core, struct channel *channel);
-
-bool channel_since_lacks(const struct channel *channel, uint64_t epoch, uint64_t offset);
 
 /* The kept message with this offset (between first_offset and top). */
 const struct stored *channel_at(const struct channel *channel, uint64_t offset);
@@ -132,14 +139,23 @@ const struct stored *channel_at(const struct channel *channel, uint64_t offset);
 const struct push *channel_push_at(struct router_core *core, const struct channel *channel,
                                    uint64_t offset);
 
+/* True when keys mean something: else all they are is a part of a message. */
+bool channel_has_key(const struct router_core *core, struct bytes key);
+
 /* Idempotency over (user, key); an empty key is never found nor put. */
 bool channel_key_find(const struct router_core *core, const struct channel *channel,
                       struct bytes user, struct bytes key, uint64_t *ret_offset);
 void channel_key_put(struct router_core *core, struct channel *channel, struct bytes user,
                      struct bytes key, uint64_t offset);
-/* The message of a log that has this id. */
-bool channel_resent_find(const struct router_core *core, struct channel *channel, struct bytes user,
-                         struct bytes id, uint64_t *ret_offset);
+/* The same for one that was put at another time. */
+struct channel_key {
+    struct bytes user;
+    struct bytes key;
+    uint64_t offset;
+    uint64_t at_ms;
+};
+void channel_key_put_at(struct router_core *core, struct channel *channel,
+                        const struct channel_key *key);
 enum { MESSAGE_ID_MARK = 0xFF }; /* first byte of ids; no client's key has it: it is not UTF-8 */
 
 /* Fills epoch, offset, first_offset, messages of a history answer: those after `since`, or the

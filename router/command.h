@@ -59,6 +59,15 @@ struct since {
     uint64_t offset;
 };
 
+/* REFRESH: what was found about its token. */
+struct command_renewed {
+    struct bytes user;   /* empty: the token is not good */
+    struct bytes rights; /* as rights.h */
+    uint64_t expires_at_ms;
+    bool expired;
+    bool busy; /* it could not be checked now */
+};
+
 /* Views point into the message or the front-end's scratch: valid during the step. */
 struct command {
     enum command_kind kind;
@@ -68,9 +77,11 @@ struct command {
     struct bytes payload; /* byte for byte */
     struct bytes key;     /* decoded, empty = none */
     struct bytes token;   /* refresh */
+    struct command_renewed renewed;
     struct since since;
     uint32_t limit;    /* history; 0 = not given */
     bool want_members; /* join */
+    bool echo;         /* room_message with "echo": true */
     bool no_echo;      /* room_message with "echo": false */
     struct bytes users[COMMAND_USERS_MAX];
     size_t user_count;

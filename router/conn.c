@@ -3,6 +3,8 @@
 #include "common/mem.h"
 #include "router/core_internal.h"
 #include "router/loss.h"
+#include "router/rights.h"
+#include "router/truth.h"
 
 #include <assert.h>
 #include <string.h>
@@ -53,6 +55,26 @@ static void unlink_from_user(struct user *user, struct conn *conn)
     }
 }
 
+struct bytes conn_rights(const struct conn *conn)
+{
+    return bytes_of(conn->rights, conn->rights_len);
+}
+
+bool conn_may(const struct router_core *core, const struct conn *conn, struct bytes room,
+              unsigned wanted)
+{
+    return rights_allow(conn_rights(conn), room, wanted,
+                        policy_rights(policy_table_find(&core->config.policy, room)));
+}
+
+void conn_set_rights(struct conn *conn, struct bytes rights)
+{
+    _Static_assert(RIGHTS_BYTES_MAX <= UINT16_MAX, "their length fits");
+    mem_free(conn->rights);
+    conn->rights = rights.len == 0 ? NULL : mem_copy(rights);
+    conn->rights_len = (uint16_t)rights.len;
+}
+
 static struct conn *allocate(const struct session_info *info)
 {
     struct bytes address = bytes_slice(info->address, 0, CONN_STRING_MAX);
@@ -68,7 +90,7 @@ static struct conn *allocate(const struct session_info *info)
     }
     conn->encoding = info->encoding;
     conn->connected_at_ms = info->connected_at_ms;
-    conn->expires_at_ms = info->expires_at_ms;
+    conn_set_rights(conn, info->rights);
     return conn;
 }
 
@@ -91,14 +113,32 @@ struct conn *conn_new(struct router_core *core, struct user *user, struct conn_r
     link_to_user(user, conn);
     user->attached++;
     conn->waiting = true;
+    conn_set_token_end(core, conn, info->expires_at_ms);
+    user_set_info(user, rights_info(info->rights));
+    truth_add(core, conn, 0);
+    truth_settle(core, conn, false);
     user_settle(core, user);
     return conn;
 }
 
-bool conn_enter_inbox(struct conn *conn)
+/* Wall clock to monotonic: what the clock does later changes nothing. */
+void conn_set_token_end(struct router_core *core, struct conn *conn, uint64_t expires_at_ms)
+{
+    conn->expires_at_ms = expires_at_ms;
+    if (expires_at_ms == 0) {
+        wheel_clear(core->token_ends, slot_id_index(conn->id));
+        return;
+    }
+    uint64_t left = expires_at_ms > core->wall_ms ? expires_at_ms - core->wall_ms : 0;
+    wheel_set(core->token_ends, slot_id_index(conn->id), core->now_ms + left);
+}
+
+bool conn_enter_inbox(struct router_core *core, struct conn *conn)
 {
     assert(conn->waiting);
     conn->waiting = false;
+    truth_settle(core, conn, true);
+    truth_add(core, conn, conn->user->inbox.id);
     return channel_add_member(&conn->user->inbox, conn->ref.edge);
 }
 
@@ -107,6 +147,7 @@ static void end_watches(struct router_core *core, struct conn *conn)
     for (uint32_t i = 0; i < conn->watch_count; i++) {
         struct user *watched = slotmap_get(&core->users, conn->watches[i]);
         assert(watched != NULL && "a watcher holds the user");
+        truth_remove(core, conn, watched->watch->id);
         channel_remove_member(watched->watch, conn->ref.edge);
         user_settle(core, watched);
     }
@@ -134,7 +175,14 @@ static void leave_edge(struct router_core *core, struct conn *conn)
     assert(edge != NULL && edge->serial == conn->edge_serial);
     router_edge_set_conn(edge, conn->ref.slot, 0);
     edge->connections--;
-    if (!conn->waiting) {
+    truth_remove(core, conn, 0);
+    for (uint32_t i = 0; i < conn->room_count; i++) {
+        truth_remove(core, conn, conn->rooms[i]);
+    }
+    if (conn->waiting) {
+        truth_settle(core, conn, true);
+    } else {
+        truth_remove(core, conn, conn->user->inbox.id);
         channel_remove_member(&conn->user->inbox, conn->ref.edge);
     }
     end_watches(core, conn);
@@ -165,6 +213,7 @@ static void end_detached(struct router_core *core, struct conn *conn)
     }
     loss_over(conn);
     wheel_clear(core->grace, slot_id_index(conn->id));
+    wheel_clear(core->token_ends, slot_id_index(conn->id));
     conn->user->detached--;
     core->detached_count--;
 }
@@ -186,6 +235,7 @@ void conn_free(struct router_core *core, struct conn *conn, const char *reason)
     unlink_from_user(user, conn);
     (void)slotmap_remove(&core->conns, conn->id);
     mem_free(conn->rooms);
+    mem_free(conn->rights);
     effects_bury(&core->effects, conn);
 }
 
@@ -213,16 +263,20 @@ bool conn_in_room(const struct conn *conn, slot_id room)
     return index_of(conn->rooms, conn->room_count, room) < conn->room_count;
 }
 
-void conn_add_room(struct conn *conn, slot_id room)
+void conn_add_room(struct router_core *core, struct conn *conn, slot_id room)
 {
+    truth_add(core, conn, room);
     append(&conn->rooms, &conn->room_count, &conn->room_capacity, room);
 }
 
-void conn_remove_room(struct conn *conn, slot_id room)
+void conn_remove_room(struct router_core *core, struct conn *conn, slot_id room)
 {
     uint32_t at = index_of(conn->rooms, conn->room_count, room);
     if (at < conn->room_count) {
         conn->rooms[at] = conn->rooms[--conn->room_count];
+        if (conn->attached) {
+            truth_remove(core, conn, room);
+        }
     }
 }
 
@@ -238,6 +292,7 @@ bool conn_remove_watch(struct router_core *core, struct conn *conn, struct user 
         return false;
     }
     conn->watches[at] = conn->watches[--conn->watch_count];
+    truth_remove(core, conn, user->watch->id);
     channel_emit_remove(core, user->watch, conn->ref);
     channel_remove_member(user->watch, conn->ref.edge);
     user_settle(core, user);
@@ -248,6 +303,7 @@ bool conn_add_watch(struct router_core *core, struct conn *conn, struct user *us
 {
     append(&conn->watches, &conn->watch_count, &conn->watch_capacity, user->id);
     bool first = channel_add_member(user_watch_channel(core, user), conn->ref.edge);
+    truth_add(core, conn, user->watch->id);
     user_settle(core, user);
     return first;
 }

@@ -13,9 +13,9 @@ struct conn {
     slot_id id;
     struct conn_ref ref;
     bool attached;
-    bool abusive;      /* told to go for exceeding its limits */
-    bool in_mass_loss; /* detached with many others */
+    bool told_to_go;   /* for exceeding its limits, or its token ended */
     bool waiting;      /* for the log of its user's inbox: not accepted, or not in the inbox, yet */
+    bool in_mass_loss; /* detached with many others */
     uint8_t encoding;
     uint16_t address_len;
     uint64_t edge_serial;
@@ -37,6 +37,8 @@ struct conn {
     uint32_t watch_count;
     uint32_t watch_capacity;
     uint16_t agent_len;
+    uint16_t rights_len;
+    uint8_t *rights;   /* of its token; NULL: the policy decides */
     uint8_t strings[]; /* address, agent */
 };
 
@@ -53,8 +55,18 @@ struct conn *conn_find(const struct router_core *core, struct conn_ref ref);
 struct conn *conn_new(struct router_core *core, struct user *user, struct conn_ref ref,
                       const struct session_info *info);
 
+/* What its token allows. */
+struct bytes conn_rights(const struct conn *conn);
+/* True when token and policy give it all of `wanted` (enum right) in the room. */
+bool conn_may(const struct router_core *core, const struct conn *conn, struct bytes room,
+              unsigned wanted);
+void conn_set_rights(struct conn *conn, struct bytes rights);
+
+/* When its token ends, by the wall clock; 0 = never. */
+void conn_set_token_end(struct router_core *core, struct conn *conn, uint64_t expires_at_ms);
+
 /* Into the fan-out of its user's inbox. True when it is the first there on its edge. */
-bool conn_enter_inbox(struct conn *conn);
+bool conn_enter_inbox(struct router_core *core, struct conn *conn);
 
 /* Out of the fan-out of all its groups, which it stays a member of; its watches end. */
 void conn_detach(struct router_core *core, struct conn *conn);
@@ -63,8 +75,8 @@ void conn_detach(struct router_core *core, struct conn *conn);
 void conn_free(struct router_core *core, struct conn *conn, const char *reason);
 
 bool conn_in_room(const struct conn *conn, slot_id room);
-void conn_add_room(struct conn *conn, slot_id room);
-void conn_remove_room(struct conn *conn, slot_id room);
+void conn_add_room(struct router_core *core, struct conn *conn, slot_id room);
+void conn_remove_room(struct router_core *core, struct conn *conn, slot_id room);
 
 bool conn_watches(const struct conn *conn, slot_id user);
 /* Ends one watch. False when there was none. */

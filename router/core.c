@@ -7,8 +7,11 @@
 #include "router/core_internal.h"
 #include "router/load.h"
 #include "router/post.h"
+#include "router/repair.h"
+#include "router/resent.h"
 #include "router/room.h"
 #include "router/session.h"
+#include "router/truth.h"
 #include "router/unsure.h"
 
 #include <assert.h>
@@ -16,9 +19,18 @@
 
 enum {
     GRACE_TICK_MS = 50,
+    TOKEN_TICK_MS = 250,
+    TOKEN_SLOTS = 1024,
     GRACE_SLOTS = 1024,
     IDLE_PER_STEP_MAX = 256 /* a mass of idle things is forgotten in slices */
 };
+
+int64_t core_age_of(const struct router_core *core, uint64_t timestamp_ms)
+{
+    uint64_t steady = core->config.start_wall_ms + (core->now_ms - core->started_ms);
+    uint64_t wall = steady < core->wall_ms ? steady : core->wall_ms;
+    return (int64_t)(wall - timestamp_ms);
+}
 
 /* splitmix64 */
 uint64_t core_random(struct router_core *core)
@@ -37,6 +49,7 @@ struct router_core *router_core_new(const struct core_config *config, uint64_t n
     core->config.policy = policy_table_copy(&config->policy);
     core->inbox_policy = (struct namespace_policy){.history_messages = config->history_count};
     core->now_ms = now_ms;
+    core->started_ms = now_ms;
     core->wall_ms = config->start_wall_ms;
     core->random = config->seed;
     core->rebuild_until_ms = now_ms + config->rebuild_ms;
@@ -55,6 +68,7 @@ struct router_core *router_core_new(const struct core_config *config, uint64_t n
     strmap_init(&core->users_by_name, core->hash_seed);
     strmap_init(&core->rooms_by_name, core->hash_seed);
     core->grace = wheel_new(GRACE_TICK_MS, GRACE_SLOTS, now_ms);
+    core->token_ends = wheel_new(TOKEN_TICK_MS, TOKEN_SLOTS, now_ms);
     return core;
 }
 
@@ -75,6 +89,7 @@ static void free_session_side(struct router_core *core)
         if (conn != NULL) {
             mem_free(conn->rooms);
             mem_free(conn->watches);
+            mem_free(conn->rights);
             conn->user->attached = 0;
             conn->user->detached = 0;
             mem_free(conn);
@@ -104,12 +119,14 @@ void router_core_free(struct router_core **core_ptr)
     slotmap_fini(&core->conns);
     slotmap_fini(&core->pending);
     wheel_free(&core->grace);
+    wheel_free(&core->token_ends);
     edges_fini(&core->edges);
     mailbox_fini(&core->mailbox);
     effects_fini(&core->effects);
     policy_table_fini(&core->config.policy);
     mem_free(core->holds);
     mem_free(core->failed_loads);
+    resent_fini(core);
     mem_free(core);
     *core_ptr = NULL;
 }
@@ -200,8 +217,10 @@ static void tick(struct router_core *core, const struct core_event *event)
 {
     (void)event;
     load_tick(core);
+    resent_tick(core);
     session_expire(core);
     unsure_tick(core);
+    session_end_tokens(core);
     for (int i = 0; i < IDLE_PER_STEP_MAX && idle_deadline(core) <= core->now_ms; i++) {
         (void)forget_older(core, idle_oldest(&core->idle_rooms), idle_oldest(&core->idle_users));
     }
@@ -239,6 +258,7 @@ struct core_effects router_core_step(struct router_core *core, const struct core
         [CORE_COMMAND] = session_command,
         [CORE_ANNOUNCE_GROUP] = announce_group,
         [CORE_ANNOUNCE_CONN] = announce_conn,
+        [CORE_ANNOUNCE_UNSURE] = announce_unsure,
         [CORE_ANNOUNCE_END] = announce_end,
         [CORE_APPENDED] = appended,
         [CORE_LOADED] = load_done,
@@ -246,6 +266,9 @@ struct core_effects router_core_step(struct router_core *core, const struct core
         [CORE_SEND] = session_send,
         [CORE_KICK] = session_kick,
         [CORE_LAGGING] = session_lagging,
+        [CORE_CANARY] = truth_canary,
+        [CORE_LISTING] = truth_listing,
+        [CORE_REPAIR] = repair_asked,
         [CORE_SET_POLICY] = room_set_policy,
         [CORE_TICK] = tick,
     };
@@ -265,12 +288,16 @@ struct core_effects router_core_step(struct router_core *core, const struct core
 uint64_t router_core_deadline(const struct router_core *core)
 {
     uint64_t due = wheel_deadline(core->grace);
+    uint64_t token = wheel_deadline(core->token_ends);
+    due = token < due ? token : due;
     uint64_t idle = idle_deadline(core);
     due = idle < due ? idle : due;
     uint64_t load = load_deadline(core);
     due = load < due ? load : due;
     uint64_t unsure = unsure_deadline(core);
     due = unsure < due ? unsure : due;
+    uint64_t resent = resent_deadline(core);
+    due = resent < due ? resent : due;
     if (core->rebuilding && core->edges.unsynced == 0 && core->rebuild_until_ms < due) {
         due = core->rebuild_until_ms;
     }

@@ -33,6 +33,7 @@ struct session_info {
     struct bytes user;
     struct bytes address;
     struct bytes agent;
+    struct bytes rights;      /* as rights.h, valid */
     uint64_t connected_at_ms; /* wall clock */
     uint64_t expires_at_ms;   /* wall clock, 0 = never */
     uint8_t encoding;         /* front-end: 0 = JSON */
@@ -95,6 +96,7 @@ enum core_event_kind {
     CORE_COMMAND,
     CORE_ANNOUNCE_GROUP,
     CORE_ANNOUNCE_CONN,
+    CORE_ANNOUNCE_UNSURE, /* in the group `local` somebody was in grace as the former router died */
     CORE_ANNOUNCE_END,
     CORE_APPENDED,   /* the engine finished the append of `append_id` */
     CORE_LOADED,     /* the engine has read the log of `channel`; NULL: it could not */
@@ -103,8 +105,22 @@ enum core_event_kind {
     CORE_KICK,       /* user or connection, or only out of `room` */
     CORE_LAGGING,    /* an edge left deliveries of a room out for a slow connection, which has now
                         read what it had: it is to be told */
+    CORE_CANARY,     /* comes back to its edge as CORE_CANARY_BACK */
+    CORE_LISTING,    /* what an edge holds in one bucket of the digest: truth.h */
+    CORE_REPAIR,     /* an edge lacks deliveries of `group`: last_offset is the first, to_offset the
+                        last */
     CORE_SET_POLICY, /* of rooms: limits from now on, the class for rooms made from now on */
     CORE_TICK        /* router_core_deadline() has come */
+};
+
+/* Connections of an edge by growing slot, and their groups, one's after the other's. */
+struct core_listing {
+    uint32_t bucket;
+    const uint32_t *slots;
+    const uint32_t *gens;
+    const uint32_t *group_counts;
+    size_t conn_count;
+    const uint64_t *groups;
 };
 
 enum append_result { APPEND_OK, APPEND_FENCED, APPEND_UNKNOWN, APPEND_FAILED };
@@ -113,6 +129,7 @@ enum append_result { APPEND_OK, APPEND_FENCED, APPEND_UNKNOWN, APPEND_FAILED };
 struct core_record {
     struct push_message message;
     struct bytes key;
+    bool bare; /* of the message only offset, timestamp and user were read */
 };
 
 /* What the engine has of a channel. */
@@ -127,7 +144,7 @@ struct core_log {
 struct core_event {
     enum core_event_kind kind;
     uint64_t wall_ms;          /* timestamp label for what this event makes */
-    uint32_t edge;             /* EDGE_*, ANNOUNCE_* */
+    uint32_t edge;             /* EDGE_*, ANNOUNCE_*, CANARY, LISTING */
     struct bytes edge_id;      /* EDGE_UP */
     uint64_t edge_incarnation; /* EDGE_UP */
     uint64_t cause; /* of the frame that this event came with, 0 = none: given back in CORE_HELD and
@@ -144,20 +161,23 @@ struct core_event {
     bool clean;                         /* CONN_CLOSED: the client said goodbye: no grace */
     bool drained;                       /* CONN_CLOSED: by an edge's drain: grace plus its delay */
     uint32_t local;                     /* ANNOUNCE_GROUP: the edge's number of the group */
-    bool unsure;     /* ANNOUNCE_GROUP: somebody in it was in grace as the former router died */
     uint64_t others; /* ANNOUNCE_END: number of the edges (registry_edges_digest) at the former
                         router, 0 = not known */
     const struct group_info *group;
-    uint64_t last_offset;   /* ANNOUNCE_GROUP: newest offset the edge has delivered; LAGGING: first
-                               offset that may be missing, in the life that `group` names */
-    uint64_t token;         /* LAGGING: comes back with the answer */
+    uint64_t last_offset;   /* ANNOUNCE_GROUP: newest offset the edge has delivered; LAGGING,
+                               REPAIR: first offset that may be missing, in the life that `group`
+                               names */
+    uint64_t to_offset;     /* REPAIR. ANNOUNCE_GROUP: newest offset that the edge knows of, not
+                               below last_offset: what is between lacks */
+    uint64_t token;         /* LAGGING, CANARY: comes back with the answer */
     const uint32_t *locals; /* ANNOUNCE_CONN: the edge's numbers of its groups */
     size_t local_count;
     uint64_t append_id;
     enum append_result append_result;
-    uint64_t channel;           /* LOADED */
-    const struct core_log *log; /* LOADED */
-    uint64_t admin;             /* PUBLISH, SEND, KICK: token for ADMIN_DONE */
+    uint64_t channel;                   /* LOADED */
+    const struct core_log *log;         /* LOADED */
+    const struct core_listing *listing; /* LISTING, of `edge` */
+    uint64_t admin;                     /* PUBLISH, SEND, KICK: token for ADMIN_DONE */
     struct bytes room;
     struct bytes user;
     struct bytes target; /* SEND: to; KICK: user, or empty when `conn` is meant */
@@ -176,12 +196,17 @@ enum core_effect_kind {
     CORE_GROUP_BIND,   /* answer to ANNOUNCE_GROUP: local number -> group id; group 0 = forget it */
     CORE_GROUP_POLICY, /* deliveries of the group may be left out on `edges`, or may not */
     CORE_GROUP_UNSURE, /* the same effect for another cause: whether somebody is in grace */
+    CORE_GROUP_TOP,    /* `offset` is delivered by now: the edge may find that it lacks something */
     CORE_CATCH_UP,     /* answer to LAGGING: push to one connection that lags */
     CORE_CLOSE,        /* close a connection with code and text */
     CORE_APPEND,       /* engine: store message at (group, offset), then CORE_APPENDED */
     CORE_LOAD,         /* engine: read the log of (group, room), then CORE_LOADED */
     CORE_HELD,         /* something of the frame `cause` is not finished yet */
     CORE_FREED,        /* one such thing is finished now */
+    CORE_CUT,          /* what stands before and after need not leave together */
+    CORE_CANARY_BACK,  /* to `edge`, with `token` */
+    CORE_DIVERGED, /* edge and registry did not agree about `conn`: `text` says what and what was
+                      done, `room` is its user if known */
     CORE_ADMIN_DONE
 };
 
@@ -189,10 +214,13 @@ struct core_effect {
     enum core_effect_kind kind;
     struct conn_ref conn; /* SEND_CONN, GROUP_*, CLOSE, ACCEPT; DELIVER: left out when has_except */
     bool has_except;
-    uint64_t group;        /* DELIVER, GROUP_*, APPEND; never 0 but for BIND "forget" */
-    uint64_t offset;       /* DELIVER: of a numbered message (or of the gap in its place), else 0.
-                              APPEND. GROUP_ADD: newest offset at this moment. BIND: where the
-                              edge stands now; what it lacks follows from the next one on */
+    uint64_t group;  /* DELIVER, GROUP_*, APPEND; never 0 but for BIND "forget" */
+    uint64_t offset; /* DELIVER: of a numbered message (or of the gap in its place), else 0.
+                        GROUP_TOP. APPEND. LOAD: wanted from here whatever bytes_max says, 0 = none.
+                        GROUP_ADD: newest offset at this moment. BIND: where the edge stands now;
+                        what it lacks follows from the next one on */
+    bool always;     /* DELIVER without a number: also to who is left out for reading slowly */
+    uint64_t span;   /* DELIVER of a gap: numbers before `offset` that it stands for as well */
     const uint32_t *edges; /* DELIVER, GROUP_POLICY, GROUP_UNSURE */
     size_t edge_count;
     bool droppable;                      /* GROUP_POLICY, GROUP_UNSURE */
@@ -203,7 +231,7 @@ struct core_effect {
     uint32_t local;                      /* GROUP_BIND */
     const struct group_info *group_info; /* GROUP_ADD (first on the edge) and BIND, else NULL */
     const struct session_info *session;  /* ACCEPT */
-    const struct push *push;             /* SEND_CONN, DELIVER */
+    const struct push *push;             /* SEND_CONN, DELIVER, CATCH_UP (NULL: nothing is said) */
     uint16_t code;                       /* CLOSE */
     struct bytes text;                   /* CLOSE */
     uint64_t append_id;
@@ -213,6 +241,7 @@ struct core_effect {
     uint32_t keep_count;                /* APPEND: messages the log keeps. LOAD: wanted */
     uint64_t keep_ms;                   /* APPEND: 0 = no limit of age */
     uint64_t bytes_max;                 /* LOAD: wanted */
+    bool ids;                           /* LOAD: beyond bytes_max bare records are wanted */
     uint64_t cause;                     /* HELD, FREED */
     uint64_t number;                    /* SEND_CONN: of the command that this answers, or 0 */
     struct bytes room;                  /* APPEND, LOAD: name of the room or user */

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct resent_due;
 struct room_hold;
 struct channel;
 
@@ -28,6 +29,7 @@ struct core_counters {
     uint64_t evicted_channels;
     uint64_t loads;
     uint64_t loads_failed;
+    uint64_t tokens_ended;
     uint64_t ahead;      /* edges had delivered more than the log has */
     uint64_t mass_edges; /* edges that died with many connections */
     uint64_t mass_conns; /* times that many connections were lost otherwise */
@@ -45,6 +47,14 @@ struct unsure {
     uint32_t cursor;
 };
 
+/* Channels that are to forget the ids of their logs, oldest first at `head`; see resent.c. */
+struct resent_queue {
+    struct resent_due *items;
+    size_t head;
+    size_t count;
+    size_t capacity;
+};
+
 struct router_core {
     struct core_config config;
     struct namespace_policy inbox_policy;
@@ -52,6 +62,7 @@ struct router_core {
     uint64_t wall_ms; /* of the event */
     uint64_t random;
     uint8_t hash_seed[16];
+    uint64_t started_ms; /* by the same clock as now_ms */
     uint64_t rebuild_until_ms;
     bool rebuilding; /* from the start until everything was announced once */
     struct effects effects;
@@ -65,7 +76,8 @@ struct router_core {
     struct strmap users_by_name;
     struct idle idle_users;
     struct slotmap conns;
-    struct wheel *grace; /* of detached connections, by index */
+    struct wheel *grace;      /* of detached connections, by index */
+    struct wheel *token_ends; /* of attached connections, by index */
     uint32_t detached_count;
     struct mass mass;
     struct unsure unsure;
@@ -83,6 +95,7 @@ struct router_core {
     uint32_t failed_count;
     uint32_t failed_capacity;
     uint64_t failed_due_ms;
+    struct resent_queue resent;
     uint64_t member_count; /* users over all rooms */
     struct room_hold *holds;
     uint32_t hold_count;
@@ -97,6 +110,11 @@ uint64_t core_random(struct router_core *core);
 
 /* After a change of a room's or user's channel: it may be idle now, or not any more. */
 void core_settle(struct router_core *core, const struct channel *channel);
+
+/* How old a message with this timestamp is; below 0 when it is from a clock that went ahead. Of the
+ * wall clock and the one at the start plus the time since, the earlier counts: a wall clock that
+ * jumps, in whichever direction, makes nothing old. */
+int64_t core_age_of(const struct router_core *core, uint64_t timestamp_ms);
 
 /* Something of this step's frame waits, or no longer. `cause` 0: nobody asks. */
 void core_hold_frame(struct router_core *core, uint64_t cause);

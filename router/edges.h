@@ -3,6 +3,7 @@
 #ifndef ROUTER_EDGES_H
 #define ROUTER_EDGES_H
 
+#include "common/digest.h"
 #include "common/slotmap.h"
 #include "router/core.h"
 
@@ -21,7 +22,8 @@ struct router_edge {
     uint64_t delay_ms;
     bool draining;
     bool synced;
-    slot_id *conns; /* by slot, 0 = none */
+    struct digest digest; /* of its attached connections and their places */
+    slot_id *conns;       /* by slot, 0 = none */
     uint32_t conn_capacity;
     uint32_t connections; /* attached */
     uint32_t detached;    /* in grace, were attached here */

@@ -291,11 +291,11 @@ static enum client_error read_id(struct reader *reader, struct json_value value)
     return CLIENT_ERROR_NONE;
 }
 
-static enum client_error read_echo(struct json_value value, bool *ret_no_echo)
+/* What it does not say is the room's policy. */
+static enum client_error read_echo(struct json_value value, struct command *command)
 {
-    bool echo = true;
-    enum client_error error = read_bool(value, &echo);
-    *ret_no_echo = !echo;
+    enum client_error error = read_bool(value, &command->echo);
+    command->no_echo = !command->echo;
     return error;
 }
 
@@ -324,7 +324,7 @@ static enum client_error read_field(struct reader *reader, enum field field,
     case FIELD_MEMBERS:
         return read_bool(value, &command->want_members);
     case FIELD_ECHO:
-        return read_echo(value, &command->no_echo);
+        return read_echo(value, command);
     case FIELD_KEY:
         return read_text(reader, value, COMMAND_KEY_MAX, &command->key);
     case FIELD_TOKEN:
@@ -409,7 +409,11 @@ static void read_members(struct reader *reader, struct json_members members,
         return;
     }
     const struct command_row *row = NULL;
-    if ((members.seen & BIT_TYPE) != 0 && values[FIELD_TYPE].kind == JSON_KIND_STRING) {
+    if ((members.seen & BIT_TYPE) != 0) {
+        if (values[FIELD_TYPE].kind != JSON_KIND_STRING) {
+            bad(command, CLIENT_ERROR_INVALID_MESSAGE, field_texts[FIELD_TYPE].wrong);
+            return;
+        }
         row = find_row(values[FIELD_TYPE]);
     }
     if (row == NULL) {

@@ -141,12 +141,22 @@ static void write_direct_message(const struct push_message *message, struct buf 
     PUT(out, "}");
 }
 
+/* JSON already, byte for byte as its token has it. */
+static void put_info(struct buf *out, struct bytes info)
+{
+    if (info.len != 0) {
+        PUT(out, ",\"info\":");
+        buf_append(out, info);
+    }
+}
+
 static void put_members(const struct push *push, struct buf *out)
 {
     PUT(out, ",\"members\":[");
     for (size_t i = 0; i < push->member_count; i++) {
         put_string(out, i == 0 ? "{\"userId\":" : ",{\"userId\":", push->members[i].user);
         put_u64(out, ",\"connections\":", push->members[i].connections);
+        put_info(out, push->members[i].info);
         PUT(out, "}");
     }
     PUT(out, "]");
@@ -290,6 +300,7 @@ static void write_user_joined(const struct push *push, struct buf *out)
     put_string(out, "{\"type\":\"user_joined\",\"roomId\":", push->room);
     put_string(out, ",\"userId\":", push->user);
     put_string(out, ",\"serverId\":", push->server_id);
+    put_info(out, push->info);
     PUT(out, "}");
 }
 
@@ -307,6 +318,9 @@ static void write_gap(const struct push *push, struct buf *out)
         buf_append_str(out, "{\"type\":\"gap\",\"inbox\":true");
     } else {
         put_string(out, "{\"type\":\"gap\",\"roomId\":", push->room);
+    }
+    if (push->epoch != 0) {
+        put_epoch(out, ",\"epoch\":", push->epoch);
     }
     put_u64(out, ",\"from\":", push->from);
     put_u64(out, ",\"to\":", push->to);

@@ -3,6 +3,7 @@
 #include "common/mem.h"
 #include "router/announce.h"
 #include "router/post.h"
+#include "router/repair.h"
 #include "router/session.h"
 
 #include <assert.h>
@@ -32,6 +33,9 @@ static void begin(struct router_core *core, struct channel *channel)
     effect->inbox = channel->kind == CHANNEL_INBOX;
     effect->keep_count = count < LOAD_RECORDS_MIN ? LOAD_RECORDS_MIN : count;
     effect->bytes_max = bytes < LOAD_BYTES_MIN ? LOAD_BYTES_MIN : bytes;
+    effect->ids = !channel->loaded;
+    effect->offset = channel->owed;
+    channel->asked = channel->owed;
 }
 
 bool load_ready(struct router_core *core, struct channel *channel)
@@ -65,9 +69,10 @@ static size_t list_strings(struct core_event *event, struct command *command,
     size_t count = 0;
     struct bytes *of_event[] = {&event->room,    &event->user, &event->target,
                                 &event->payload, &event->key,  &event->text};
-    struct bytes *of_command[] = {&command->id,      &command->room, &command->user,
-                                  &command->payload, &command->key,  &command->token,
-                                  &command->detail};
+    struct bytes *of_command[] = {
+        &command->id,      &command->room,         &command->user,
+        &command->payload, &command->key,          &command->token,
+        &command->detail,  &command->renewed.user, &command->renewed.rights};
     for (size_t i = 0; i < sizeof(of_event) / sizeof(of_event[0]); i++) {
         out[count++] = of_event[i];
     }
@@ -124,6 +129,12 @@ static bool must_wait(enum core_event_kind kind)
            kind == CORE_LAGGING;
 }
 
+/* Of an edge itself, not of a connection. */
+static bool is_of_edge(const struct core_event *event)
+{
+    return event->kind == CORE_ANNOUNCE_GROUP || event->kind == CORE_REPAIR;
+}
+
 static void enqueue(const struct router_core *core, struct channel *channel, struct parked *parked)
 {
     if (core->replaying == channel) { /* it was the first, and is again */
@@ -146,7 +157,7 @@ bool load_park(struct router_core *core, struct channel *channel, const struct c
     if (full && !must_wait(event->kind) && core->replaying != channel) {
         return false;
     }
-    bool of_edge = event->kind == CORE_ANNOUNCE_GROUP;
+    bool of_edge = is_of_edge(event);
     uint32_t index = of_edge ? event->edge : event->conn.edge;
     const struct router_edge *edge = edges_get(&core->edges, index);
     struct parked *parked = parked_new(event);
@@ -186,7 +197,7 @@ void load_drop(struct router_core *core, struct channel *channel)
 
 static bool edge_is_same(const struct router_core *core, const struct parked *parked)
 {
-    bool of_edge = parked->event.kind == CORE_ANNOUNCE_GROUP;
+    bool of_edge = is_of_edge(&parked->event);
     uint32_t index = of_edge ? parked->event.edge : parked->event.conn.edge;
     const struct router_edge *edge = edges_get(&core->edges, index);
     return edge != NULL && edge->serial == parked->edge_serial;
@@ -207,6 +218,8 @@ static void replay_of_edge(struct router_core *core, struct channel *channel,
         session_lagging(core, event);
     } else if (event->kind == CORE_ANNOUNCE_GROUP) {
         announce_catch_up(core, event, channel);
+    } else if (event->kind == CORE_REPAIR) {
+        repair_answer(core, event, channel);
     } else { /* CONN_OPEN, ANNOUNCE_CONN */
         struct conn *conn = slotmap_get(&core->conns, parked->conn);
         if (conn != NULL && conn->attached && conn->waiting) {
@@ -235,6 +248,7 @@ static void replay_all(struct router_core *core, struct channel *channel)
         struct parked *parked = take(core, channel);
         replay(core, channel, parked);
         core_free_frame(core, parked->event.cause);
+        (void)effects_add(&core->effects, CORE_CUT); /* all of them may be a lot */
         effects_bury(&core->effects, parked);
     }
     core->replaying = NULL;
@@ -308,6 +322,16 @@ static void refuse_all(struct router_core *core, struct channel *channel)
     }
 }
 
+/* What was read stays as long as there is memory for it, like what was said. */
+static void bound_memory(struct router_core *core, struct channel *channel)
+{
+    bool loading = channel->loading;
+    channel->loading = true; /* it shall not be taken for one that nobody uses */
+    core_settle(core, channel);
+    channel_bound_total(core, channel);
+    channel->loading = loading;
+}
+
 void load_done(struct router_core *core, const struct core_event *event)
 {
     struct channel *channel = channel_find(core, event->channel);
@@ -324,6 +348,7 @@ void load_done(struct router_core *core, const struct core_event *event)
     }
     if (channel->parked_oldest == NULL) {
         channel_settled(core, channel);
+        bound_memory(core, channel);
     }
     post_finish(core, channel);
 }

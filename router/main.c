@@ -6,6 +6,7 @@
 #include "router/auth.h"
 #include "router/policy_file.h"
 #include "router/router.h"
+#include "router/router_keys.h"
 #include "router/router_metrics.h"
 #include "router/router_options.h"
 
@@ -113,6 +114,25 @@ static void reload_policy(struct process *process, struct buf *text)
     }
 }
 
+/* Bad files leave the keys as they are. */
+static void reload_keys(struct process *process, struct buf *text)
+{
+    struct jws_keys *keys = NULL;
+    buf_clear(text);
+    if (process->options.auth != AUTH_JWT) {
+        return;
+    }
+    if (router_keys_read(&process->options, &keys, text) != STATUS_OK) {
+        log_lines(LOG_RELOAD_FAILED, buf_bytes(text));
+        return;
+    }
+    router_set_keys(process->router, keys);
+    jws_keys_unref(&process->options.keys);
+    process->options.keys = keys;
+    log_event(LOG_RELOAD, LOG_S("what", "token keys read again"),
+              LOG_U("keys", jws_keys_count(keys)));
+}
+
 static void on_hangup(void *owner)
 {
     struct process *process = owner;
@@ -139,6 +159,7 @@ static void on_hangup(void *owner)
         log_change("log-level", before.log_level, options->log_level);
         configure_log(options);
         reload_policy(process, &text);
+        reload_keys(process, &text);
     }
     buf_fini(&text);
 }

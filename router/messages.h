@@ -49,12 +49,13 @@ struct message {
     struct bytes server_id; /* JOIN, ATTACH, PUBLISH */
     /* requests */
     const struct command *command; /* JOIN, HISTORY, PRESENCE: since, limit, want_members */
+    bool blind;                    /* JOIN: it may not see older messages */
     bool member;                   /* JOIN: this connection is in already */
     bool silent;                   /* ATTACH: everybody knows already */
     bool attached;                 /* LEAVE: it still counts for the fan-out */
     bool from_edge;                /* LEAVE: the edge is to be told to remove it */
     bool answer_wanted;            /* LEAVE */
-    const char *reason;            /* LEAVE: static text */
+    const char *reason;            /* LEAVE, refusals: static text, or NULL */
     struct bytes payload;          /* PUBLISH */
     struct bytes key;              /* PUBLISH */
     uint64_t epoch;                /* LAGGING: of the life that the connection knows */
@@ -63,6 +64,7 @@ struct message {
     bool no_echo;                  /* PUBLISH: leave out `conn` */
     /* answers */
     enum client_error error;
+    uint64_t retry_ms;          /* with an error: when to try again, 0 = untold */
     struct push *ok;            /* filled but for the id; NULL on error */
     const struct push **missed; /* JOINED: what the connection lacks, oldest first; LAGGED: what it
                                    is told instead of it */

@@ -7,7 +7,7 @@
 
 #include <assert.h>
 
-enum { EDGE_ID_BYTES_MAX = 64, PEER_BYTES_MAX = 255 };
+enum { CHECKS_WAITING_MAX = 1 << 16, EDGE_ID_BYTES_MAX = 64, PEER_BYTES_MAX = 255 };
 
 /* ---- life ---- */
 
@@ -65,6 +65,9 @@ struct router_plane *router_plane_new(const struct plane_config *config, struct 
     arena_init(&plane->arena, (size_t)PLANE_FRAME_BYTES_MAX * 8);
     buf_init(&plane->scratch, 0);
     buf_init(&plane->token_scratch, 0);
+    slotmap_init(&plane->waiting,
+                 config->checks_waiting_max == 0 ? CHECKS_WAITING_MAX : config->checks_waiting_max);
+    plane->auth_cache = auth_cache_new(config->tokens_cached_max, seed);
     buf_init(&plane->push, 0);
     plane_tickets_init(plane, now_ms);
     plane->stats.incarnation = plane->incarnation;
@@ -89,12 +92,15 @@ void router_plane_free(struct router_plane **plane)
     struct router_plane *gone = *plane;
     for (uint32_t i = 0; i < gone->edge_capacity; i++) {
         if (gone->edges[i] != NULL) {
+            plane_verify_drop_edge(gone, gone->edges[i]);
             free_edge(gone->edges[i]);
         }
     }
     mem_free(gone->edges);
     strmap_fini(&gone->by_id);
     strmap_fini(&gone->by_peer);
+    slotmap_fini(&gone->waiting);
+    auth_cache_free(&gone->auth_cache);
     router_core_free(&gone->core);
     gone->engine->ops->close(&gone->engine);
     arena_fini(&gone->arena);
@@ -173,6 +179,7 @@ static void drop_edge(struct router_plane *plane, struct plane_edge *edge,
                       enum plane_edge_event why, const char *text)
 {
     fence(plane, edge->incarnation);
+    plane_verify_drop_edge(plane, edge);
     strmap_remove(&plane->by_id, edge->id);
     strmap_remove(&plane->by_peer, edge->peer);
     plane->edges[edge->index] = NULL;
@@ -227,6 +234,7 @@ static struct plane_edge *add_edge(struct router_plane *plane, struct bytes peer
     link_init(&edge->link, &timing, plane->config.credit_bytes, plane->now_ms);
     edge->link.answers = true;
     plane_builder_init(&edge->out);
+    plane_truth_init(plane, edge, hello->features);
     plane->edges[edge->index] = edge;
     plane->edge_count++;
     strmap_put(&plane->by_id, edge->id, edge);
@@ -256,7 +264,8 @@ static void welcome(struct router_plane *plane, const struct plane_edge *edge, b
                                                  .heartbeat_ms = edge->link.timing.heartbeat_ms,
                                                  .suspect_ms = edge->link.timing.suspect_ms,
                                                  .dead_ms = edge->link.timing.dead_ms,
-                                                 .ticket_keys = plane_tickets_encode(plane)},
+                                                 .ticket_keys = plane_tickets_encode(plane),
+                                                 .features = PLANE_FEATURE_CANARY},
                         &plane->push);
     /* Not taken: the edge asks again. */
     (void)transmit(plane, edge->peer, buf_bytes(&plane->push), BYTES_EMPTY);
@@ -335,6 +344,7 @@ static void greet_again(struct router_plane *plane, struct plane_edge *edge, str
     }
     /* Our first welcome was lost; nothing was said since. */
     set_peer(plane, edge, peer);
+    plane_truth_forget(edge);
     struct link_queue nothing;
     link_start_fresh(&edge->link, hello->credit, plane->now_ms, &nothing);
     link_queue_fini(&nothing);
@@ -410,7 +420,7 @@ static void reset_peer(struct router_plane *plane, struct bytes peer)
     (void)transmit(plane, peer, buf_bytes(&plane->push), BYTES_EMPTY);
 }
 
-static void give_up_bad_edge(struct router_plane *plane, struct plane_edge *edge, const char *text)
+void plane_give_up(struct router_plane *plane, struct plane_edge *edge, const char *text)
 {
     plane->stats.bad_frames++;
     drop_edge(plane, edge, PLANE_EDGE_BAD_FRAME, text);
@@ -429,7 +439,7 @@ static void receive_data(struct router_plane *plane, struct plane_edge *edge,
         reset_peer(plane, edge->peer);
         return;
     case LINK_FRAME_IMPOSSIBLE:
-        give_up_bad_edge(plane, edge, "acknowledges what was never sent");
+        plane_give_up(plane, edge, "acknowledges what was never sent");
         return;
     }
     plane_frame_begin(plane, edge);
@@ -438,7 +448,7 @@ static void receive_data(struct router_plane *plane, struct plane_edge *edge,
     plane->reading = NULL;
     plane->cause = 0;
     if (!possible) {
-        give_up_bad_edge(plane, edge, "impossible operation");
+        plane_give_up(plane, edge, "impossible operation");
     }
     if (plane->batch_full) {
         plane_seal_full(plane);
@@ -478,7 +488,7 @@ void router_plane_receive(struct router_plane *plane, struct bytes peer, struct 
         receive_data(plane, edge, &frame, message.len);
         return;
     }
-    give_up_bad_edge(plane, edge, "the router's own words");
+    plane_give_up(plane, edge, "the router's own words");
 }
 
 /* ---- the turn ---- */
@@ -546,6 +556,7 @@ void router_plane_tick(struct router_plane *plane, uint64_t now_ms, uint64_t wal
     }
     plane_tickets_tick(plane);
     plane_admission_tick(plane);
+    plane_truth_tick(plane);
     plane_poll(plane);
     if (now_ms >= router_core_deadline(plane->core)) {
         plane_step(plane, &(struct core_event){.kind = CORE_TICK});
@@ -582,6 +593,8 @@ uint64_t router_plane_deadline(const struct router_plane *plane)
     due = tickets_due < due ? tickets_due : due;
     uint64_t admission_due = plane_admission_deadline(plane);
     due = admission_due < due ? admission_due : due;
+    uint64_t truth_due = plane_truth_deadline(plane);
+    due = truth_due < due ? truth_due : due;
     for (uint32_t i = 0; i < plane->edge_capacity; i++) {
         if (plane->edges[i] != NULL) {
             uint64_t at = link_deadline(&plane->edges[i]->link);
@@ -663,4 +676,6 @@ void router_plane_stats(const struct router_plane *plane, struct plane_stats *re
     *ret_stats = plane->stats;
     plane->engine->ops->stats(plane->engine, &ret_stats->engine);
     ret_stats->durable = plane->engine->ops->durable(plane->engine);
+    ret_stats->checks_waiting = plane->waiting.count;
+    ret_stats->tokens_cached = auth_cache_count(plane->auth_cache);
 }

@@ -7,6 +7,7 @@
 #include "common/bytes.h"
 #include "common/status.h"
 #include "router/auth.h"
+#include "router/auth_job.h"
 #include "router/core.h"
 #include "router/engine/engine.h"
 
@@ -39,10 +40,17 @@ struct plane_callbacks {
     /* A connection was refused: why, never the token. */
     void (*on_auth_failed)(void *owner, struct bytes edge_id, struct bytes address,
                            const char *why);
+    /* Runs the job (which is the callee's now) and gives it to router_plane_verified() later, not
+     * inside the call. NULL: everything is checked at once. */
+    void (*verify)(void *owner, struct auth_job *job);
     /* CORE_ADMIN_DONE of an admin request. */
     void (*on_admin_done)(void *owner, const struct core_effect *done);
     /* Fills `out` with bytes that nobody can guess. Not called with ticket_period_ms 0. */
     void (*random)(void *owner, uint8_t *out, size_t len);
+    /* A canary of some edge took that long there and back. */
+    void (*on_canary)(void *owner, uint64_t took_us);
+    /* CORE_DIVERGED. */
+    void (*on_diverged)(void *owner, struct bytes edge_id, const struct core_effect *diverged);
 };
 
 struct plane_config {
@@ -50,12 +58,16 @@ struct plane_config {
     struct core_config core;
     struct auth_config auth; /* views must outlive the plane */
     bool token_in_query;
+    uint32_t checks_waiting_max; /* tokens that wait for callbacks.verify; 0: 65,536 */
+    size_t tokens_cached_max;
     uint64_t credit_bytes;    /* --link-credit: on the way to one edge, and from one edge */
     uint64_t queue_bytes_max; /* waiting for credit per edge; above: PLANE_EDGE_OVERFLOW */
     uint64_t heartbeat_ms;
     uint64_t suspect_ms;
     uint64_t dead_ms;
-    uint64_t ticket_period_ms; /* edges get new keys for TLS tickets this often; 0 = never any */
+    uint64_t ticket_period_ms;  /* edges get new keys for TLS tickets this often; 0 = never any */
+    uint64_t canary_timeout_ms; /* for what router_plane_canary_overdue says */
+    uint64_t digest_ms;         /* edges are asked what they hold this often; 0 = never */
     uint32_t edges_max;
     uint32_t connect_rate; /* new clients per second over all edges, 0 = no limit */
 };
@@ -86,6 +98,14 @@ void router_plane_hold(struct router_plane *plane, uint64_t now_ms);
 void router_plane_admin(struct router_plane *plane, struct core_event *event, uint64_t admin,
                         uint64_t now_ms, uint64_t wall_ms);
 
+/* A job has run; takes it. Flush afterwards. */
+void router_plane_verified(struct router_plane *plane, struct auth_job *job, uint64_t now_ms,
+                           uint64_t wall_ms);
+
+/* Other keys from now on; the caller keeps the reference, as for the keys of the config. Who is
+ * connected stays so until its token ends. */
+void router_plane_set_keys(struct router_plane *plane, struct jws_keys *keys);
+
 /* Takes what the engine has completed; when router_plane_engine_fd() is readable (-1: never). Flush
  * afterwards. */
 void router_plane_poll(struct router_plane *plane, uint64_t now_ms, uint64_t wall_ms);
@@ -93,6 +113,12 @@ int router_plane_engine_fd(const struct router_plane *plane);
 
 /* True once the engine has said that a newer router owns the data: stop serving. */
 bool router_plane_fenced(const struct router_plane *plane);
+
+/* True when edges with a link send canaries, and none has come from any of them for longer than
+ * canary_timeout_ms. */
+bool router_plane_canary_overdue(const struct router_plane *plane, uint64_t now_ms);
+/* True when the engine was asked for something and has finished nothing for as long. */
+bool router_plane_store_stalled(const struct router_plane *plane, uint64_t now_ms);
 
 /* For registry.h. */
 const struct router_core *router_plane_core(const struct router_plane *plane);
@@ -131,8 +157,16 @@ struct plane_stats {
     uint64_t refused;
     uint64_t auth_ok;
     uint64_t auth_failed;
-    uint64_t appends; /* asked for */
+    uint64_t checks_here;      /* of tokens: at once */
+    uint64_t checks_elsewhere; /* by callbacks.verify */
+    uint64_t checks_cached;    /* known as good */
+    uint64_t checks_refused;   /* too many waited */
+    uint64_t checks_waiting;   /* now */
+    uint64_t tokens_cached;    /* now */
+    uint64_t appends;          /* asked for */
     uint64_t loads;
+    uint64_t buckets_compared; /* of digests of edges */
+    uint64_t divergences;      /* of those: differed */
     uint64_t incarnation;
     bool durable; /* what the engine has outlives the router */
     struct engine_stats engine;

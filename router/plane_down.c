@@ -20,7 +20,7 @@ void plane_close_conn(struct plane_edge *edge, uint32_t slot, uint32_t gen, uint
         &(struct plane_op){.kind = OP_CLOSE, .slot = slot, .gen = gen, .a = code, .bytes = text});
 }
 
-static void say(struct router_plane *plane, struct plane_edge *edge, const struct plane_op *op)
+void plane_say(struct router_plane *plane, struct plane_edge *edge, const struct plane_op *op)
 {
     plane_builder_add(&edge->out, op);
     size_t bytes = plane_builder_bytes(&edge->out);
@@ -74,33 +74,37 @@ static void apply_accept(struct router_plane *plane, struct plane_edge *edge,
         &(struct plane_session_record){.user = session->user,
                                        .address = session->address,
                                        .agent = session->agent,
+                                       .rights = session->rights,
                                        .connected_at_ms = session->connected_at_ms,
                                        .expires_at_ms = session->expires_at_ms,
                                        .encoding = session->encoding},
         &plane->push);
-    say(plane, edge,
-        &(struct plane_op){.kind = OP_ACCEPT,
-                           .slot = effect->conn.slot,
-                           .gen = effect->conn.gen,
-                           .bytes = buf_bytes(&plane->push)});
+    plane_say(plane, edge,
+              &(struct plane_op){.kind = OP_ACCEPT,
+                                 .slot = effect->conn.slot,
+                                 .gen = effect->conn.gen,
+                                 .bytes = buf_bytes(&plane->push)});
 }
 
 static void apply_deliver(struct router_plane *plane, const struct core_effect *effect)
 {
     struct bytes text = write_push(plane, effect->push);
+    uint32_t span = effect->always                  ? 1
+                    : effect->span < PLANE_SPAN_ALL ? (uint32_t)effect->span
+                                                    : PLANE_SPAN_ALL;
     for (size_t i = 0; i < effect->edge_count; i++) {
         struct plane_edge *edge = edge_at(plane, effect->edges[i]);
         if (edge == NULL) {
             continue; /* went down in this very step */
         }
         bool except = effect->has_except && effect->conn.edge == edge->index;
-        say(plane, edge,
-            &(struct plane_op){.kind = OP_DELIVER,
-                               .slot = except ? effect->conn.slot : 0,
-                               .gen = except ? effect->conn.gen : 0,
-                               .a = effect->group,
-                               .b = effect->offset,
-                               .bytes = text});
+        plane_say(plane, edge,
+                  &(struct plane_op){.kind = OP_DELIVER,
+                                     .slot = except ? effect->conn.slot : span,
+                                     .gen = except ? effect->conn.gen : 0,
+                                     .a = effect->group,
+                                     .b = effect->offset,
+                                     .bytes = text});
     }
 }
 
@@ -111,8 +115,20 @@ static void apply_policy(struct router_plane *plane, const struct core_effect *e
     for (size_t i = 0; i < effect->edge_count; i++) {
         struct plane_edge *edge = edge_at(plane, effect->edges[i]);
         if (edge != NULL) {
-            say(plane, edge,
-                &(struct plane_op){.kind = OP_GROUP_POLICY, .a = effect->group, .b = bits});
+            plane_say(plane, edge,
+                      &(struct plane_op){.kind = OP_GROUP_POLICY, .a = effect->group, .b = bits});
+        }
+    }
+}
+
+static void apply_top(struct router_plane *plane, const struct core_effect *effect)
+{
+    for (size_t i = 0; i < effect->edge_count; i++) {
+        struct plane_edge *edge = edge_at(plane, effect->edges[i]);
+        if (edge != NULL) {
+            plane_say(
+                plane, edge,
+                &(struct plane_op){.kind = OP_GROUP_TOP, .a = effect->group, .b = effect->offset});
         }
     }
 }
@@ -122,9 +138,17 @@ static enum engine_kind kind_of(const struct core_effect *effect)
     return effect->inbox ? ENGINE_INBOX : ENGINE_ROOM;
 }
 
+/* The engine was given something to do. */
+static void note_call(struct router_plane *plane)
+{
+    if (plane->calls_pending++ == 0) {
+        plane->calls_moved_ms = plane->now_ms;
+    }
+}
+
 static void apply_append(struct router_plane *plane, const struct core_effect *effect)
 {
-    plane->calls_pending++;
+    note_call(plane);
     plane->stats.appends++;
     plane->engine->ops->append(
         plane->engine, &(struct engine_append){.id = effect->append_id,
@@ -145,20 +169,22 @@ static void apply_append(struct router_plane *plane, const struct core_effect *e
  * own. */
 static void apply_load(struct router_plane *plane, const struct core_effect *effect)
 {
-    plane->calls_pending++;
+    note_call(plane);
     plane->stats.loads++;
     plane->engine->ops->load(plane->engine, &(struct engine_load){.id = effect->group,
                                                                   .kind = kind_of(effect),
                                                                   .name = effect->room,
                                                                   .count_max = effect->keep_count,
-                                                                  .bytes_max = effect->bytes_max});
+                                                                  .bytes_max = effect->bytes_max,
+                                                                  .from = effect->offset,
+                                                                  .ids = effect->ids});
 }
 
-/* Effects that name one connection (or, BIND, one edge). */
+/* Effects that name one connection (or one edge). */
 static void apply_to_edge(struct router_plane *plane, const struct core_effect *effect)
 {
-    bool bind = effect->kind == CORE_GROUP_BIND;
-    struct plane_edge *edge = edge_at(plane, bind ? effect->edge : effect->conn.edge);
+    bool of_edge = effect->kind == CORE_GROUP_BIND || effect->kind == CORE_CANARY_BACK;
+    struct plane_edge *edge = edge_at(plane, of_edge ? effect->edge : effect->conn.edge);
     if (edge == NULL) {
         return;
     }
@@ -193,23 +219,31 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
         op.kind = OP_CATCH_UP;
         op.a = effect->token;
         op.b = effect->last;
-        op.bytes = write_push(plane, effect->push);
+        op.bytes = effect->push == NULL ? BYTES_EMPTY : write_push(plane, effect->push);
         break;
     case CORE_CLOSE:
         plane_close_conn(edge, op.slot, op.gen, effect->code, effect->text);
         return;
+    case CORE_CANARY_BACK:
+        plane_truth_back(plane, edge, effect);
+        return;
+    case CORE_DIVERGED:
+        plane->callbacks.on_diverged(plane->owner, edge->id, effect);
+        return;
     case CORE_DELIVER:
     case CORE_GROUP_POLICY:
     case CORE_GROUP_UNSURE:
+    case CORE_GROUP_TOP:
     case CORE_APPEND:
     case CORE_LOAD:
     case CORE_HELD:
     case CORE_FREED:
+    case CORE_CUT:
     case CORE_ADMIN_DONE:
         assert(false && "handled by plane_apply");
         return;
     }
-    say(plane, edge, &op);
+    plane_say(plane, edge, &op);
 }
 
 void plane_apply(struct router_plane *plane, const struct core_effects *effects)
@@ -224,6 +258,9 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
         case CORE_GROUP_UNSURE:
             apply_policy(plane, effect);
             break;
+        case CORE_GROUP_TOP:
+            apply_top(plane, effect);
+            break;
         case CORE_APPEND:
             apply_append(plane, effect);
             break;
@@ -233,6 +270,11 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
         case CORE_HELD:
         case CORE_FREED:
             plane_frame_hold(plane, effect->cause, effect->kind == CORE_HELD);
+            break;
+        case CORE_CUT:
+            if (plane->batch_huge) {
+                plane_seal_full(plane);
+            }
             break;
         case CORE_ADMIN_DONE:
             plane->callbacks.on_admin_done(plane->owner, effect);
@@ -244,6 +286,8 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
         case CORE_GROUP_BIND:
         case CORE_CATCH_UP:
         case CORE_CLOSE:
+        case CORE_CANARY_BACK:
+        case CORE_DIVERGED:
             apply_to_edge(plane, effect);
             break;
         }
@@ -287,7 +331,8 @@ static void step_loaded(struct router_plane *plane, const struct engine_completi
                                                       .user = record->user,
                                                       .server_id = record->server_id,
                                                       .payload = record->payload},
-                                          .key = record->key};
+                                          .key = record->key,
+                                          .bare = record->bare};
     }
     struct core_log copy = {.found = log->found,
                             .epoch = log->epoch,
@@ -307,6 +352,7 @@ void plane_poll(struct router_plane *plane)
     plane->cause = 0; /* what waited belongs to frames of its own */
     while (plane->calls_pending != 0 && plane->engine->ops->poll(plane->engine, &done)) {
         plane->calls_pending--;
+        plane->calls_moved_ms = plane->now_ms;
         plane->engine_fenced = plane->engine_fenced || done.result == ENGINE_FENCED;
         if (done.what == ENGINE_LOADED) {
             step_loaded(plane, &done);

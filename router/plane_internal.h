@@ -5,9 +5,12 @@
 
 #include "common/buf.h"
 #include "common/link.h"
+#include "common/slotmap.h"
 #include "common/strmap.h"
+#include "common/u32map.h"
 #include "proto/arena.h"
 #include "proto/plane_wire.h"
+#include "router/auth_cache.h"
 #include "router/edges.h"
 #include "router/plane.h"
 
@@ -18,6 +21,17 @@ enum {
     PLANE_FENCED_MAX = 4096,
     PLANE_BATCH_BYTES_MAX = 4 * 1024 * 1024,
     PLANE_BATCH_BYTES_HUGE = 8 * 1024 * 1024
+};
+
+/* plane_truth.c: what is known of the edge's canaries, and the question it was asked. */
+struct plane_truth {
+    bool sends_canaries;
+    bool answers;  /* questions, and is asked them */
+    bool asked;    /* and has not answered yet */
+    uint32_t slot; /* 0: all sums; else a bucket + 1 */
+    uint64_t question;
+    uint64_t due_ms;    /* of the next one */
+    uint64_t canary_ms; /* when the last one came */
 };
 
 /* One edge incarnation with its link. */
@@ -37,6 +51,8 @@ struct plane_edge {
     bool told;         /* of its admissions, last so: */
     uint64_t told_rate;
     uint64_t told_others;
+    struct u32map waiting; /* slot of a connection whose token is being checked -> its place */
+    struct plane_truth truth;
     bool goodbye; /* said that it ends: no grace for the link itself */
 };
 
@@ -63,7 +79,8 @@ struct router_plane {
     uint32_t edge_count;
     uint64_t fenced[PLANE_FENCED_MAX]; /* incarnations given up, ring */
     size_t fenced_next;
-    uint64_t calls_pending; /* of the engine */
+    uint64_t calls_pending;  /* of the engine */
+    uint64_t calls_moved_ms; /* when the first of them was made, or the last one ended */
     uint32_t next_tag;
     bool engine_fenced;               /* somebody newer owns the data */
     uint64_t cause;                   /* what steps belong to: the frame that is being read, or 0 */
@@ -74,7 +91,10 @@ struct router_plane {
     struct arena arena;               /* of the frame being read */
     struct buf scratch;               /* names of the command being read */
     struct buf token_scratch;
-    struct buf push; /* the push being written */
+    struct slotmap waiting; /* connections whose token is being checked */
+    struct auth_cache *auth_cache;
+    const struct auth_verdict *verdict; /* for the operation that is done now and had waited */
+    struct buf push;                    /* the push being written */
     struct plane_tickets tickets;
     uint64_t admission_due_ms;
     uint64_t wall_ms; /* of this call */
@@ -91,6 +111,22 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
 /* Acts upon one up-batch of an edge. False: the batch is impossible, the edge must be given up. */
 bool plane_up_batch(struct router_plane *plane, struct plane_edge *edge,
                     const struct plane_batch *batch);
+
+/* One operation of it; `cause` is set. */
+bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const struct plane_op *op);
+
+/* Whose is the token of this operation? False: that takes a while, and the operation comes again
+ * when it is known. */
+bool plane_verify(struct router_plane *plane, struct plane_edge *edge, const struct plane_op *op,
+                  struct bytes token, struct auth_verdict *ret_verdict);
+/* True when the operation is done with for now because its connection waits for a verdict. */
+bool plane_verify_parks(struct router_plane *plane, struct plane_edge *edge,
+                        const struct plane_op *op);
+/* Nobody waits any more. */
+void plane_verify_drop_edge(struct router_plane *plane, struct plane_edge *edge);
+
+/* The edge said what cannot be: it must come back as new. Frees it. */
+void plane_give_up(struct router_plane *plane, struct plane_edge *edge, const char *text);
 
 /* Moves the edge's batch into its link. */
 void plane_seal(struct plane_edge *edge);
@@ -121,6 +157,23 @@ void plane_admission_tick(struct router_plane *plane);
 void plane_admission_soon(struct router_plane *plane);
 uint64_t plane_admission_deadline(const struct router_plane *plane);
 
+/* A fresh edge, with the features it named. */
+void plane_truth_init(struct router_plane *plane, struct plane_edge *edge, uint32_t features);
+/* What was in the link's queue is gone: a question, too. */
+void plane_truth_forget(struct plane_edge *edge);
+void plane_truth_tick(struct router_plane *plane);
+uint64_t plane_truth_deadline(const struct router_plane *plane);
+/* OP_CANARY, and its way back. */
+void plane_truth_canary(struct router_plane *plane, struct plane_edge *edge,
+                        const struct plane_op *op);
+void plane_truth_back(struct router_plane *plane, struct plane_edge *edge,
+                      const struct core_effect *effect);
+/* OP_DIGEST. False when it is impossible. */
+bool plane_truth_answer(struct router_plane *plane, struct plane_edge *edge,
+                        const struct plane_op *op);
+
+/* Puts an operation into the edge's batch. */
+void plane_say(struct router_plane *plane, struct plane_edge *edge, const struct plane_op *op);
 /* Puts a CLOSE for a connection into its edge's batch. */
 void plane_close_conn(struct plane_edge *edge, uint32_t slot, uint32_t gen, uint16_t code,
                       struct bytes text);

@@ -2,6 +2,7 @@
  * here is under the edge's own index, and what cannot be is a reason to give the edge up. */
 #include "router/json.h"
 #include "router/plane_internal.h"
+#include "router/rights.h"
 
 static struct conn_ref conn_of(const struct plane_edge *edge, const struct plane_op *op)
 {
@@ -14,11 +15,16 @@ static bool op_names_conn(const struct plane_op *op)
 }
 
 static void refuse_token(struct router_plane *plane, struct plane_edge *edge,
-                         const struct plane_op *op, struct bytes address, const char *why)
+                         const struct plane_op *op, struct bytes address,
+                         const struct auth_verdict *verdict)
 {
     plane->stats.auth_failed++;
-    plane->callbacks.on_auth_failed(plane->owner, edge->id, address, why);
-    plane_close_conn(edge, op->slot, op->gen, 4001, BYTES_LIT("Unauthorized"));
+    plane->callbacks.on_auth_failed(plane->owner, edge->id, address, verdict->why);
+    if (verdict->busy) {
+        plane_close_conn(edge, op->slot, op->gen, 1013, BYTES_LIT("Try again later"));
+    } else {
+        plane_close_conn(edge, op->slot, op->gen, 4001, BYTES_LIT("Unauthorized"));
+    }
 }
 
 enum { TOKEN_FROM_QUERY = 3 }; /* as in the edge's enum ws_token_source; fixed by plane.proto */
@@ -29,24 +35,43 @@ static bool on_open(struct router_plane *plane, struct plane_edge *edge, const s
     if (!op_names_conn(op) || !plane_open_read(&plane->arena, op->bytes, &open)) {
         return false;
     }
-    if (open.token_source == TOKEN_FROM_QUERY && !plane->config.token_in_query) {
-        refuse_token(plane, edge, op, open.address, "tokens in the query are switched off");
-        return true;
+    struct auth_verdict verdict = {.why = "tokens in the query are switched off"};
+    bool refused = open.token_source == TOKEN_FROM_QUERY && !plane->config.token_in_query;
+    if (!refused && !plane_verify(plane, edge, op, open.token, &verdict)) {
+        return true; /* it comes again */
     }
-    struct auth_verdict verdict =
-        auth_check(&plane->config.auth, open.token, plane->wall_ms, &plane->token_scratch);
     if (!verdict.ok) {
-        refuse_token(plane, edge, op, open.address, verdict.why);
+        refuse_token(plane, edge, op, open.address, &verdict);
         return true;
     }
     plane->stats.auth_ok++;
     struct session_info session = {.user = verdict.user,
                                    .address = open.address,
                                    .agent = open.agent,
+                                   .rights = verdict.rights,
                                    .connected_at_ms = open.connected_at_ms,
                                    .expires_at_ms = verdict.expires_at_ms};
     plane_step(plane, &(struct core_event){
                           .kind = CORE_CONN_OPEN, .conn = conn_of(edge, op), .session = &session});
+    return true;
+}
+
+/* False: the verdict on the new token takes a while. */
+static bool refresh(struct router_plane *plane, struct plane_edge *edge, const struct plane_op *op,
+                    struct command *command)
+{
+    struct auth_verdict verdict;
+    if (!plane_verify(plane, edge, op, command->token, &verdict)) {
+        return false;
+    }
+    if (!verdict.ok && !verdict.busy) {
+        plane->callbacks.on_auth_failed(plane->owner, edge->id, BYTES_EMPTY, verdict.why);
+    }
+    command->renewed = (struct command_renewed){.user = verdict.ok ? verdict.user : BYTES_EMPTY,
+                                                .rights = verdict.rights,
+                                                .expires_at_ms = verdict.expires_at_ms,
+                                                .expired = verdict.expired,
+                                                .busy = verdict.busy};
     return true;
 }
 
@@ -57,6 +82,9 @@ static bool on_text(struct router_plane *plane, struct plane_edge *edge, const s
     }
     struct command command;
     json_read_command(op->bytes, &plane->scratch, &command);
+    if (command.kind == COMMAND_REFRESH && !refresh(plane, edge, op, &command)) {
+        return true; /* it comes again */
+    }
     plane_step(plane, &(struct core_event){.kind = CORE_COMMAND,
                                            .conn = conn_of(edge, op),
                                            .number = op->a,
@@ -81,23 +109,47 @@ static bool on_closed(struct router_plane *plane, struct plane_edge *edge,
     return true;
 }
 
+static bool read_group(struct router_plane *plane, struct bytes bytes, struct group_info *ret_group)
+{
+    struct plane_group_record record;
+    if (!plane_group_record_read(&plane->arena, bytes, &record) || record.kind < CHANNEL_ROOM ||
+        record.kind > CHANNEL_WATCH || !client_name_valid(record.name)) {
+        return false;
+    }
+    *ret_group = (struct group_info){
+        .kind = (enum channel_kind)record.kind, .name = record.name, .epoch = record.epoch};
+    return true;
+}
+
 static bool on_announce_group(struct router_plane *plane, struct plane_edge *edge,
                               const struct plane_op *op)
 {
-    struct plane_group_record record;
-    if (op->a > UINT32_MAX || !plane_group_record_read(&plane->arena, op->bytes, &record) ||
-        record.kind < CHANNEL_ROOM || record.kind > CHANNEL_WATCH ||
-        !client_name_valid(record.name)) {
+    struct group_info group;
+    uint64_t newest = (uint64_t)op->gen << 32 | op->slot;
+    if (op->a > UINT32_MAX || !read_group(plane, op->bytes, &group)) {
         return false;
     }
-    struct group_info group = {
-        .kind = (enum channel_kind)record.kind, .name = record.name, .epoch = record.epoch};
     plane_step(plane, &(struct core_event){.kind = CORE_ANNOUNCE_GROUP,
                                            .edge = edge->index,
                                            .local = (uint32_t)op->a,
                                            .last_offset = op->b,
-                                           .unsure = (op->slot & PLANE_GROUP_UNSURE) != 0,
+                                           .to_offset = newest > op->b ? newest : op->b,
                                            .group = &group});
+    return true;
+}
+
+static bool on_repair(struct router_plane *plane, struct plane_edge *edge,
+                      const struct plane_op *op)
+{
+    struct group_info group;
+    if (!read_group(plane, op->bytes, &group)) {
+        return false;
+    }
+    plane_step(plane, &(struct core_event){.kind = CORE_REPAIR,
+                                           .edge = edge->index,
+                                           .group = &group,
+                                           .last_offset = op->a,
+                                           .to_offset = op->b});
     return true;
 }
 
@@ -108,12 +160,13 @@ static bool on_announce_conn(struct router_plane *plane, struct plane_edge *edge
     struct plane_session_record record;
     if (!op_names_conn(op) || !plane_announce_conn_read(&plane->arena, op->bytes, &announce) ||
         !plane_session_record_read(&plane->arena, announce.record, &record) ||
-        !client_name_valid(record.user)) {
+        !client_name_valid(record.user) || !rights_valid(record.rights)) {
         return false;
     }
     struct session_info session = {.user = record.user,
                                    .address = record.address,
                                    .agent = record.agent,
+                                   .rights = record.rights,
                                    .connected_at_ms = record.connected_at_ms,
                                    .expires_at_ms = record.expires_at_ms,
                                    .encoding = (uint8_t)record.encoding};
@@ -141,6 +194,7 @@ static bool on_draining(struct router_plane *plane, struct plane_edge *edge,
 {
     enum { DELAY_MS_MAX = 3600000 };
     plane->callbacks.on_edge(plane->owner, PLANE_EDGE_DRAINING, edge->id, "");
+    edge->truth.sends_canaries = false;
     plane_step(plane,
                &(struct core_event){.kind = CORE_EDGE_DRAINING,
                                     .edge = edge->index,
@@ -152,14 +206,10 @@ static bool on_draining(struct router_plane *plane, struct plane_edge *edge,
 static bool on_lagging(struct router_plane *plane, struct plane_edge *edge,
                        const struct plane_op *op)
 {
-    struct plane_group_record record;
-    if (!op_names_conn(op) || !plane_group_record_read(&plane->arena, op->bytes, &record) ||
-        record.kind < CHANNEL_ROOM || record.kind > CHANNEL_WATCH ||
-        !client_name_valid(record.name)) {
+    struct group_info group;
+    if (!op_names_conn(op) || !read_group(plane, op->bytes, &group)) {
         return false;
     }
-    struct group_info group = {
-        .kind = (enum channel_kind)record.kind, .name = record.name, .epoch = record.epoch};
     plane_step(plane, &(struct core_event){.kind = CORE_LAGGING,
                                            .conn = conn_of(edge, op),
                                            .group = &group,
@@ -168,8 +218,11 @@ static bool on_lagging(struct router_plane *plane, struct plane_edge *edge,
     return true;
 }
 
-static bool on_op(struct router_plane *plane, struct plane_edge *edge, const struct plane_op *op)
+bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const struct plane_op *op)
 {
+    if (plane_verify_parks(plane, edge, op)) {
+        return true;
+    }
     switch (op->kind) {
     case OP_OPEN:
         return on_open(plane, edge, op);
@@ -184,6 +237,12 @@ static bool on_op(struct router_plane *plane, struct plane_edge *edge, const str
         return on_closed(plane, edge, op);
     case OP_ANNOUNCE_GROUP:
         return on_announce_group(plane, edge, op);
+    case OP_ANNOUNCE_UNSURE:
+        plane_step(plane, &(struct core_event){.kind = CORE_ANNOUNCE_UNSURE,
+                                               .edge = edge->index,
+                                               .local = op->a > UINT32_MAX ? UINT32_MAX
+                                                                           : (uint32_t)op->a});
+        return true;
     case OP_ANNOUNCE_CONN:
         return on_announce_conn(plane, edge, op);
     case OP_ANNOUNCE_END:
@@ -195,6 +254,13 @@ static bool on_op(struct router_plane *plane, struct plane_edge *edge, const str
         return true;
     case OP_LAGGING:
         return on_lagging(plane, edge, op);
+    case OP_CANARY:
+        plane_truth_canary(plane, edge, op);
+        return true;
+    case OP_DIGEST:
+        return plane_truth_answer(plane, edge, op);
+    case OP_REPAIR:
+        return on_repair(plane, edge, op);
     case OP_ACCEPT:
     case OP_SEND:
     case OP_DELIVER:
@@ -206,6 +272,9 @@ static bool on_op(struct router_plane *plane, struct plane_edge *edge, const str
     case OP_GROUP_POLICY:
     case OP_CATCH_UP:
     case OP_ADMISSION:
+    case OP_CANARY_BACK:
+    case OP_DIGEST_ASK:
+    case OP_GROUP_TOP:
         return false; /* the router's own words */
     }
     plane->stats.unknown_ops++; /* from a newer edge: docs/PROTOCOL.md, compatibility */
@@ -218,7 +287,7 @@ bool plane_up_batch(struct router_plane *plane, struct plane_edge *edge,
     struct plane_cursor cursor = {0};
     struct plane_op op;
     while (plane_batch_next(batch, &cursor, &op)) {
-        if (!on_op(plane, edge, &op)) {
+        if (!plane_up_op(plane, edge, &op)) {
             return false;
         }
     }

@@ -22,3 +22,23 @@ bool policy_forgives(struct policy_rates *rates, const struct core_config *confi
     return config->denials_max == 0 ||
            gcra_take(&rates->denials, config->denials_max, 1, now_ms * 1000 / REFILL_S, &retry_ms);
 }
+
+bool policy_may_recover(const struct policy_rates *rates, const struct core_config *config,
+                        uint64_t now_ms, uint64_t *ret_retry_ms)
+{
+    uint64_t until_ms = now_ms + RECOVERY_AHEAD_MS;
+    if (config->bytes_per_second == 0 || rates->recovered_ms <= until_ms) {
+        return true;
+    }
+    *ret_retry_ms = rates->recovered_ms - until_ms;
+    return false;
+}
+
+void policy_recovered(struct policy_rates *rates, const struct core_config *config, uint64_t bytes,
+                      uint64_t now_ms)
+{
+    if (config->bytes_per_second != 0) {
+        uint64_t from_ms = rates->recovered_ms > now_ms ? rates->recovered_ms : now_ms;
+        rates->recovered_ms = from_ms + bytes * 1000 / config->bytes_per_second;
+    }
+}

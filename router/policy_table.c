@@ -1,6 +1,7 @@
 #include "router/policy_table.h"
 
 #include "common/mem.h"
+#include "router/rights.h"
 
 #include <string.h>
 
@@ -101,4 +102,12 @@ size_t policy_table_settle(struct policy_table *table, bool durable)
         in_vain += settle(&table->namespaces[i].policy, durable);
     }
     return in_vain;
+}
+
+unsigned policy_rights(const struct namespace_policy *policy)
+{
+    return (policy->join == PERMISSION_ALLOWED ? RIGHT_JOIN : 0U) |
+           (policy->publish == PERMISSION_ALLOWED ? RIGHT_PUBLISH : 0U) |
+           (policy->history == PERMISSION_ALLOWED ? RIGHT_HISTORY : 0U) |
+           (policy->presence == PERMISSION_ALLOWED ? RIGHT_PRESENCE : 0U);
 }

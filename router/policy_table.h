@@ -20,12 +20,26 @@ enum { ROOM_CLASS_UNSET = ROOM_EPHEMERAL + 1 };
  * and it is told. In the order of the choices in policy_file.def. */
 enum slow_reader { SLOW_READER_DISCONNECT, SLOW_READER_GAP };
 
+/* In the order of the choices in policy_file.def; zero is what is there without a file. */
+enum permission { PERMISSION_ALLOWED, PERMISSION_FORBIDDEN };
+enum policy_switch { POLICY_ON, POLICY_OFF };
+
 /* Wide integers, so that one row of the reader's table describes each. */
 struct namespace_policy {
     int64_t class; /* enum room_class */
     int64_t history_messages;
     int64_t history_age_ms; /* 0 = no limit */
     int64_t slow_reader;    /* enum slow_reader */
+    int64_t join;           /* these four: enum permission */
+    int64_t publish;
+    int64_t history;
+    int64_t presence;
+    int64_t presence_events; /* enum policy_switch */
+    int64_t echo;            /* enum policy_switch */
+    int64_t members_max;     /* these: 0 = no limit of its own */
+    int64_t payload_max;
+    int64_t messages_per_second;
+    int64_t user_interval_ms;
 };
 
 struct policy_namespace {
@@ -51,6 +65,9 @@ void policy_table_fini(struct policy_table *table);
 /* Of the room's namespace; never NULL, lives as long as the table is not changed. */
 const struct namespace_policy *policy_table_find(const struct policy_table *table,
                                                  struct bytes room);
+
+/* Bits of enum right (router/rights.h) that the policy gives. */
+unsigned policy_rights(const struct namespace_policy *policy);
 
 /* Gives every class that is not said its meaning, and makes durable ones memory when there is no
  * durable engine. The number of those that had asked for durable in vain. */

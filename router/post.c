@@ -15,6 +15,7 @@
 #include "common/mem.h"
 #include "router/core_internal.h"
 #include "router/load.h"
+#include "router/resent.h"
 #include "router/user.h"
 
 #include <assert.h>
@@ -257,8 +258,9 @@ static bool finish(struct router_core *core, struct channel *channel, struct pen
 
 void post_finish(struct router_core *core, struct channel *channel)
 {
-    /* While the log is read again, what is delivered now would overtake what an edge lacks. */
-    while (!channel->loading && channel->pending_oldest != NULL &&
+    /* While the log is read again, or could not be read and shall be, what is delivered now would
+     * overtake what an edge lacks. */
+    while (!channel->loading && channel->owed == 0 && channel->pending_oldest != NULL &&
            finish(core, channel, channel->pending_oldest)) {
         struct pending *done = channel->pending_oldest;
         channel->pending_oldest = done->next;
@@ -317,8 +319,9 @@ static struct bytes key_in_log(struct router_core *core, const struct pending *p
 {
     uint8_t id[MESSAGE_ID_BYTES];
     struct bytes key = pending_key(pending);
-    return effects_copy(&core->effects,
-                        key.len != 0 ? key : message_id(pending->reply, pending->conn, id));
+    return effects_copy(&core->effects, channel_has_key(core, key)
+                                            ? key
+                                            : message_id(pending->reply, pending->conn, id));
 }
 
 static void ask_again(struct router_core *core, const struct channel *channel,
@@ -440,9 +443,8 @@ static bool was_stored(struct router_core *core, struct channel *channel, const 
 {
     uint8_t id[MESSAGE_ID_BYTES];
     uint64_t offset = 0;
-    if (channel->resent == NULL || post->key.len != 0 || post->reply.number == 0 ||
-        !channel_resent_find(core, channel, post->user, message_id(post->reply, post->conn, id),
-                             &offset)) {
+    if (channel->resent == NULL || channel_has_key(core, post->key) || post->reply.number == 0 ||
+        !resent_find(channel, post->user, message_id(post->reply, post->conn, id), &offset)) {
         return false;
     }
     core->counters.duplicates++;

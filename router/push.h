@@ -37,6 +37,7 @@ struct push_message {
 struct push_member {
     struct bytes user;
     uint32_t connections;
+    struct bytes info; /* JSON of its token, empty = not written */
 };
 
 /* Answer about one user. */
@@ -72,6 +73,7 @@ struct push {
     struct bytes room;
     struct bytes user;           /* USER_JOINED, USER_LEFT, PRESENCE */
     struct bytes server_id;      /* USER_JOINED */
+    struct bytes info;           /* USER_JOINED: JSON, empty = not written */
     struct push_message message; /* ROOM_MESSAGE, DIRECT_MESSAGE */
     const struct push_welcome *welcome;
     struct bytes token; /* ROUTING_TOKEN */

@@ -39,6 +39,7 @@ void registry_totals(const struct router_core *core, struct registry_totals *ret
         .room_messages = counters->room_messages,
         .direct_messages = counters->direct_messages,
         .duplicates = counters->duplicates,
+        .tokens_ended = counters->tokens_ended,
         .evicted_channels = counters->evicted_channels,
         .mass_edges = counters->mass_edges,
         .mass_conns = counters->mass_conns,

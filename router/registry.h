@@ -26,7 +26,8 @@ struct registry_totals {
     uint64_t deliveries; /* DELIVER effects times members on their edges */
     uint64_t room_messages;
     uint64_t direct_messages;
-    uint64_t duplicates; /* repetitions and repeated keys not acted upon */
+    uint64_t tokens_ended; /* connections closed because of that */
+    uint64_t duplicates;   /* repetitions and repeated keys not acted upon */
     uint64_t evicted_channels;
     uint64_t mass_edges; /* mass losses: an edge died */
     uint64_t mass_conns; /* the other ones */

@@ -2,8 +2,10 @@
 
 #include "common/mem.h"
 #include "router/core_internal.h"
+#include "router/former.h"
 #include "router/load.h"
 #include "router/post.h"
+#include "router/room_limits.h"
 #include "router/unsure.h"
 #include "router/user.h"
 
@@ -63,6 +65,7 @@ struct room *room_ensure(struct router_core *core, struct bytes name)
     room->channel.durable = room->class == ROOM_DURABLE;
     u32map_init(&room->members);
     u32map_init(&room->detached);
+    u32map_init(&room->sent_at);
     strmap_put(&core->rooms_by_name, room->channel.name, room);
     idle_touch(&core->idle_rooms, &room->idle, channel_keeps(&room->channel), core->now_ms);
     return room;
@@ -83,6 +86,7 @@ void room_forget(struct router_core *core, struct room *room)
     core->member_count -= room->members.count;
     u32map_fini(&room->members);
     u32map_fini(&room->detached);
+    u32map_fini(&room->sent_at);
     (void)strmap_remove(&core->rooms_by_name, room->channel.name);
     channel_fini(core, &room->channel);
     effects_bury(&core->effects, room);
@@ -147,11 +151,12 @@ static void add_member(struct router_core *core, struct room *room, const struct
     bool first = count_of(&room->members, message->user) == 0;
     change_count(&room->members, message->user, 1);
     core->member_count += first;
-    if (first && !silent) {
+    if (first && !silent && room->channel.policy->presence_events == POLICY_ON) {
         room->channel.came_early = core->rebuilding;
         unsure_room(core, &room->channel, room->detached.count != 0);
         struct push *push = presence_push(core, room, PUSH_USER_JOINED, message->user);
         push->server_id = message->server_id;
+        push->info = user_info(user_at(core, message->user));
         channel_deliver(core, &room->channel, push, 0, NULL);
     }
 }
@@ -185,6 +190,8 @@ static void remove_member(struct router_core *core, struct room *room,
     if (last) {
         core->member_count--;
         user_at(core, message->user)->told_left = true;
+    }
+    if (last && room->channel.policy->presence_events == POLICY_ON) {
         struct push *push = presence_push(core, room, PUSH_USER_LEFT, message->user);
         push->text = bytes_of_str(message->reason);
         channel_deliver(core, &room->channel, push, 0, NULL);
@@ -209,8 +216,10 @@ void room_release_holds(struct router_core *core)
 struct push_member room_member(const struct router_core *core, const struct room *room,
                                uint32_t user, uint32_t connections)
 {
+    const struct user *found = user_at(core, user);
     return (struct push_member){
-        .user = user_name(user_at(core, user)),
+        .user = user_name(found),
+        .info = user_info(found),
         .connections = connections - count_of(&room->detached, user),
     };
 }
@@ -287,6 +296,13 @@ static struct push *new_ok(struct router_core *core, enum command_kind command, 
     return ok;
 }
 
+static uint64_t members_max(const struct router_core *core, const struct room *room)
+{
+    uint64_t most = core->config.members_max;
+    uint64_t own = (uint64_t)room->channel.policy->members_max;
+    return own != 0 && own < most ? own : most;
+}
+
 static void join(struct router_core *core, const struct message *message)
 {
     struct room *room = room_ensure(core, message->room);
@@ -295,7 +311,7 @@ static void join(struct router_core *core, const struct message *message)
         return;
     }
     if (!message->member && count_of(&room->members, message->user) == 0 &&
-        room->members.count >= core->config.members_max) {
+        room->members.count >= members_max(core, room)) {
         room_settle(core, room);
         refuse(core, message, SESSION_JOINED, CLIENT_ERROR_ROOM_FULL);
         return;
@@ -312,7 +328,9 @@ static void join(struct router_core *core, const struct message *message)
     answer.ok->epoch = room->channel.epoch;
     answer.ok->offset = room->channel.top;
     answer.ok->first_offset = channel_first_offset(&room->channel);
-    fill_missed(core, room, &message->command->since, &answer);
+    if (!message->blind) {
+        fill_missed(core, room, &message->command->since, &answer);
+    }
     if (message->command->want_members) {
         fill_members(core, room, answer.ok);
     }
@@ -362,6 +380,16 @@ static void publish(struct router_core *core, const struct message *message)
         refuse(core, message, SESSION_PUBLISHED, CLIENT_ERROR_UNAVAILABLE);
         return;
     }
+    struct message refusal = answer_to(message, SESSION_PUBLISHED);
+    bool of_client = message->reply.conn != 0;
+    if (of_client) {
+        refusal.error = room_limits_admit(core, room, message, &refusal.retry_ms, &refusal.reason);
+    }
+    if (refusal.error != CLIENT_ERROR_NONE) {
+        room_settle(core, room);
+        mailbox_post(&core->mailbox, &refusal);
+        return;
+    }
     idle_remove(&room->idle); /* making room must not take this one */
     post(core, &room->channel,
          &(struct post){.class = room->class,
@@ -399,7 +427,11 @@ static void lagging(struct router_core *core, const struct message *message)
     struct message answer = answer_to(message, SESSION_LAGGED);
     answer.group = channel->id;
     answer.token = message->token;
-    answer.missed = effects_alloc(&core->effects, 2, sizeof(const struct push *));
+    answer.missed = effects_alloc(&core->effects, 3, sizeof(const struct push *));
+    const struct push *former = former_gap(core, channel, message->epoch, message->offset);
+    if (!same && former != NULL) {
+        answer.missed[answer.missed_count++] = former;
+    }
     if (!same) {
         struct push *push = effects_push(&core->effects, PUSH_EPOCH);
         push->room = channel->name;

@@ -3,6 +3,7 @@
 #ifndef ROUTER_ROOM_H
 #define ROUTER_ROOM_H
 
+#include "common/gcra.h"
 #include "common/u32map.h"
 #include "router/channel.h"
 #include "router/idle.h"
@@ -17,6 +18,9 @@ struct room {
     struct u32map detached; /* user index -> those of them in grace; mostly empty */
     struct idle_link idle;
     enum room_class class;
+    struct gcra rate;      /* of all messages of clients */
+    struct u32map sent_at; /* slow mode: user index -> when it sent last, see room_limits.c */
+    uint32_t sweep_at;     /* so many of them are looked through */
     uint8_t name_len;
     uint8_t name[];
 };

@@ -8,6 +8,7 @@
 #include "common/mem.h"
 #include "common/zlink.h"
 #include "router/admin.h"
+#include "router/auth_pool.h"
 #include "router/endpoint.h"
 #include "router/engine/embedded.h"
 #include "router/plane.h"
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 enum {
+    VERDICTS_PER_TURN = 256,
     PLANE_MESSAGE_BYTES_MAX = 128 * 1024 * 1024,
     BEATS_PER_SUSPECT = 3,  /* one or two lost beats are no suspicion */
     GOODBYE_MS = 200,       /* for ZeroMQ to send what is queued, at most */
@@ -34,6 +36,8 @@ struct router {
     const struct router_options *options;
     struct event_base *base;
     struct event *timer;
+    struct event *auth_event;
+    struct auth_pool *auth_pool;
     struct event *engine_event; /* NULL: the engine answers at once */
     struct event *signals[SIGNAL_COUNT];
     struct zlink_context *context;
@@ -106,8 +110,36 @@ static void on_random(void *owner, uint8_t *out, size_t len)
     clock_random(out, len);
 }
 
-static const struct plane_callbacks plane_callbacks = {on_transmit, on_edge, on_auth_failed,
-                                                       on_admin_done, on_random};
+static void on_verify(void *owner, struct auth_job *job)
+{
+    struct router *router = owner;
+    auth_pool_submit(router->auth_pool, job);
+}
+
+static void on_canary(void *owner, uint64_t took_us)
+{
+    struct router *router = owner;
+    metrics_observe(router->metrics, ROUTER_METRIC_CANARY_RTT, 0, (double)took_us / 1e6);
+}
+
+static void on_diverged(void *owner, struct bytes edge_id, const struct core_effect *diverged)
+{
+    (void)owner;
+    log_event(LOG_REGISTRY_DIVERGED, LOG_B("edge", edge_id), LOG_U("slot", diverged->conn.slot),
+              LOG_U("gen", diverged->conn.gen), LOG_B("user", diverged->room),
+              LOG_B("what", diverged->text));
+}
+
+static const struct plane_callbacks plane_callbacks = {
+    .transmit = on_transmit,
+    .on_edge = on_edge,
+    .on_auth_failed = on_auth_failed,
+    .verify = on_verify,
+    .on_admin_done = on_admin_done,
+    .random = on_random,
+    .on_canary = on_canary,
+    .on_diverged = on_diverged,
+};
 
 static void on_plane_message(void *owner, struct bytes peer, struct bytes body)
 {
@@ -152,6 +184,18 @@ static void on_engine(evutil_socket_t fd, short what, void *owner)
     (void)what;
     struct router *router = owner;
     router_plane_poll(router->plane, clock_mono_ms(), clock_wall_ms());
+}
+
+static void on_verified(evutil_socket_t fd, short what, void *owner)
+{
+    (void)fd;
+    (void)what;
+    struct router *router = owner;
+    struct auth_job *job = NULL;
+    for (int i = 0; i < VERDICTS_PER_TURN && (job = auth_pool_take(router->auth_pool)) != NULL;
+         i++) {
+        router_plane_verified(router->plane, job, clock_mono_ms(), clock_wall_ms());
+    }
 }
 
 static void on_signal(evutil_socket_t number, short what, void *owner)
@@ -251,18 +295,22 @@ static struct router_plane *make_plane(struct router *router, struct engine **en
         .auth =
             {
                 .mode = options->auth == AUTH_JWT ? AUTH_JWT : AUTH_INSECURE,
-                .hs256_key = buf_bytes(&options->jwt_key),
+                .keys = options->keys,
                 .audience = bytes_of_str(options->jwt_audience),
                 .issuer = bytes_of_str(options->jwt_issuer),
                 .leeway_s = (uint64_t)options->jwt_leeway / 1000,
             },
         .token_in_query = options->token_in_query,
+        .checks_waiting_max = (uint32_t)options->token_checks,
+        .tokens_cached_max = (size_t)options->token_cache,
         .credit_bytes = (uint64_t)options->link_credit,
         .queue_bytes_max = (uint64_t)options->link_queue,
         .heartbeat_ms = (uint64_t)options->edge_suspect / BEATS_PER_SUSPECT,
         .suspect_ms = (uint64_t)options->edge_suspect,
         .dead_ms = (uint64_t)options->edge_dead,
         .ticket_period_ms = TICKET_PERIOD_MS,
+        .canary_timeout_ms = (uint64_t)options->canary_timeout,
+        .digest_ms = (uint64_t)options->digest_interval,
         .edges_max = (uint32_t)options->edges_max,
         .connect_rate = (uint32_t)options->connect_rate,
     };
@@ -379,6 +427,21 @@ static void watch_engine(struct router *router)
     }
 }
 
+/* False when there can be no threads. */
+static bool open_auth_pool(struct router *router)
+{
+    router->auth_pool = auth_pool_new((unsigned)router->options->token_threads);
+    if (router->auth_pool == NULL) {
+        log_event(LOG_BIND_FAILED, LOG_S("endpoint", "--token-threads"),
+                  LOG_S("reason", strerror(errno)));
+        return false;
+    }
+    router->auth_event = event_new(router->base, auth_pool_fd(router->auth_pool),
+                                   EV_READ | EV_PERSIST, on_verified, router);
+    event_add(router->auth_event, NULL);
+    return true;
+}
+
 static void make_parts(struct router *router, struct engine **engine,
                        const struct policy_table *policy)
 {
@@ -411,7 +474,7 @@ struct router *router_new(const struct router_options *options, const struct pol
     router->options = options;
     router->started_ms = clock_mono_ms();
     make_parts(router, &engine, policy);
-    if (!open_links(router) || !open_http(router)) {
+    if (!open_auth_pool(router) || !open_links(router) || !open_http(router)) {
         router_free(&router);
     }
     return router;
@@ -435,6 +498,10 @@ void router_free(struct router **router)
     if (self->engine_event != NULL) {
         event_free(self->engine_event);
     }
+    if (self->auth_event != NULL) {
+        event_free(self->auth_event);
+    }
+    auth_pool_free(&self->auth_pool);
     router_plane_free(&self->plane);
     metrics_free(&self->metrics);
     for (size_t i = 0; i < SIGNAL_COUNT; i++) {
@@ -475,7 +542,8 @@ static void end_turn(struct router *router)
         look_at_store(router);
     }
     router_plane_flush(router->plane, now_ms);
-    if (!router->synced && admin_not_ready_reason(router->plane) == NULL) {
+    const char *reasons[ADMIN_REASONS_MAX];
+    if (!router->synced && admin_not_ready(router->plane, now_ms, reasons) == 0) {
         router->synced = true;
         log_event(LOG_REBUILD_DONE, LOG_U("after_ms", now_ms - router->started_ms));
     }
@@ -506,6 +574,11 @@ void router_set_policy(struct router *router, const struct policy_table *policy)
     struct policy_table copy = settled(router, policy);
     router_plane_set_policy(router->plane, &copy, clock_mono_ms(), clock_wall_ms());
     policy_table_fini(&copy);
+}
+
+void router_set_keys(struct router *router, struct jws_keys *keys)
+{
+    router_plane_set_keys(router->plane, keys);
 }
 
 void router_set_rates(struct router *router, uint64_t messages_per_second,

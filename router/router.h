@@ -25,6 +25,9 @@ bool router_stopped_well(const struct router *router);
 /* Live change of the rooms' policy, copied. */
 void router_set_policy(struct router *router, const struct policy_table *policy);
 
+/* Other keys for tokens, borrowed until the next call or the router's end. */
+void router_set_keys(struct router *router, struct jws_keys *keys);
+
 /* Live rate change, 0 = no limit. */
 void router_set_rates(struct router *router, uint64_t messages_per_second,
                       uint64_t bytes_per_second);

@@ -20,13 +20,15 @@ static void health(void *owner, struct httpd_reply *reply)
 static void ready(void *owner, struct httpd_reply *reply)
 {
     const struct router_http *http = owner;
-    const char *reason = admin_not_ready_reason(http->sources.plane);
-    reply->code = reason == NULL ? 200 : 503;
+    const char *reasons[ADMIN_REASONS_MAX];
+    size_t count = admin_not_ready(http->sources.plane, clock_mono_ms(), reasons);
+    reply->code = count == 0 ? 200 : 503;
     reply->content_type = "application/json";
-    buf_append_str(&reply->body, reason == NULL ? "{\"ready\":true,\"reasons\":["
-                                                : "{\"ready\":false,\"reasons\":[\"");
-    if (reason != NULL) {
-        buf_append_str(&reply->body, reason);
+    buf_append_str(&reply->body,
+                   count == 0 ? "{\"ready\":true,\"reasons\":[" : "{\"ready\":false,\"reasons\":[");
+    for (size_t i = 0; i < count; i++) {
+        buf_append_str(&reply->body, i == 0 ? "\"" : ",\"");
+        buf_append_str(&reply->body, reasons[i]);
         buf_append_byte(&reply->body, '"');
     }
     buf_append_str(&reply->body, "]}\n");

@@ -63,6 +63,7 @@ static void refresh_core(struct metrics *metrics, const struct router_core *core
     set(metrics, ROUTER_METRIC_DIRECT_MESSAGES, 0, totals.direct_messages);
     set(metrics, ROUTER_METRIC_DELIVERIES, 0, totals.deliveries);
     set(metrics, ROUTER_METRIC_DUPLICATES, 0, totals.duplicates);
+    set(metrics, ROUTER_METRIC_TOKENS_ENDED, 0, totals.tokens_ended);
     set(metrics, ROUTER_METRIC_HISTORY_BYTES, 0, totals.history_bytes);
     set(metrics, ROUTER_METRIC_MEMORY_BYTES, 0, totals.memory_bytes);
     set(metrics, ROUTER_METRIC_EVICTED, 0, totals.evicted_channels);
@@ -104,8 +105,16 @@ static void refresh_plane(struct metrics *metrics, const struct router_plane *pl
     set(metrics, ROUTER_METRIC_PLANE_BYTES, 1, stats.bytes_out);
     set(metrics, ROUTER_METRIC_PLANE_BAD_FRAMES, 0, stats.bad_frames);
     set(metrics, ROUTER_METRIC_PLANE_UNKNOWN_OPS, 0, stats.unknown_ops);
+    set(metrics, ROUTER_METRIC_COMPARED, 0, stats.buckets_compared);
+    set(metrics, ROUTER_METRIC_DIVERGENCE, 0, stats.divergences);
     set(metrics, ROUTER_METRIC_AUTH, 0, stats.auth_ok);
     set(metrics, ROUTER_METRIC_AUTH, 1, stats.auth_failed);
+    set(metrics, ROUTER_METRIC_TOKEN_CHECKS, 0, stats.checks_here);
+    set(metrics, ROUTER_METRIC_TOKEN_CHECKS, 1, stats.checks_elsewhere);
+    set(metrics, ROUTER_METRIC_TOKEN_CHECKS, 2, stats.checks_cached);
+    set(metrics, ROUTER_METRIC_TOKEN_CHECKS, 3, stats.checks_refused);
+    set(metrics, ROUTER_METRIC_TOKEN_CHECKS_WAITING, 0, stats.checks_waiting);
+    set(metrics, ROUTER_METRIC_TOKENS_CACHED, 0, stats.tokens_cached);
 }
 
 static void refresh_links(struct metrics *metrics, const struct router_plane *plane,

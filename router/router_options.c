@@ -4,14 +4,13 @@
 #include "common/mem.h"
 #include "router/auth.h"
 #include "router/endpoint.h"
+#include "router/router_keys.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { ID_BYTES_MAX = 64, KEY_BYTES_MIN = 32, KEY_BYTES_MAX = 65536 };
+enum { ID_BYTES_MAX = 64 };
 
 static const struct option_spec specs[] = {
 #define OPTION(field, name, type, fallback, min, max, choices, flags, help)                        \
@@ -70,58 +69,9 @@ static enum status complete_id(struct router_options *options, struct buf *text)
     return STATUS_OK;
 }
 
-/* At most KEY_BYTES_MAX bytes of the file, without one newline at the end. */
-static enum status read_key(const char *path, struct buf *key)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return STATUS_IO;
-    }
-    buf_init(key, 0);
-    uint8_t *space = buf_extend(key, KEY_BYTES_MAX + 1);
-    size_t len = 0;
-    ssize_t got = 0;
-    while (len <= KEY_BYTES_MAX && (got = read(fd, space + len, KEY_BYTES_MAX + 1 - len)) > 0) {
-        len += (size_t)got;
-    }
-    int error = errno;
-    if (len > 0 && space[len - 1] == '\n') {
-        len--;
-        if (len > 0 && space[len - 1] == '\r') {
-            len--;
-        }
-    }
-    key->len = len;
-    close(fd);
-    errno = error;
-    return got < 0 ? STATUS_IO : STATUS_OK;
-}
-
 static enum status complete_auth(struct router_options *options, struct buf *text)
 {
-    if (options->auth != AUTH_JWT) {
-        return STATUS_OK;
-    }
-    if (options->jwt_hs256_file == NULL) {
-        buf_append_str(text, "--auth jwt needs --jwt-hs256-file FILE with the shared secret; "
-                             "--auth insecure starts without one, for trying out only");
-        return STATUS_MALFORMED;
-    }
-    const char *why = NULL;
-    if (read_key(options->jwt_hs256_file, &options->jwt_key) != STATUS_OK) {
-        why = strerror(errno);
-    } else if (options->jwt_key.len < KEY_BYTES_MIN) {
-        why = "the secret must have at least 32 bytes";
-    } else if (options->jwt_key.len > KEY_BYTES_MAX) {
-        why = "the secret must have at most 65536 bytes";
-    } else {
-        return STATUS_OK;
-    }
-    buf_append_str(text, "--jwt-hs256-file ");
-    buf_append_str(text, options->jwt_hs256_file);
-    buf_append_str(text, ": ");
-    buf_append_str(text, why);
-    return STATUS_MALFORMED;
+    return options->auth == AUTH_JWT ? router_keys_read(options, &options->keys, text) : STATUS_OK;
 }
 
 static void add_admin_endpoint(struct router_options *options, struct bytes endpoint)
@@ -202,10 +152,7 @@ enum status router_options_complete(struct router_options *options, struct buf *
 
 void router_options_fini(struct router_options *options)
 {
-    if (options->jwt_key.data != NULL) {
-        explicit_bzero(options->jwt_key.data, options->jwt_key.capacity);
-    }
-    buf_fini(&options->jwt_key);
+    jws_keys_unref(&options->keys);
     for (size_t i = 0; i < options->admin_endpoints.count; i++) {
         mem_free(options->admin_endpoints.items[i]);
     }

@@ -6,6 +6,7 @@
 #include "common/buf.h"
 #include "common/options.h"
 #include "common/status.h"
+#include "router/jws_keys.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,19 +20,19 @@ struct router_options {
      * with like. */
     char *router_id;
     struct option_list admin_endpoints;
-    struct buf jwt_key;
-    bool exposed; /* an endpoint can be reached by others: --insecure-plane allowed it */
+    struct jws_keys *keys; /* --auth jwt */
+    bool exposed;          /* an endpoint can be reached by others: --insecure-plane allowed it */
 };
 
 enum { ROUTER_ON_USER_LIMIT_REJECT, ROUTER_ON_USER_LIMIT_KICK_OLDEST };
 
 extern const struct option_program router_option_program;
 
-/* After option_parse: fills in what depends on the machine (id, admin endpoints), reads the secret,
+/* After option_parse: fills in what depends on the machine (id, admin endpoints), reads the keys,
  * checks options against each other. MALFORMED: `text` has one line, which option and why. */
 enum status router_options_complete(struct router_options *options, struct buf *text) MUST_CHECK;
 
-/* Frees what both steps made, and wipes the secret. */
+/* Frees what both steps made, and wipes secrets. */
 void router_options_fini(struct router_options *options);
 
 #endif

@@ -2,9 +2,12 @@
 #include "router/session.h"
 
 #include "router/core_internal.h"
+#include "router/former.h"
 #include "router/load.h"
 #include "router/loss.h"
 #include "router/presence.h"
+#include "router/repair.h"
+#include "router/rights.h"
 #include "router/room.h"
 #include "router/unsure.h"
 
@@ -13,6 +16,7 @@
 enum {
     CLOSE_OVERLOADED = 1013,
     CLOSE_UNAUTHORIZED = 4001,
+    CLOSE_TOKEN_EXPIRED = 4002,
     CLOSE_USER_LIMIT = 4004,
     EXPIRE_RETRY_MS = 200,     /* until an edge has ended its announce */
     EXPIRE_PER_STEP_MAX = 1000 /* an edge's death is told in slices */
@@ -98,6 +102,22 @@ void session_expire(struct router_core *core)
     }
 }
 
+void session_end_tokens(struct router_core *core)
+{
+    uint32_t index = 0;
+    for (int i = 0; i < EXPIRE_PER_STEP_MAX && wheel_pop(core->token_ends, core->now_ms, &index);
+         i++) {
+        struct conn *conn = slotmap_at(&core->conns, index);
+        assert(conn != NULL && "freeing one clears its deadline");
+        if (conn->attached && !conn->told_to_go) {
+            core->counters.tokens_ended++;
+            conn->told_to_go = true;
+            effects_close(&core->effects, conn->ref, CLOSE_TOKEN_EXPIRED,
+                          BYTES_LIT("Token expired"));
+        }
+    }
+}
+
 void session_conn_closed(struct router_core *core, const struct core_event *event)
 {
     struct conn *conn = conn_find(core, event->conn);
@@ -153,6 +173,7 @@ static void emit_accept(struct router_core *core, const struct conn *conn)
         .user = user_name(conn->user),
         .address = conn_address(conn),
         .agent = conn_agent(conn),
+        .rights = effects_copy(&core->effects, conn_rights(conn)),
         .connected_at_ms = conn->connected_at_ms,
         .expires_at_ms = conn->expires_at_ms,
         .encoding = conn->encoding,
@@ -160,6 +181,27 @@ static void emit_accept(struct router_core *core, const struct conn *conn)
     struct core_effect *effect = effects_add(&core->effects, CORE_ACCEPT);
     effect->conn = conn->ref;
     effect->session = info;
+}
+
+/* It may not join any more: so it is not in either. */
+static void leave_forbidden_rooms(struct router_core *core, struct conn *conn)
+{
+    for (uint32_t i = conn->room_count; i-- > 0;) {
+        const struct room *room = room_by_group(core, conn->rooms[i]);
+        if (!conn_may(core, conn, room->channel.name, RIGHT_JOIN)) {
+            session_put_out(core, conn, room, BYTES_LIT("the new token does not allow it"));
+        }
+    }
+}
+
+void session_renew(struct router_core *core, struct conn *conn,
+                   const struct command_renewed *renewed)
+{
+    conn_set_token_end(core, conn, renewed->expires_at_ms);
+    conn_set_rights(conn, renewed->rights);
+    user_set_info(conn->user, rights_info(renewed->rights));
+    leave_forbidden_rooms(core, conn);
+    emit_accept(core, conn); /* the next router is to know it too */
 }
 
 static void send_welcome(struct router_core *core, const struct conn *conn)
@@ -242,7 +284,7 @@ void session_conn_open(struct router_core *core, const struct core_event *event)
 
 void session_admit(struct router_core *core, struct conn *conn, bool aloud)
 {
-    bool first = conn_enter_inbox(conn);
+    bool first = conn_enter_inbox(core, conn);
     if (aloud) {
         emit_accept(core, conn);
     }
@@ -258,22 +300,74 @@ void session_turn_away(struct router_core *core, struct conn *conn)
     session_end(core, conn);
 }
 
+void session_recovered(struct router_core *core, struct conn *conn, const struct push *push)
+{
+    uint64_t bytes = push->message.payload.len;
+    for (size_t i = 0; i < push->message_count; i++) {
+        bytes += push->messages[i].payload.len;
+    }
+    policy_recovered(&conn->rates, &core->config, bytes, core->now_ms);
+}
+
 static void joined(struct router_core *core, struct conn *conn, const struct message *message)
 {
     session_ok(core, conn, message->reply.id, message->ok);
     for (size_t i = 0; i < message->missed_count; i++) {
         effects_send(&core->effects, conn->ref, message->missed[i]);
+        session_recovered(core, conn, message->missed[i]);
     }
     if (!message->member) {
-        conn_add_room(conn, message->group);
+        conn_add_room(core, conn, message->group);
         channel_emit_add(core, channel_find(core, message->group), conn->ref,
                          message->first_on_edge);
     }
 }
 
+/* A push may be NULL: nothing is to be told. */
+static struct core_effect *catch_up(struct router_core *core, struct conn_ref conn, uint64_t token,
+                                    const struct push *push)
+{
+    struct core_effect *effect = effects_add(&core->effects, CORE_CATCH_UP);
+    effect->conn = conn;
+    effect->push = push;
+    effect->token = token;
+    return effect;
+}
+
+/* An edge gave up waiting for what lacked (rooms alone leave deliveries out for who is slow). */
+static void inbox_lagging(struct router_core *core, struct conn *conn,
+                          const struct core_event *event)
+{
+    struct channel *inbox = &conn->user->inbox;
+    if (!bytes_equal(event->group->name, inbox->name) || conn->waiting) {
+        return;
+    }
+    if (!load_ready(core, inbox)) {
+        (void)load_park(core, inbox, event); /* never refused */
+        return;
+    }
+    bool same = event->group->epoch == inbox->epoch;
+    uint64_t from = same ? event->last_offset : 1;
+    const struct push *former = former_gap(core, inbox, event->group->epoch, event->last_offset);
+    repair_emit_top(core, inbox, conn->ref.edge);
+    if (former != NULL) {
+        catch_up(core, conn->ref, event->token, former)->last = false;
+    }
+    struct push *gap = from > inbox->top ? NULL : effects_push(&core->effects, PUSH_GAP);
+    if (gap != NULL) {
+        gap->from = from;
+        gap->to = inbox->top;
+    }
+    catch_up(core, conn->ref, event->token, gap)->last = true;
+}
+
 void session_lagging(struct router_core *core, const struct core_event *event)
 {
-    const struct conn *conn = conn_find(core, event->conn);
+    struct conn *conn = conn_find(core, event->conn);
+    if (conn != NULL && event->group->kind == CHANNEL_INBOX) {
+        inbox_lagging(core, conn, event);
+        return;
+    }
     if (conn == NULL || event->group->kind != CHANNEL_ROOM) {
         return;
     }
@@ -293,12 +387,12 @@ void session_lagging(struct router_core *core, const struct core_event *event)
 /* A connection that is not in the room any more: its edge is being told so. */
 static void lagged(struct router_core *core, const struct conn *conn, const struct message *message)
 {
+    if (conn_in_room(conn, message->group)) {
+        repair_emit_top(core, channel_find(core, message->group), conn->ref.edge);
+    }
     for (size_t i = 0; i < message->missed_count && conn_in_room(conn, message->group); i++) {
-        struct core_effect *effect = effects_add(&core->effects, CORE_CATCH_UP);
-        effect->conn = conn->ref;
-        effect->push = message->missed[i];
-        effect->token = message->token;
-        effect->last = i + 1 == message->missed_count;
+        catch_up(core, conn->ref, message->token, message->missed[i])->last =
+            i + 1 == message->missed_count;
     }
 }
 
@@ -328,12 +422,14 @@ void session_message(struct router_core *core, const struct message *message)
     }
     core->answered = message->reply.number;
     if (message->error != CLIENT_ERROR_NONE) {
-        session_error(core, conn, message->reply.id, message->error, BYTES_EMPTY, 0);
+        session_error(core, conn, message->reply.id, message->error, bytes_of_str(message->reason),
+                      message->retry_ms);
     } else if (message->kind == SESSION_JOINED) {
         joined(core, conn, message);
     } else if (message->kind == SESSION_LAGGED) {
         lagged(core, conn, message);
     } else {
         session_ok(core, conn, message->reply.id, message->ok);
+        session_recovered(core, conn, message->ok);
     }
 }

@@ -5,6 +5,7 @@
 
 #include "router/conn.h"
 #include "router/messages.h"
+#include "router/room.h"
 
 /* One handler per event kind; they read the fields that core.h names for it. */
 void session_conn_open(struct router_core *core, const struct core_event *event);
@@ -28,6 +29,17 @@ void session_end(struct router_core *core, struct conn *conn);
 
 /* Ends the connections whose grace is over. */
 void session_expire(struct router_core *core);
+
+/* Closes the connections whose token has ended. */
+void session_end_tokens(struct router_core *core);
+
+/* The connection has shown a newer token. */
+void session_renew(struct router_core *core, struct conn *conn,
+                   const struct command_renewed *renewed);
+
+/* Out of one room, with a push that says so; `reason` is copied. */
+void session_put_out(struct router_core *core, struct conn *conn, const struct room *room,
+                     struct bytes reason);
 
 /* After a connection of `user` was added: online now? `was_online` tells how it was before. */
 void session_came_online(struct router_core *core, struct user *user, bool was_online,
@@ -53,5 +65,8 @@ void session_error(struct router_core *core, const struct conn *conn, struct byt
 /* A direct message to a user whose inbox is ready: number, ring, delivery; one SESSION_PUBLISHED
  * answers. */
 void session_direct(struct router_core *core, struct user *target, const struct message *message);
+
+/* Counts what an answer to `history`, or a message that a `join` missed, gives out of the past. */
+void session_recovered(struct router_core *core, struct conn *conn, const struct push *push);
 
 #endif

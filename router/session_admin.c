@@ -81,23 +81,19 @@ void session_send(struct router_core *core, const struct core_event *event)
     session_direct(core, target, &message);
 }
 
-/* Out of one room. 1 when an attached connection was removed from it, else 0. */
-static uint32_t kick_from_room(struct router_core *core, struct conn *conn, slot_id group,
-                               const struct core_event *event)
+void session_put_out(struct router_core *core, struct conn *conn, const struct room *room,
+                     struct bytes reason)
 {
-    if (!conn_in_room(conn, group)) {
-        return 0;
-    }
-    conn_remove_room(conn, group);
+    conn_remove_room(core, conn, room->channel.id);
     if (conn->attached) {
         struct push *push = effects_push(&core->effects, PUSH_KICKED);
-        push->room = effects_copy(&core->effects, event->room);
-        push->text = effects_copy(&core->effects, event->text);
+        push->room = effects_copy(&core->effects, room->channel.name);
+        push->text = effects_copy(&core->effects, reason);
         effects_send(&core->effects, conn->ref, push);
     }
     struct message message = {
         .kind = ROOM_LEAVE,
-        .group = group,
+        .group = room->channel.id,
         .conn = conn->ref,
         .user = slot_id_index(conn->user->id),
         .attached = conn->attached,
@@ -105,6 +101,16 @@ static uint32_t kick_from_room(struct router_core *core, struct conn *conn, slot
         .reason = "leave",
     };
     mailbox_post(&core->mailbox, &message);
+}
+
+/* 1 when an attached connection was removed from the room, else 0. */
+static uint32_t kick_from_room(struct router_core *core, struct conn *conn, slot_id group,
+                               const struct core_event *event)
+{
+    if (!conn_in_room(conn, group)) {
+        return 0;
+    }
+    session_put_out(core, conn, room_by_group(core, group), event->text);
     return conn->attached;
 }
 

@@ -3,6 +3,7 @@
 #include "router/load.h"
 #include "router/post.h"
 #include "router/presence.h"
+#include "router/rights.h"
 #include "router/room.h"
 #include "router/session.h"
 
@@ -59,14 +60,27 @@ static bool room_name_valid(struct router_core *core, const struct conn *conn,
     return true;
 }
 
+/* False, and answered, when token and policy do not give it `wanted` in the command's room. */
+static bool may(struct router_core *core, const struct conn *conn, const struct command *command,
+                unsigned wanted)
+{
+    if (conn_may(core, conn, command->room, wanted)) {
+        return true;
+    }
+    error_of(core, conn, command, CLIENT_ERROR_FORBIDDEN);
+    return false;
+}
+
 static void command_join(struct router_core *core, struct conn *conn, const struct command *command)
 {
-    if (!room_name_valid(core, conn, command)) {
+    unsigned wanted = RIGHT_JOIN | (command->want_members ? RIGHT_PRESENCE : 0U);
+    if (!room_name_valid(core, conn, command) || !may(core, conn, command, wanted)) {
         return;
     }
     struct message message = request(core, conn, command, ROOM_JOIN);
     message.server_id = edge_id_of(core, conn);
     message.member = membership(core, conn, command->room) != 0;
+    message.blind = !conn_may(core, conn, command->room, RIGHT_HISTORY);
     if (!message.member && conn->room_count >= core->config.rooms_per_connection_max) {
         error_of(core, conn, command, CLIENT_ERROR_TOO_MANY_ROOMS);
         return;
@@ -86,7 +100,7 @@ static void command_leave(struct router_core *core, struct conn *conn,
         error_of(core, conn, command, CLIENT_ERROR_NOT_MEMBER);
         return;
     }
-    conn_remove_room(conn, message.group);
+    conn_remove_room(core, conn, message.group);
     message.from_edge = true;
     message.answer_wanted = true;
     message.reason = "leave";
@@ -106,7 +120,8 @@ static bool key_valid(struct router_core *core, const struct conn *conn,
 static void command_room_message(struct router_core *core, struct conn *conn,
                                  const struct command *command)
 {
-    if (!room_name_valid(core, conn, command) || !key_valid(core, conn, command)) {
+    if (!room_name_valid(core, conn, command) || !key_valid(core, conn, command) ||
+        !may(core, conn, command, RIGHT_PUBLISH)) {
         return;
     }
     if (!core->config.publish_without_membership && membership(core, conn, command->room) == 0) {
@@ -117,7 +132,9 @@ static void command_room_message(struct router_core *core, struct conn *conn,
     message.server_id = edge_id_of(core, conn);
     message.payload = command->payload;
     message.key = command->key;
-    message.no_echo = command->no_echo;
+    message.no_echo = command->no_echo ||
+                      (!command->echo &&
+                       policy_table_find(&core->config.policy, command->room)->echo == POLICY_OFF);
     mailbox_post(&core->mailbox, &message);
 }
 
@@ -144,6 +161,10 @@ static void command_direct_message(struct router_core *core, struct conn *conn,
     if (!key_valid(core, conn, command)) {
         return;
     }
+    if (!rights_direct(conn_rights(conn))) {
+        error_of(core, conn, command, CLIENT_ERROR_FORBIDDEN);
+        return;
+    }
     struct user *target = user_ensure(core, command->user);
     if (target == NULL) {
         error_of(core, conn, command, CLIENT_ERROR_UNAVAILABLE);
@@ -158,11 +179,12 @@ static void command_direct_message(struct router_core *core, struct conn *conn,
 static void command_of_room(struct router_core *core, struct conn *conn,
                             const struct command *command)
 {
-    if (!room_name_valid(core, conn, command)) {
+    bool history = command->kind == COMMAND_HISTORY_ROOM;
+    if (!room_name_valid(core, conn, command) ||
+        !may(core, conn, command, history ? RIGHT_HISTORY : RIGHT_PRESENCE)) {
         return;
     }
-    struct message message = request(
-        core, conn, command, command->kind == COMMAND_HISTORY_ROOM ? ROOM_HISTORY : ROOM_PRESENCE);
+    struct message message = request(core, conn, command, history ? ROOM_HISTORY : ROOM_PRESENCE);
     mailbox_post(&core->mailbox, &message);
 }
 
@@ -197,6 +219,7 @@ static void command_history_inbox(struct router_core *core, struct conn *conn,
         struct push *ok = effects_push(&core->effects, PUSH_OK);
         ok->command = COMMAND_HISTORY_INBOX;
         channel_history(core, &conn->user->inbox, command, ok);
+        session_recovered(core, conn, ok);
         session_ok(core, conn, command->id, ok);
     }
 }
@@ -204,8 +227,23 @@ static void command_history_inbox(struct router_core *core, struct conn *conn,
 static void command_refresh(struct router_core *core, struct conn *conn,
                             const struct command *command)
 {
-    session_error(core, conn, command->id, CLIENT_ERROR_FORBIDDEN,
-                  BYTES_LIT("refresh is not offered by this server"), 0);
+    const struct command_renewed *renewed = &command->renewed;
+    if (renewed->busy) {
+        session_error(core, conn, command->id, CLIENT_ERROR_UNAVAILABLE, BYTES_EMPTY, 0);
+    } else if (renewed->expired) {
+        session_error(core, conn, command->id, CLIENT_ERROR_TOKEN_EXPIRED, BYTES_EMPTY, 0);
+    } else if (renewed->user.len == 0) {
+        session_error(core, conn, command->id, CLIENT_ERROR_TOKEN_INVALID, BYTES_EMPTY, 0);
+    } else if (!bytes_equal(renewed->user, user_name(conn->user))) {
+        session_error(core, conn, command->id, CLIENT_ERROR_TOKEN_INVALID,
+                      BYTES_LIT("the token is of another user"), 0);
+    } else {
+        session_renew(core, conn, renewed);
+        struct push *ok = effects_push(&core->effects, PUSH_OK);
+        ok->command = COMMAND_REFRESH;
+        ok->expires_at_ms = renewed->expires_at_ms;
+        session_ok(core, conn, command->id, ok);
+    }
 }
 
 static void command_ping(struct router_core *core, struct conn *conn, const struct command *command)
@@ -268,14 +306,21 @@ static struct channel *channel_needed(struct router_core *core, struct conn *con
 }
 
 /* Older messages are wanted than memory has, and the log has them. */
-static bool lacks(const struct channel *channel, const struct command *command)
+static bool lacks(struct router_core *core, struct channel *channel, const struct command *command)
 {
+    channel_trim(core, channel);
     if (command->kind == COMMAND_JOIN) {
         return command->since.present &&
                channel_since_lacks(channel, command->since.epoch, command->since.offset);
     }
     bool history = command->kind == COMMAND_HISTORY_ROOM || command->kind == COMMAND_HISTORY_INBOX;
     return history && channel_history_lacks(channel, command);
+}
+
+static bool recovers(const struct command *command)
+{
+    return command->kind == COMMAND_HISTORY_ROOM || command->kind == COMMAND_HISTORY_INBOX ||
+           (command->kind == COMMAND_JOIN && command->since.present);
 }
 
 /* True when the command may run now; else it waits for a log, or was refused. */
@@ -286,7 +331,7 @@ static bool may_run(struct router_core *core, struct conn *conn, const struct co
         return true;
     }
     bool ready = load_ready(core, channel);
-    if (ready && lacks(channel, event->command) && core->replaying != channel) {
+    if (ready && lacks(core, channel, event->command) && core->replaying != channel) {
         load_again(core, channel);
         ready = false;
     }
@@ -322,10 +367,18 @@ void session_run(struct router_core *core, const struct core_event *event)
     };
     _Static_assert(sizeof(handlers) / sizeof(handlers[0]) == COMMAND_BAD + 1, "one per command");
     struct conn *conn = conn_find(core, event->conn);
-    if (conn != NULL && may_run(core, conn, event)) {
-        core->answered = event->number;
-        handlers[event->command->kind](core, conn, event->command);
+    if (conn == NULL || !may_run(core, conn, event)) {
+        return;
     }
+    const struct command *command = event->command;
+    uint64_t retry_ms = 0;
+    core->answered = event->number;
+    if (recovers(command) &&
+        !policy_may_recover(&conn->rates, &core->config, core->now_ms, &retry_ms)) {
+        session_error(core, conn, command->id, CLIENT_ERROR_BYTE_RATE, BYTES_EMPTY, retry_ms);
+        return;
+    }
+    handlers[command->kind](core, conn, command);
 }
 
 void session_command(struct router_core *core, const struct core_event *event)
@@ -345,7 +398,7 @@ void session_command(struct router_core *core, const struct core_event *event)
     const struct command *command = event->command;
     core->counters.commands[command->kind]++;
     conn->last_activity_ms = core->wall_ms;
-    if (conn->abusive) {
+    if (conn->told_to_go) {
         return; /* what was on its way when it was closed */
     }
     uint64_t retry_ms = 0;
@@ -354,8 +407,8 @@ void session_command(struct router_core *core, const struct core_event *event)
                      event->arrived_ms != 0 ? event->arrived_ms : core->now_ms, &retry_ms);
     if (denied != CLIENT_ERROR_NONE) {
         session_error(core, conn, command->id, denied, BYTES_EMPTY, retry_ms);
-        if (!conn->abusive && !policy_forgives(&conn->rates, &core->config, core->now_ms)) {
-            conn->abusive = true;
+        if (!conn->told_to_go && !policy_forgives(&conn->rates, &core->config, core->now_ms)) {
+            conn->told_to_go = true;
             effects_close(&core->effects, conn->ref, CLOSE_POLICY,
                           bytes_of_str("kept exceeding the limits"));
         }

@@ -32,15 +32,19 @@ void unsure_user(struct router_core *core, struct user *user)
     }
 }
 
-void unsure_announced(struct router_core *core, struct channel *channel, uint32_t edge, bool unsure)
+void unsure_bound(struct router_core *core, const struct channel *channel, uint32_t edge)
 {
-    if (unsure && channel->kind != CHANNEL_INBOX) {
-        channel->was_unsure = true;
-    }
     if (channel->unsure) {
-        channel_emit_unsure(core, channel, edge); /* a group that is bound has no policy */
+        channel_emit_unsure(core, channel, edge);
     }
-    settle(core, channel, channel->unsure);
+}
+
+void unsure_announced(struct router_core *core, struct channel *channel)
+{
+    if (channel->kind != CHANNEL_INBOX) {
+        channel->was_unsure = true;
+        settle(core, channel, true);
+    }
 }
 
 void unsure_edge_up(struct router_core *core, uint64_t incarnation)
@@ -77,6 +81,9 @@ void unsure_rebuilt(struct router_core *core)
 
 static void tell_room(struct router_core *core, struct room *room)
 {
+    if (room->channel.policy->presence_events != POLICY_ON) {
+        return; /* its members are never told of each other */
+    }
     struct push *gap = effects_push(&core->effects, PUSH_GAP);
     gap->room = room->channel.name;
     channel_deliver(core, &room->channel, gap, 0, NULL);

@@ -16,9 +16,10 @@ void unsure_user(struct router_core *core, struct user *user);
 /* In grace, or just come. */
 bool unsure_user_now(const struct user *user);
 
-/* An edge announced the group (bound by now), with what the former router said of it. */
-void unsure_announced(struct router_core *core, struct channel *channel, uint32_t edge,
-                      bool unsure);
+/* An edge's group was bound to the channel: it has no policy yet. */
+void unsure_bound(struct router_core *core, const struct channel *channel, uint32_t edge);
+/* The former router had said that the edge's group, which is bound, is unsure. */
+void unsure_announced(struct router_core *core, struct channel *channel);
 /* An edge announced everything, and which edges there were; 0 = it does not know. */
 void unsure_announce_end(struct router_core *core, uint64_t others);
 /* An edge came up. */

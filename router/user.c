@@ -102,12 +102,23 @@ void user_settle(struct router_core *core, struct user *user)
     }
 }
 
+void user_set_info(struct user *user, struct bytes info)
+{
+    bool same = bytes_equal(info, bytes_of(user->info, user->info_len));
+    if (info.len != 0 && !same) {
+        mem_free(user->info);
+        user->info = mem_copy(info);
+        user->info_len = (uint16_t)info.len;
+    }
+}
+
 void user_forget(struct router_core *core, struct user *user)
 {
     assert(!user_online(user) && "a connection holds it");
     idle_remove(&user->idle);
     drop_watch_channel(core, user);
     channel_fini(core, &user->inbox);
+    mem_free(user->info);
     (void)strmap_remove(&core->users_by_name, user_name(user));
     (void)slotmap_remove(&core->users, user->id);
     effects_bury(&core->effects, user);

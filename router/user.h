@@ -23,8 +23,10 @@ struct user {
     uint32_t mass_back;    /* connections that have come in their stead */
     uint64_t since_ms;     /* wall: online since */
     uint64_t last_seen_ms; /* wall: 0 = never online here */
-    bool came_early;       /* came online before every watcher could hear of it */
-    bool told_left;        /* of some room, since this router started */
+    uint8_t *info;         /* shown with it, JSON; NULL when there is none */
+    uint16_t info_len;
+    bool came_early; /* came online before every watcher could hear of it */
+    bool told_left;  /* of some room, since this router started */
     struct idle_link idle;
     uint8_t name_len;
     uint8_t name[];
@@ -34,6 +36,12 @@ struct bytes user_name(const struct user *user);
 static inline bool user_online(const struct user *user)
 {
     return user->attached != 0 || user->detached != 0;
+}
+
+/* JSON; valid until the next event. Empty when there is none. */
+static inline struct bytes user_info(const struct user *user)
+{
+    return bytes_of(user->info, user->info_len);
 }
 
 struct user *user_find(const struct router_core *core, struct bytes name);
@@ -54,6 +62,9 @@ struct channel *user_watch_channel(struct router_core *core, struct user *user);
 /* After a change: drops an unused watch channel, and moves the user in or out of the idle list
  * (to its end, as just used). */
 void user_settle(struct router_core *core, struct user *user);
+
+/* Of its newest token that says so; empty ones change nothing. */
+void user_set_info(struct user *user, struct bytes info);
 
 /* Nobody may hold it. */
 void user_forget(struct router_core *core, struct user *user);

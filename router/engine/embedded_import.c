@@ -28,18 +28,25 @@ struct import {
     bool ended;
 };
 
-/* `form`: n = number, s = number below the slots, k = kind, b = bytes; one letter per ?n. */
+/* What nobody could use: offsets beyond JSON's integers, incarnations that leave none for the next
+ * start, senders and keys that no client may have. */
+enum { IMPORT_NAME_MAX = 128, IMPORT_KEY_MAX = 64 };
+#define OFFSET_MAX ((UINT64_C(1) << 53) - 1)
+#define INCARNATION_MAX (UINT64_C(1) << 62)
+
+/* `form`: n = number, i = incarnation, t = newest offset (0 = none), o = offset, s = number below
+ * the slots, k = kind, b = bytes, u = name or nothing, y = key or nothing; one letter per ?n. */
 static const struct {
     const char *word;
     const char *form;
     const char *sql;
 } parts[PARTS] = {
-    {"router", "n", "UPDATE router SET inc = ?1 WHERE id = 1"},
+    {"router", "i", "UPDATE router SET inc = ?1 WHERE id = 1"},
     {"slots", "ssn", "UPDATE slot SET epoch = ?3 WHERE slot BETWEEN ?1 AND ?2"},
-    {"channel", "ksennnb",
+    {"channel", "ksetnnb",
      "INSERT INTO room(kind, slot, epoch, top, keep_count, keep_ms, name) "
      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"},
-    {"message", "nnbbbb",
+    {"message", "onubyb",
      "INSERT INTO log(seq, at, sender, msg_id, key, data, room) "
      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"},
     {"value", "bbb", "INSERT INTO value(tab, key, body) VALUES(?1, ?2, ?3)"},
@@ -49,9 +56,9 @@ static const struct {
 static bool bind_word(sqlite3_stmt *sql, int index, char letter, struct bytes word)
 {
     uint64_t number = 0;
-    if (letter == 'b') {
+    if (letter == 'b' || letter == 'u' || letter == 'y') {
         store_bind(sql, index, word);
-        return true;
+        return letter == 'b' || word.len <= (letter == 'u' ? IMPORT_NAME_MAX : IMPORT_KEY_MAX);
     }
     if (!line_number(word, &number)) {
         return false;
@@ -64,6 +71,11 @@ static bool bind_word(sqlite3_stmt *sql, int index, char letter, struct bytes wo
         return number < STORE_SLOTS;
     case 'e': /* an epoch is any 64 bits */
         return true;
+    case 'i':
+        return number <= INCARNATION_MAX;
+    case 't':
+    case 'o':
+        return number <= OFFSET_MAX && (letter == 't' || number != 0);
     default:
         return number <= INT64_MAX;
     }

@@ -208,7 +208,13 @@ enum store_step store_append(struct store *store, const struct engine_append *ap
 /* Adds the row, whose views become places in `data` that settle_views() turns into pointers. */
 static void take_row(struct store_loaded *loaded, sqlite3_stmt *read)
 {
+    size_t count = loaded->log.record_count;
+    if (count == loaded->capacity) {
+        loaded->capacity = count == 0 ? 16 : count * 2;
+        loaded->records = mem_resize(loaded->records, loaded->capacity, sizeof(*loaded->records));
+    }
     struct engine_record *record = &loaded->records[loaded->log.record_count++];
+    record->bare = false;
     record->offset = (uint64_t)sqlite3_column_int64(read, 0);
     record->timestamp_ms = (uint64_t)sqlite3_column_int64(read, 1);
     struct bytes *views[] = {&record->user, &record->server_id, &record->payload, &record->key};
@@ -242,26 +248,56 @@ static void settle_views(struct store_loaded *loaded)
     loaded->log.records = loaded->records;
 }
 
+/* How much may have been read with this row. */
+static uint64_t bytes_for(const struct engine_load *load, sqlite3_stmt *row)
+{
+    bool from = load->from != 0 && (uint64_t)sqlite3_column_int64(row, 0) >= load->from;
+    return from && load->bytes_max < ENGINE_FROM_BYTES_MAX ? ENGINE_FROM_BYTES_MAX
+                                                           : load->bytes_max;
+}
+
 static enum store_step read_rows(struct store *store, const struct store_room *room,
                                  const struct engine_load *load, struct store_loaded *loaded)
 {
     sqlite3_stmt *read = store_sql(store, SQL_LOG_READ);
     sqlite3_bind_int64(read, 1, room->id);
     sqlite3_bind_int64(read, 2, load->count_max);
-    size_t capacity = 0;
     uint64_t bytes = 0;
     int code;
     while ((code = store_row(store, read)) == SQLITE_ROW) {
         bytes += (uint64_t)sqlite3_column_bytes(read, 4);
-        if (loaded->log.record_count > 0 && bytes > load->bytes_max) {
+        if (loaded->log.record_count > 0 && bytes > bytes_for(load, read)) {
             code = SQLITE_DONE;
             break;
         }
-        if (loaded->log.record_count == capacity) {
-            capacity = capacity == 0 ? 16 : capacity * 2;
-            loaded->records = mem_resize(loaded->records, capacity, sizeof(*loaded->records));
+        take_row(loaded, read);
+    }
+    sqlite3_reset(read);
+    return code == SQLITE_DONE ? STORE_DONE : STORE_BROKEN;
+}
+
+/* Of the messages before those that were read whole: who sent them, under which key. */
+static enum store_step read_bare(struct store *store, const struct store_room *room,
+                                 const struct engine_load *load, struct store_loaded *loaded)
+{
+    size_t count = loaded->log.record_count;
+    if (!load->ids || count == 0 || count >= load->count_max) {
+        return STORE_DONE;
+    }
+    sqlite3_stmt *read = store_sql(store, SQL_LOG_BARE);
+    sqlite3_bind_int64(read, 1, room->id);
+    sqlite3_bind_int64(read, 2, (int64_t)loaded->records[count - 1].offset);
+    sqlite3_bind_int64(read, 3, (int64_t)(load->count_max - count));
+    uint64_t bytes = 0;
+    int code;
+    while ((code = store_row(store, read)) == SQLITE_ROW) {
+        bytes += (uint64_t)sqlite3_column_int64(read, 6);
+        if (bytes > ENGINE_BARE_BYTES_MAX) {
+            code = SQLITE_DONE;
+            break;
         }
         take_row(loaded, read);
+        loaded->records[loaded->log.record_count - 1].bare = true;
     }
     sqlite3_reset(read);
     return code == SQLITE_DONE ? STORE_DONE : STORE_BROKEN;
@@ -278,6 +314,7 @@ enum store_step store_load(struct store *store, const struct engine_load *load,
         ret_loaded->log.epoch = room->epoch;
         ret_loaded->log.top = room->top;
         step = read_rows(store, room, load, ret_loaded);
+        step = step == STORE_DONE ? read_bare(store, room, load, ret_loaded) : step;
     }
     if (step == STORE_DONE) {
         settle_views(ret_loaded);

@@ -51,6 +51,7 @@ enum store_step store_sweep(struct store *store, bool *ret_end);
 struct store_loaded {
     struct engine_log log;
     struct engine_record *records;
+    size_t capacity; /* of `records` */
     struct buf data;
 };
 

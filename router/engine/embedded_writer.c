@@ -156,7 +156,12 @@ static enum store_step sweep(struct embedded *embedded, uint64_t now_ms)
 static enum engine_result attempt(struct embedded *embedded, struct embedded_list *batch,
                                   uint64_t now_ms)
 {
-    enum engine_result result = store_begin(embedded->store, now_ms + embedded->wall_offset_ms);
+    /* Messages are labelled by the wall clock. One that was put forward makes nothing old by the
+     * first of these, one that was put back by the second. */
+    uint64_t steady_ms = now_ms + embedded->wall_offset_ms;
+    uint64_t wall_ms = clock_wall_ms();
+    enum engine_result result =
+        store_begin(embedded->store, steady_ms < wall_ms ? steady_ms : wall_ms);
     if (result != ENGINE_OK) {
         return result;
     }

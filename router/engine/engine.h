@@ -50,7 +50,15 @@ struct engine_load {
     struct bytes name;
     uint32_t count_max; /* newest messages wanted */
     uint64_t bytes_max; /* of their payloads; at least one message comes whatever its size */
+    uint64_t from;      /* messages from this offset on come beyond bytes_max too, up to
+                           ENGINE_FROM_BYTES_MAX; 0 = none do */
+    bool ids;           /* those beyond bytes_max come too, bare: as many as are asked for, while
+                           their payloads make no more than ENGINE_BARE_BYTES_MAX */
 };
+
+/* What an edge may hold back unanswered (its --hold-buffer, as long as nobody changes it): ids and
+ * keys of so much must be known after a restart. */
+enum { ENGINE_BARE_BYTES_MAX = 64 * 1024 * 1024, ENGINE_FROM_BYTES_MAX = 16 * 1024 * 1024 };
 
 /* One kept message. Offsets grow, holes are possible. */
 struct engine_record {
@@ -60,6 +68,7 @@ struct engine_record {
     struct bytes server_id;
     struct bytes payload;
     struct bytes key;
+    bool bare; /* neither payload nor server_id were read */
 };
 
 struct engine_log {

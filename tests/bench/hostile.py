@@ -149,6 +149,13 @@ class Attack:
         while not self.stop.is_set():
             sum(range(10000))
 
+    def busy_machine(self):
+        """The same with two processes, as many as the measuring machine has processors."""
+        second = multiprocessing.Process(target=Attack((0, 0), self.stop, self.ready).busy_neighbour)
+        second.start()
+        self.busy_neighbour()
+        second.join()
+
     def slowloris_handshake(self):
         """2,000 requests, a byte a second each."""
         for _ in range(2000):
@@ -170,8 +177,7 @@ class Attack:
             self.dial()
         self.idle()
 
-    def half_open_tls(self):
-        """10,000 connections that stop in the TLS handshake, after the ClientHello."""
+    def client_hello(self):
         context = ssl.create_default_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -181,10 +187,26 @@ class Attack:
             tls.do_handshake()
         except ssl.SSLWantReadError:
             pass
-        hello = outgoing.read()
+        return outgoing.read()
+
+    def half_open_tls(self):
+        """10,000 connections that stop in the TLS handshake, after the ClientHello."""
+        hello = self.client_hello()
         for _ in range(10000):
             self.dial(self.tls_port).sendall(hello)
         self.idle()
+
+    def hello_flood(self):
+        """Whole ClientHellos on new connections, as fast as it goes; at most 3,000 stay open."""
+        hello = self.client_hello()
+        self.ready.set()
+        while not self.stop.is_set():
+            try:
+                self.dial(self.tls_port).sendall(hello)
+            except OSError:
+                self.sockets.pop().close()
+            if len(self.sockets) > 3000:
+                self.sockets.pop(0).close()
 
     def tiny_windows(self):
         """500 members of the busy room with the smallest receive buffer, a byte read now and then."""
@@ -225,6 +247,18 @@ class Attack:
                 s.close()
             self.sockets.clear()
 
+    def mass_resets(self):
+        """1,500 open connections that are reset at once, again and again."""
+        self.ready.set()
+        hard = struct.pack("ii", 1, 0)
+        while not self.stop.is_set():
+            for _ in range(1500):
+                self.upgraded().setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, hard)
+                if self.stop.is_set():
+                    break
+            while self.sockets:
+                self.sockets.pop().close()
+
     def ping_flood(self):
         """20 connections, pings without pause, pongs never read."""
         self.flood(20, lambda: frame(9, b"") * 10000)
@@ -243,12 +277,41 @@ class Attack:
         text = b'{"type":"room_message","room":"busy","payload":1}'
         self.flood(20, lambda: frame(1, text) * 1000, read=True)
 
+    def large_message_flood(self):
+        """20 connections, messages of 60 KB, as fast as it goes."""
+        text = b'{"type":"room_message","room":"busy","payload":"' + b"x" * 60000 + b'"}'
+        self.flood(20, lambda: frame(1, text) * 20, read=True)
+
     def zip_bombs(self):
         """20 connections, 16 MiB of zeros in 16 KiB, again and again."""
         deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
         bomb = deflate.compress(bytes(16 << 20)) + deflate.flush(zlib.Z_SYNC_FLUSH)
         self.flood(20, lambda: frame(2, bomb[:-4], rsv1=True),
                    extra="Sec-WebSocket-Extensions: permessage-deflate\r\n", read=True)
+
+    def zip_messages(self):
+        """20 connections, messages of permitted size that were 60 KB before compression, far above
+        the rate."""
+        deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+        text = b'{"type":"room_message","room":"busy","payload":"' + b"x" * 60000 + b'"}'
+        packed = deflate.compress(text) + deflate.flush(zlib.Z_SYNC_FLUSH)
+        self.flood(20, lambda: frame(1, packed[:-4], rsv1=True) * 100,
+                   extra="Sec-WebSocket-Extensions: permessage-deflate\r\n", read=True)
+
+    def zip_nothing(self):
+        """The same with messages that no rule of the router looks into."""
+        deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+        packed = deflate.compress(b" " * 60000 + b"1") + deflate.flush(zlib.Z_SYNC_FLUSH)
+        self.flood(20, lambda: frame(1, packed[:-4], rsv1=True) * 100,
+                   extra="Sec-WebSocket-Extensions: permessage-deflate\r\n", read=True)
+
+    def zip_endless(self):
+        """20 connections, one message each of fragments that inflate to nothing, without end."""
+        deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+        part = deflate.compress(b"") + deflate.flush(zlib.Z_SYNC_FLUSH)
+        self.flood(20, lambda: frame(0, part * 400, fin=False) * 10,
+                   extra="Sec-WebSocket-Extensions: permessage-deflate\r\n", read=True,
+                   first=frame(1, part, fin=False, rsv1=True))
 
     def zip_fragments(self):
         """1,000 compressed messages begun and not ended: an inflater each."""
@@ -275,10 +338,11 @@ class Attack:
 
 
 ATTACKS = [name for name in vars(Attack)
-           if name not in ("dial", "upgraded", "idle", "push", "drip", "flood") and name[0] != "_"]
+           if name not in ("dial", "upgraded", "idle", "push", "drip", "flood", "client_hello") and name[0] != "_"]
 
 
 def run_attack(name, target, stop, ready):
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     getattr(Attack(target, stop, ready), name)()
 
@@ -360,9 +424,14 @@ def main():
     parser.add_argument("attacks", nargs="*", choices=[[], *ATTACKS])
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--realtime", action="store_true",
+                        help="(root) programs and client before all other processes of the machine, the "
+                        "attackers too: what is left is what the programs themselves do to the client")
     args = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     certificate = Certificate()
+    if args.realtime:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     if not args.json:
         print("%-20s %9s %9s %9s %9s %7s %7s %6s %10s %10s" % (
             "attack", "p50 ms", "p50 then", "p99 ms", "p99 then", "x p50", "x p99", "cpu", "KiB", "KiB then"))

@@ -10,7 +10,7 @@ import unittest
 
 import websockets
 
-from cluster import PATIENCE_S, Cluster
+from cluster import PATIENCE_S, Certificate, Cluster
 
 
 class Client:
@@ -276,6 +276,23 @@ class ClusterCase(unittest.IsolatedAsyncioTestCase):
         client = await Client.connect(edge, token or self.new("u"), **options)
         self.clients.append(client)
         return client
+
+
+class TlsClusterCase(ClusterCase):
+    """The same with edges that listen for TLS too."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.certificate = Certificate()
+        cls.cluster = Cluster(cls.edges, cls.router_options, cls.edge_options, cls.auth,
+                              tls=cls.certificate)
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            super().tearDownClass()
+        finally:
+            cls.certificate.remove()
 
 
 class FreshClusterCase(ClusterCase):

@@ -205,6 +205,15 @@ class Certificate:
              self.cert],
             check=True, capture_output=True)
 
+    def both(self):
+        """A file with certificate and key."""
+        path = os.path.join(self.dir, "both.pem")
+        with open(path, "w", encoding="ascii") as both:
+            for part in self.cert, self.key:
+                with open(part, encoding="ascii") as file:
+                    both.write(file.read())
+        return path
+
     def context(self, version=None):
         """What a client trusts."""
         context = ssl.create_default_context(cafile=self.cert)
@@ -325,9 +334,53 @@ class Cluster:
                     if program.process.returncode != 0:
                         troubles.append("%s ended with %s" % (program.name, program.process.returncode))
         troubles += [t for t in (p.finish() for p in self.programs) if t]
+        troubles += [p.name + ": edge and registry did not agree" for p in self.programs
+                     if p.find("registry.diverged")]
         if troubles:
             raise AssertionError("\n".join(troubles) + "\n" + "\n".join(
                 "--- %s\n%s" % (p.name, p.output[-1500:]) for p in self.programs))
+
+
+def command(program, *args):
+    """What starts it, or None when it is not installed."""
+    path = shutil.which(program) or shutil.which(program, path="/usr/sbin")
+    return path and [path, *args]
+
+
+NGINX = command("nginx", "-p", "{dir}", "-e", "stderr", "-c", "{conf}")
+HAPROXY = command("haproxy", "-db", "-f", "{conf}")
+
+
+class Balancer:
+    """A load balancer that listens: `start` is NGINX or HAPROXY, `conf` the text of its file, in which
+    {plain}, {secure} and {http} are its ports and {dir} a directory."""
+
+    def __init__(self, start, conf, **values):
+        self.dir = tempfile.mkdtemp(prefix="splitrail-lb-")
+        self.ports = {name: free_port() for name in ("plain", "secure", "http")}
+        path = os.path.join(self.dir, "conf")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(conf.format(dir=self.dir, **self.ports, **values))
+        self.program = Program("balancer", [part.format(conf=path, dir=self.dir) for part in start])
+        end = time.monotonic() + PATIENCE_S
+        while not self.listens():
+            if not self.program.running() or time.monotonic() > end:
+                self.close()
+                raise AssertionError("it does not listen:\n" + self.program.output)
+            time.sleep(0.01)
+
+    def listens(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.ports["plain"]), 1).close()
+            return True
+        except OSError:
+            return False
+
+    def close(self):
+        if self.program.running():
+            self.program.send_signal(signal.SIGTERM)
+            self.program.wait()
+        shutil.rmtree(self.dir)
 
 
 def parse_metrics(text):

@@ -2,17 +2,11 @@
 front of either. SPLITRAIL_CONFORMANCE=all runs each case at its full size and number of messages."""
 
 import os
-import shutil
-import socket
-import subprocess
-import tempfile
-import time
 import unittest
 
 import conformance_cases
 from bare import MIB, EchoEdge, Peer
-from cluster import PATIENCE_S, Certificate, free_port
-from test_load_balancer import HAPROXY, NGINX
+from cluster import HAPROXY, NGINX, Balancer, Certificate
 
 ALL = os.environ.get("SPLITRAIL_CONFORMANCE") == "all"
 
@@ -85,41 +79,17 @@ class WayCase(unittest.TestCase):
         cls.edge = EchoEdge("--compression", "on", "--compression-min", "0B", certificate=cls.certificate)
         cls.ports = {"plain": cls.edge.port, "secure": cls.edge.tls_port}
         if cls.command:
-            cls.start_balancer()
+            cls.balancer = Balancer(cls.command, cls.conf, edge=cls.edge.port, cert=cls.certificate.cert,
+                                    key=cls.certificate.key, pem=cls.certificate.both())
+            cls.ports = cls.balancer.ports
         context = cls.certificate.context()
         cls.ways = {"ws": Way(cls.ports["plain"], None, not cls.command),
                     "wss": Way(cls.ports["secure"], context, not cls.command)}
 
     @classmethod
-    def start_balancer(cls):
-        cls.ports = {"plain": free_port(), "secure": free_port()}
-        cls.dir = tempfile.mkdtemp(prefix="splitrail-ways-")
-        pem, path = os.path.join(cls.dir, "both.pem"), os.path.join(cls.dir, "conf")
-        with open(pem, "w", encoding="ascii") as both:
-            for part in cls.certificate.cert, cls.certificate.key:
-                with open(part, encoding="ascii") as file:
-                    both.write(file.read())
-        with open(path, "w", encoding="ascii") as file:
-            file.write(cls.conf.format(dir=cls.dir, edge=cls.edge.port, cert=cls.certificate.cert,
-                                       key=cls.certificate.key, pem=pem, **cls.ports))
-        cls.balancer = subprocess.Popen([part.format(conf=path, dir=cls.dir) for part in cls.command],
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL)
-        end = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", cls.ports["secure"]), 1).close()
-                return
-            except OSError:
-                assert cls.balancer.poll() is None and time.monotonic() < end, "it does not listen"
-                time.sleep(0.01)
-
-    @classmethod
     def tearDownClass(cls):
         if cls.command:
-            cls.balancer.terminate()
-            cls.balancer.wait(PATIENCE_S)
-            shutil.rmtree(cls.dir)
+            cls.balancer.close()
         trouble = cls.edge.finish()
         cls.certificate.remove()
         assert trouble is None, trouble
@@ -131,13 +101,13 @@ class Direct(WayCase):
 
 @unittest.skipUnless(NGINX, "nginx is not installed (Debian: nginx-light)")
 class BehindNginx(WayCase):
-    command = [NGINX, "-p", "{dir}", "-e", "stderr", "-c", "{conf}"]
+    command = NGINX
     conf = NGINX_CONF
 
 
 @unittest.skipUnless(HAPROXY, "haproxy is not installed")
 class BehindHaproxy(WayCase):
-    command = [HAPROXY, "-db", "-f", "{conf}"]
+    command = HAPROXY
     conf = HAPROXY_CONF
 
 

@@ -97,6 +97,21 @@ class Ctl(ClusterCase):
         self.assertEqual((await client.error("room_message", room=room, payload=1))["code"],
                          "not_member")
 
+    async def test_kick_finds_nobody_where_nobody_is_connected(self):
+        client, room = await self.client(), self.new()
+        await client.ok("join", room=room)
+        other = self.new()
+        await (await self.client()).ok("join", room=other)
+        for args in [client.user, "--room", other], [client.user, "--room", self.new()]:
+            self.assertEqual(self.cluster.ctl_raw("kick", "user", *args)[0], 3)
+        await client.ok("ping")
+        self.assertEqual(self.cluster.ctl_raw("kick", "user", client.user)[0], 0)
+        await client.closed()
+        await eventually(lambda: not self.cluster.ctl("conns", "--user", client.user)["connections"],
+                         "it is gone")
+        code, _, err = self.cluster.ctl_raw("kick", "user", client.user)  # known for --presence-grace
+        self.assertEqual(code, 3, err)
+
     async def test_exit_codes_tell_what_happened(self):
         rows = [
             (1, []),

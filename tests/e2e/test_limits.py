@@ -1,8 +1,12 @@
 """Limits: each has a name, an answer and only one victim."""
 
 import asyncio
+import json
 import socket
+import struct
+import time
 import unittest
+import zlib
 
 import websockets
 
@@ -74,6 +78,58 @@ class Floods(ClusterCase):
         await raw.send(frame(8, b"\x03\xe8"))
         self.assertEqual(await raw.close_code(), 1000)
         raw.end()
+
+
+class Input(ClusterCase):
+    """--max-input-per-second counts what compressed messages inflate to."""
+    edges = 1
+    router_options = ("--max-messages-per-second", "0", "--max-bytes-per-second", "0")
+    edge_options = ("--compression", "on", "--max-input-per-second", "2MiB")
+
+    def pauses(self):
+        return self.cluster.edges[0].metrics()['splitrail_edge_read_pauses_total{reason="pace"}']
+
+    @staticmethod
+    def packed(text):
+        deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+        data = deflate.compress(text) + deflate.flush(zlib.Z_SYNC_FLUSH)
+        return frame(1, data[:-4], rsv=4)
+
+    async def test_small_bytes_that_inflate_to_much_are_read_slowly_and_keep_their_order(self):
+        other = await self.client()
+        raw = await Raw.open(self.cluster.edges[0].port)
+        large = [self.packed(b'{"type":"ping","id":%d%s}' % (n + 1, b" " * 60000)) for n in range(60)]
+        start, before = time.monotonic(), self.pauses()
+        more = "Sec-WebSocket-Extensions: permessage-deflate\r\n"
+        await raw.send(handshake(more=more) + b"".join(large))
+        self.assertIn(b"permessage-deflate", await raw.head())
+        for _ in range(2):
+            await raw.next_frame()  # welcome, routing_token
+        for n in range(60):
+            _, data = await raw.next_frame()
+            if n == 10:
+                await other.ok("ping")
+            self.assertEqual(json.loads(data), {"type": "pong", "id": n + 1})  # too short to compress
+        await raw.send(frame(8, b"\x03\xe8"))
+        self.assertEqual(await raw.close_code(), 1000)
+        raw.end()
+        self.assertGreater(time.monotonic() - start, 1)  # 3.6 MB
+        self.assertGreater(self.pauses(), before)
+
+    async def test_who_is_closed_while_its_input_is_held_leaves_nothing(self):
+        raw = await Raw.open(self.cluster.edges[0].port)
+        await raw.send(handshake(more="Sec-WebSocket-Extensions: permessage-deflate\r\n") +
+                       self.packed(b" " * 60000 + b"1") * 80)
+        await raw.head()
+        before = self.pauses()
+        await eventually(lambda: self.pauses() > before, "it is paused")
+        raw.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                                       struct.pack("ii", 1, 0))
+        raw.end()
+        await eventually(lambda: self.cluster.edges[0].metrics()[
+            'splitrail_edge_connections{state="open"}'] == 0, "it is gone")
+        self.assertEqual(
+            self.cluster.edges[0].metrics()['splitrail_edge_memory_bytes{type="messages"}'], 0)
 
 
 class Unlimited(ClusterCase):

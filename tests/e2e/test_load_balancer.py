@@ -1,18 +1,11 @@
 """Behind nginx and HAProxy from Debian: what they say about the client arrives, over plain and TLS."""
 
 import asyncio
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
 import unittest
 
-from clients import ClusterCase
-from cluster import Certificate, Cluster, free_port
+from clients import TlsClusterCase
+from cluster import HAPROXY, NGINX, Balancer
 
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-HAPROXY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
 CLIENT = "127.0.0.7"  # not trusted, unlike the balancer at 127.0.0.1
 
 NGINX_CONF = """
@@ -86,52 +79,8 @@ backend edges_http
 """
 
 
-class Balancer:
-    """One started load balancer, ended by its pid."""
-
-    def __init__(self, command, conf, **values):
-        self.dir = tempfile.mkdtemp(prefix="splitrail-lb-")
-        self.ports = {name: free_port() for name in ("plain", "secure", "http")}
-        path = os.path.join(self.dir, "conf")
-        with open(path, "w", encoding="ascii") as file:
-            file.write(conf.format(dir=self.dir, **self.ports, **values))
-        self.process = subprocess.Popen(
-            [part.format(conf=path, dir=self.dir) for part in command],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-
-    async def ready(self):
-        for _ in range(500):
-            if self.process.poll() is not None:
-                raise AssertionError(self.process.stderr.read().decode())
-            try:
-                socket.create_connection(("127.0.0.1", self.ports["plain"]), 1).close()
-                return
-            except OSError:
-                await asyncio.sleep(0.01)
-        raise AssertionError("the load balancer does not listen")
-
-    def close(self):
-        self.process.terminate()
-        self.process.wait(30)
-        self.process.stderr.close()
-        shutil.rmtree(self.dir)
-
-
-class BalancerCase(ClusterCase):
+class BalancerCase(TlsClusterCase):
     edges = 1
-
-    @classmethod
-    def setUpClass(cls):
-        cls.certificate = Certificate()
-        cls.cluster = Cluster(cls.edges, cls.router_options, cls.edge_options, cls.auth,
-                              tls=cls.certificate)
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            super().tearDownClass()
-        finally:
-            cls.certificate.remove()
 
     async def asyncTearDown(self):
         await super().asyncTearDown()
@@ -170,10 +119,9 @@ class Nginx(BalancerCase):
     async def asyncSetUp(self):
         await super().asyncSetUp()
         edge = self.cluster.edges[0]
-        self.balancer = Balancer([NGINX, "-p", "{dir}", "-e", "stderr", "-c", "{conf}"], NGINX_CONF,
-                                 edge=edge.port, edge_tls=edge.tls_port, cert=self.certificate.cert,
-                                 key=self.certificate.key)
-        await self.balancer.ready()
+        self.balancer = await asyncio.to_thread(
+            Balancer, NGINX, NGINX_CONF, edge=edge.port, edge_tls=edge.tls_port,
+            cert=self.certificate.cert, key=self.certificate.key)
 
     async def test_the_client_is_known_and_talks_over_plain_http(self):
         self.assertEqual(await self.through(self.balancer_url), [CLIENT])
@@ -199,9 +147,9 @@ class Haproxy(BalancerCase):
     async def asyncSetUp(self):
         await super().asyncSetUp()
         edge = self.cluster.edges[0]
-        self.balancer = Balancer([HAPROXY, "-db", "-f", "{conf}"], HAPROXY_CONF, edge=edge.port,
-                                 edge_tls=edge.tls_port, cert=self.certificate.cert)
-        await self.balancer.ready()
+        self.balancer = await asyncio.to_thread(
+            Balancer, HAPROXY, HAPROXY_CONF, edge=edge.port, edge_tls=edge.tls_port,
+            cert=self.certificate.cert)
 
     async def test_proxy_v2_in_front_of_plain_bytes(self):
         self.assertEqual(await self.through(self.balancer_url), [CLIENT])

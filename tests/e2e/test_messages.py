@@ -207,6 +207,8 @@ class Messages(ClusterCase):
             ("nonsense", "invalid_json", "Invalid JSON"),
             ('{"type":"ping"} x', "invalid_json", "Invalid JSON"),
             ('{"type":"dance"}', "unknown_type", "Unknown message type"),
+            ('{"type":5}', "invalid_message", None),
+            ('{}', "unknown_type", "Unknown message type"),
             ('{"type":"join"}', "invalid_message", None),
             ('{"type":"join","room":7}', "invalid_message", None),
             ('{"type":"join","room":"a","room":"b"}', "invalid_message", None),

@@ -2,7 +2,9 @@
 every state of a connection, over TLS and plainly, beside a bystander."""
 
 import asyncio
+import contextlib
 import os
+import select
 import signal
 import socket
 import ssl
@@ -10,27 +12,14 @@ import struct
 import time
 import unittest
 
-from clients import Client, ClusterCase, Raw, frame, handshake
-from cluster import PATIENCE_S, Certificate, Cluster, eventually
+from clients import Client, Raw, TlsClusterCase, frame, handshake
+from cluster import PATIENCE_S, eventually
 
 
 
-class OpeningCase(ClusterCase):
+class OpeningCase(TlsClusterCase):
     """One edge with both ports."""
     edges = 1
-
-    @classmethod
-    def setUpClass(cls):
-        cls.certificate = Certificate()
-        cls.cluster = Cluster(cls.edges, cls.router_options, cls.edge_options, cls.auth,
-                              tls=cls.certificate)
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            super().tearDownClass()
-        finally:
-            cls.certificate.remove()
 
     @property
     def edge(self):
@@ -109,6 +98,80 @@ class Crowd(OpeningCase):
         for raw in raws:
             raw.end()
         await eventually(lambda: self.in_state("handshake") == 0, "all are gone")
+
+
+class Turns(OpeningCase):
+    """Openings wait for each other, and who is open waits for none of them."""
+
+    async def asyncSetUp(self):
+        await super().asyncSetUp()
+        await eventually(lambda: self.in_state("handshake") == 0, "those of another test are gone")
+
+    async def open_all(self, port, count):
+        """Sockets that the edge has accepted, closed at the end of the test."""
+        sockets = []
+        for _ in range(count):
+            sockets.append(socket.create_connection(("127.0.0.1", port), PATIENCE_S))
+            self.addCleanup(sockets[-1].close)
+        await eventually(lambda: self.in_state("handshake") == count, "all are accepted")
+        return sockets
+
+    @contextlib.contextmanager
+    def stopped(self):
+        """The edge finds all that happens meanwhile in one turn of its loop."""
+        self.edge.program.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.edge.program.send_signal(signal.SIGCONT)
+
+    async def served_before(self, openings, request):
+        """How many openings are answered before an open client, when all have asked at once."""
+        bystander = socket.create_connection(("127.0.0.1", self.edge.port), PATIENCE_S)
+        self.addCleanup(bystander.close)
+        bystander.sendall(handshake())
+        heard = b""
+        while b"routing_token" not in heard:
+            heard += await asyncio.to_thread(bystander.recv, 1 << 16)
+        everybody = [*openings, bystander]
+        with select.epoll() as order:  # gives them in the order in which they became readable
+            with self.stopped():
+                for each in openings:
+                    each.sendall(request)
+                bystander.sendall(frame(9, b"here"))
+                for each in everybody:
+                    order.register(each, select.EPOLLIN)
+            await eventually(lambda: self.all_readable(everybody), "all are answered")
+            found = [fd for fd, _ in order.poll(0, len(everybody))]
+        self.assertEqual(len(found), len(everybody))
+        return found.index(bystander.fileno())
+
+    @staticmethod
+    def all_readable(sockets):
+        poll = select.poll()
+        for each in sockets:
+            poll.register(each, select.POLLIN)
+        return len(poll.poll(0)) == len(sockets)
+
+    async def test_an_open_client_is_answered_before_a_crowd_of_tls_handshakes(self):
+        openings = await self.open_all(self.edge.tls_port, 200)
+        self.assertLess(await self.served_before(openings, self.hello()[0]), 50)
+
+    async def test_an_open_client_is_answered_before_a_crowd_of_plain_requests(self):
+        openings = await self.open_all(self.edge.port, 400)
+        self.assertLess(await self.served_before(openings, handshake()), 300)
+
+    async def test_who_goes_while_waiting_for_its_turn_is_gone(self):
+        openings = await self.open_all(self.edge.tls_port, 200)
+        hello = self.hello()[0]
+        with self.stopped():
+            for n, each in enumerate(openings):
+                each.sendall(hello)
+                if n % 2:
+                    each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    each.close()
+        await eventually(lambda: self.in_state("handshake") == 100, "those who reset are gone")
+        await (await self.secure()).ok("ping")
 
 
 class FullOfOpenings(OpeningCase):

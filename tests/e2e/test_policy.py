@@ -277,6 +277,10 @@ class Restart(FreshClusterCase):
                 break
             self.assertEqual((message["offset"], message["payload"]), (offset + 1, TEXT))
             offset += 1
+        # First what it lacks of the life that ended.
+        self.assertEqual((message["type"], message["from"]), ("gap", offset + 1))
+        self.assertNotEqual(message["epoch"], epoch["epoch"])
+        message = await slow.next("room_message", "gap", "epoch")
         self.assertEqual((message["type"], message["epoch"]), ("epoch", epoch["epoch"]))
         message = await slow.next("room_message", "gap", "epoch")
         self.assertEqual((message["type"], message["from"], message["to"]), ("gap", 1, 3))

@@ -6,8 +6,7 @@ import ssl
 import struct
 import unittest
 
-from clients import ClusterCase, Raw, frame, handshake
-from cluster import Certificate, Cluster
+from clients import Raw, TlsClusterCase, frame, handshake
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
@@ -24,22 +23,9 @@ def header(source, tlvs=b""):
 LOCAL = SIGNATURE + b"\x20\x00\x00\x00"
 
 
-class ProxyCase(ClusterCase):
+class ProxyCase(TlsClusterCase):
     edges = 1
     edge_options = ("--proxy-protocol", "v2")
-
-    @classmethod
-    def setUpClass(cls):
-        cls.certificate = Certificate()
-        cls.cluster = Cluster(cls.edges, cls.router_options, cls.edge_options, cls.auth,
-                              tls=cls.certificate)
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            super().tearDownClass()
-        finally:
-            cls.certificate.remove()
 
     @property
     def edge(self):

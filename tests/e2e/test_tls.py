@@ -7,27 +7,14 @@ import socket
 import ssl
 import unittest
 
-from clients import Client, ClusterCase, Raw, frame, handshake
-from cluster import PATIENCE_S, Certificate, Cluster, eventually
+from clients import Client, Raw, TlsClusterCase, frame, handshake
+from cluster import PATIENCE_S, Certificate, eventually
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 VERSIONS = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
 
 
-class TlsCase(ClusterCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.certificate = Certificate()
-        cls.cluster = Cluster(cls.edges, cls.router_options, cls.edge_options, cls.auth,
-                              tls=cls.certificate)
-
-    @classmethod
-    def tearDownClass(cls):
-        try:
-            super().tearDownClass()
-        finally:
-            cls.certificate.remove()
-
+class TlsCase(TlsClusterCase):
     async def secure(self, edge=0, version=None, **options):
         return await self.client(edge=edge, ssl=self.certificate.context(version), **options)
 

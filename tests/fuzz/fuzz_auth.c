@@ -72,7 +72,12 @@ static bool check(const struct auth_config *config, struct bytes token)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct auth_config config = {.mode = AUTH_JWT, .hs256_key = {key, sizeof(key)}};
+    static struct jws_keys *keys;
+    if (keys == NULL) {
+        keys = jws_keys_new();
+        require(jws_keys_add_secret(keys, JWS_HS256, bytes_of(key, sizeof(key))));
+    }
+    struct auth_config config = {.mode = AUTH_JWT, .keys = keys};
     struct bytes rest = bytes_slice(bytes_of(data, size), 1, size);
     uint8_t choice = size == 0 ? 0 : data[0];
     if ((choice & 4) != 0) {

@@ -47,11 +47,26 @@ static void draw(void *owner, uint8_t *out, size_t len)
     memset(out, 1, len);
 }
 
+static void on_canary(void *owner, uint64_t took_us)
+{
+    (void)owner;
+    (void)took_us;
+}
+
+static void on_diverged(void *owner, struct bytes edge_id, const struct core_effect *diverged)
+{
+    (void)owner;
+    (void)edge_id;
+    (void)diverged;
+}
+
 static const struct plane_callbacks callbacks = {.transmit = transmit,
                                                  .on_edge = on_edge,
                                                  .on_auth_failed = on_auth_failed,
                                                  .on_admin_done = on_admin_done,
-                                                 .random = draw};
+                                                 .random = draw,
+                                                 .on_canary = on_canary,
+                                                 .on_diverged = on_diverged};
 
 static void hello(struct router_plane *plane, struct bytes peer, struct bytes id,
                   uint64_t incarnation, uint64_t now_ms)
@@ -59,8 +74,11 @@ static void hello(struct router_plane *plane, struct bytes peer, struct bytes id
     struct buf out;
     buf_init(&out, 0);
     plane_hello_write(
-        &(struct plane_greeting){
-            .version = PLANE_VERSION, .id = id, .edge_incarnation = incarnation, .credit = 100000},
+        &(struct plane_greeting){.version = PLANE_VERSION,
+                                 .id = id,
+                                 .edge_incarnation = incarnation,
+                                 .credit = 100000,
+                                 .features = PLANE_FEATURE_CANARY | PLANE_FEATURE_DIGEST},
         &out);
     router_plane_receive(plane, peer, buf_bytes(&out), now_ms, now_ms);
     buf_fini(&out);
@@ -107,6 +125,8 @@ static struct plane_config make_config(void)
                                  .suspect_ms = 1500,
                                  .dead_ms = 3000,
                                  .ticket_period_ms = 1000,
+                                 .canary_timeout_ms = 1000,
+                                 .digest_ms = 20,
                                  .edges_max = 4};
 }
 
@@ -114,7 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct plane_script script = {.data = data, .len = size};
     struct plane_config config = make_config();
-    struct engine *engine = engine_memory_new(7);
+    struct engine *engine = engine_memory_new(SCRIPT_ROUTER);
     struct buf frame;
     uint64_t now_ms = 1;
     uint64_t incarnation = 100;

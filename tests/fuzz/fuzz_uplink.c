@@ -116,6 +116,18 @@ static uint64_t draw(void *owner)
     return ++shell->random;
 }
 
+static void on_canary(void *owner, uint64_t took_us)
+{
+    (void)owner;
+    (void)took_us;
+}
+
+static uint64_t clock_us(void *owner)
+{
+    struct shell *shell = owner;
+    return ++shell->random;
+}
+
 static const struct uplink_callbacks callbacks = {.transmit = transmit,
                                                   .reconnect = reconnect,
                                                   .send = send_one,
@@ -127,6 +139,8 @@ static const struct uplink_callbacks callbacks = {.transmit = transmit,
                                                   .is_slow = is_slow,
                                                   .on_ticket_keys = on_ticket_keys,
                                                   .on_admission = on_admission,
+                                                  .on_canary = on_canary,
+                                                  .clock_us = clock_us,
                                                   .random = draw};
 
 static void welcome(struct shell *shell, uint64_t now_ms)
@@ -137,6 +151,7 @@ static void welcome(struct shell *shell, uint64_t now_ms)
                                                  .id = BYTES_LIT("router"),
                                                  .router_incarnation = 1,
                                                  .credit = 1000,
+                                                 .features = PLANE_FEATURE_CANARY,
                                                  .heartbeat_ms = 500,
                                                  .suspect_ms = 1500,
                                                  .dead_ms = 3000},
@@ -171,8 +186,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint64_t now_ms = 1;
     struct uplink_config config = {.edge_id = BYTES_LIT("edge"),
                                    .hold_bytes_max = 100000,
+                                   .repair_bytes_max = 1000,
+                                   .repair_ms = 5000,
                                    .credit_bytes = 1000,
-                                   .slots_max = SLOTS};
+                                   .slots_max = SLOTS,
+                                   .canary_ms = 100};
     buf_init(&frame, 0);
     shell.uplink = uplink_new(&config, &callbacks, &shell, now_ms);
     while (script_frame(&script, &frame)) {

@@ -5,8 +5,14 @@
 #define TESTS_FUZZ_PLANE_SCRIPT_H
 
 #include "common/buf.h"
+#include "common/digest.h"
 #include "common/mem.h"
+#include "proto/plane_digest.h"
 #include "proto/plane_wire.h"
+
+/* Where the numbers of the plane's questions begin. */
+#define SCRIPT_ROUTER 7
+#define SCRIPT_QUESTIONS ((uint64_t)SCRIPT_ROUTER << 32)
 
 struct plane_script {
     const uint8_t *data;
@@ -63,6 +69,26 @@ static inline void script_op_bytes(struct plane_script *script, struct buf *out)
         buf_fini(&record);
         break;
     }
+    case 4: {
+        uint64_t sums[DIGEST_BUCKETS] = {locals[0] == 0, locals[1], text.len};
+        plane_digest_write(&(struct plane_digest){.sums = sums, .count = DIGEST_BUCKETS}, out);
+        break;
+    }
+    case 5: {
+        uint32_t slots[2] = {locals[0], locals[0] + DIGEST_BUCKETS};
+        uint32_t gens[2] = {1, locals[1]};
+        uint32_t counts[2] = {0, locals[1] % 2};
+        uint64_t group = script_byte(script) | UINT64_C(1) << 32;
+        plane_listing_write(
+            &(struct plane_listing){.slots = slots,
+                                    .gens = gens,
+                                    .group_counts = counts,
+                                    .conn_count = locals[1] % 3,
+                                    .groups = &group,
+                                    .group_count = locals[1] % 3 == 2 ? counts[1] : 0},
+            out);
+        break;
+    }
     default:
         buf_append(out, text);
         break;
@@ -77,11 +103,12 @@ static inline void script_data_frame(struct plane_script *script, struct buf *ou
     buf_init(&bytes, 0);
     for (int ops = 1 + script_byte(script) % 8; ops != 0; ops--) {
         uint8_t kind = script_byte(script);
-        struct plane_op op = {.kind = (enum plane_op_kind)(kind % 30),
+        struct plane_op op = {.kind = (enum plane_op_kind)(kind % 34),
                               .slot = script_byte(script) % 8,
                               .gen = script_byte(script) % 4,
                               .a = script_byte(script) % 12,
                               .b = script_byte(script)};
+        op.a += op.kind == OP_DIGEST ? SCRIPT_QUESTIONS : 0;
         script_op_bytes(script, &bytes);
         op.bytes = buf_bytes(&bytes);
         plane_builder_add(&builder, &op);

@@ -7,10 +7,10 @@
 cd "${1:-.}" || exit 2
 export LC_ALL=C
 
-pure='bytes.h buf.h mem.h status.h status.def blob.h strmap.h slotmap.h u32map.h wheel.h gcra.h link.h utf8.h'
+pure='bytes.h buf.h digest.h mem.h status.h status.def blob.h strmap.h slotmap.h u32map.h wheel.h gcra.h link.h utf8.h'
 
 # Prefixes of files that may see, of common/, only its pure half.
-pure_files='common/blob. common/buf. common/bytes. common/gcra. common/link. common/mem.
+pure_files='common/blob. common/buf. common/bytes. common/digest. common/gcra. common/link. common/mem.
 common/slotmap. common/status. common/strmap. common/u32map. common/utf8. common/wheel.
 edge/ws_ edge/uplink edge/groups edge/lags edge/notices edge/hold
 edge/address. edge/forwarded. edge/proxy_protocol. edge/ticket_keys. proto/ router/'
@@ -43,6 +43,8 @@ router/router proto/
 router/admin router/
 router/admin common/
 router/admin proto/
+router/auth_pool. router/
+router/auth_pool. common/
 router/policy_file. router/
 router/policy_file. common/
 router/engine/embedded router/engine/
@@ -73,7 +75,10 @@ event2/ router/ctl/
 openssl/evp.h edge/ws_
 openssl/ edge/tls.c
 openssl/ edge/tls_certs.
-openssl/ router/auth.c
+openssl/ router/auth_cache.c
+openssl/ router/jws.c
+openssl/ router/jws_keys.c
+sodium common/digest.c
 sodium common/strmap.c
 sodium router/channel.c
 sqlite3.h router/engine/embedded

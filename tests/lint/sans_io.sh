@@ -5,7 +5,7 @@
 # knows what is needed; we ask nm.
 allow='^(inet_(pton|ntop)|qsort|bsearch|mem(cpy|move|set|cmp|chr|mem)|str(len|nlen|cmp|ncmp|chr)|malloc|calloc|realloc|free|abort'
 allow="$allow|__assert_fail|__stack_chk_fail|__(mem|str)[a-z]*_chk|_GLOBAL_OFFSET_TABLE_"
-allow="$allow|crypto_shorthash[a-z0-9_]*|EVP_[A-Za-z0-9_]+|HMAC[A-Za-z0-9_]*|CRYPTO_memcmp|OPENSSL_cleanse"
+allow="$allow|crypto_shorthash[a-z0-9_]*|EVP_[A-Za-z0-9_]+|(BN|ECDSA_SIG|OSSL_PARAM)_[A-Za-z0-9_]+|[di]2[di]_ECDSA_SIG|HMAC[A-Za-z0-9_]*|CRYPTO_memcmp|OPENSSL_cleanse"
 allow="$allow|(in|de)flate[A-Za-z0-9_]*|__cpu_model"
 allow="$allow|protobuf_c_[a-z0-9_]+|__(a|ub|t)san_.*|__sanitizer_.*|__sancov_.*)\$"
 

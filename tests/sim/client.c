@@ -267,7 +267,7 @@ void client_act(struct world *world, struct sim_client *client)
         return;
     }
     if (world->now_ms < world->edges[client->edge].paused_until || !client->welcomed ||
-        client->ending_at != 0) {
+        client->ending_at != 0 || client->doomed) {
         return;
     }
     if (client->retry_count != 0 && rng_below(&world->rng, 2) == 0) {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { FITTING_MAX = 40 }; /* messages that the bytes of a load allow, at most */
 enum { LOGS_MAX = ROOMS + USERS, RECORDS_MAX = 4096, COMMIT_MS_MAX = 30, FULL_MS_MAX = 3000 };
 
 struct disk_record {
@@ -35,6 +36,8 @@ struct disk_call {
     uint32_t digit;
     uint64_t epoch;
     uint32_t count_max;
+    uint64_t from;
+    bool ids;
     struct disk_record record;
 };
 
@@ -170,15 +173,23 @@ static void load_now(struct disk_engine *engine, const struct disk_call *call,
         done->result = ENGINE_FAILED;
         return;
     }
+    size_t fitting = 1 + rng_below(&world->disk->rng, FITTING_MAX);
     size_t first = log->count > call->count_max ? log->count - call->count_max : 0;
+    while (!call->ids && first + fitting < log->count &&
+           (call->from == 0 || log->records[first].offset < call->from)) {
+        first++;
+    }
     for (size_t i = first; i < log->count; i++) {
         const struct disk_record *from = &log->records[i];
-        engine->records[i - first] = (struct engine_record){.offset = from->offset,
-                                                            .timestamp_ms = from->timestamp_ms,
-                                                            .user = part(from, 0),
-                                                            .server_id = part(from, 1),
-                                                            .payload = part(from, 2),
-                                                            .key = part(from, 3)};
+        bool bare = i + fitting < log->count && (call->from == 0 || from->offset < call->from);
+        engine->records[i - first] =
+            (struct engine_record){.offset = from->offset,
+                                   .timestamp_ms = from->timestamp_ms,
+                                   .user = part(from, 0),
+                                   .server_id = bare ? BYTES_EMPTY : part(from, 1),
+                                   .payload = bare ? BYTES_EMPTY : part(from, 2),
+                                   .key = part(from, 3),
+                                   .bare = bare};
     }
     done->log = (struct engine_log){.found = log->found,
                                     .epoch = log->epoch,
@@ -278,6 +289,8 @@ static void disk_load(struct engine *ref, const struct engine_load *load)
     call->kind = load->kind;
     call->digit = last_digit(load->name);
     call->count_max = load->count_max;
+    call->from = load->from;
+    call->ids = load->ids;
     enqueue(engine_of(ref), call);
 }
 

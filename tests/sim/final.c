@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 enum {
-    HOLD_SLACK_BYTES = 6000, /* openings and closings are never refused */
+    HOLD_SLACK_BYTES = 9000, /* openings, closings and digests are never refused */
     TOLD_MS_MAX = 1000       /* on the way to an edge */
 };
 
@@ -19,6 +19,20 @@ static void check_link(const struct world *world, const struct link *link)
 {
     if (link->sent_bytes > link->window && link->sent_count > 1) {
         world_fail(world, "more is on the way than the credit allows", NULL);
+    }
+}
+
+/* Without a router no canary comes back, and that is said. */
+static void check_canaries(const struct world *world)
+{
+    bool away = world->plane == NULL &&
+                world->now_ms > world->router_died_ms + CANARY_TIMEOUT_MS + TOLD_MS_MAX;
+    for (uint32_t i = 0; away && i < EDGES; i++) {
+        const struct uplink *uplink = world->edges[i].uplink;
+        if (uplink != NULL && uplink->canary.supported &&
+            !uplink_canary_overdue(uplink, world->now_ms, CANARY_TIMEOUT_MS)) {
+            world_fail(world, "an edge believes in a dead router", NULL);
+        }
     }
 }
 
@@ -32,15 +46,25 @@ void check_bounds(const struct world *world)
         struct uplink_stats stats;
         uplink_stats(uplink, &stats);
         check_link(world, &uplink->link);
+        if (stats.held_back_bytes > world->repair_bytes) {
+            world_fail(world, "more is held back than may be", NULL);
+        }
         if (stats.held_bytes > world->hold_bytes + HOLD_SLACK_BYTES) {
             world_fail(world, "an edge holds more than it may", NULL);
         }
-        if (stats.bad_frames != 0 || stats.unknown_groups != 0 || stats.offset_holes != 0) {
-            fprintf(stderr, "edge %u: %" PRIu64 " bad, %" PRIu64 " unknown, %" PRIu64 " holes\n", i,
-                    stats.bad_frames, stats.unknown_groups, stats.offset_holes);
+        bool doubts = !world->skips && (stats.offset_holes != 0 || stats.repeated != 0);
+        /* An edge that lost its last membership of a group does not know that group until the next
+         * digest. */
+        bool unknown = stats.unknown_groups != 0 && (world->faults & FAULTS_REGISTRY) == 0;
+        if (stats.bad_frames != 0 || unknown || doubts) {
+            fprintf(stderr,
+                    "edge %u: %" PRIu64 " bad, %" PRIu64 " unknown, %" PRIu64 " holes, %" PRIu64
+                    " repeated\n",
+                    i, stats.bad_frames, stats.unknown_groups, stats.offset_holes, stats.repeated);
             world_fail(world, "an edge doubts its router", NULL);
         }
     }
+    check_canaries(world);
     for (uint32_t i = 0; world->plane != NULL && i < world->plane->edge_capacity; i++) {
         if (world->plane->edges[i] != NULL) {
             check_link(world, &world->plane->edges[i]->link);
@@ -144,6 +168,23 @@ static void check_rooms(const struct world *world, const struct sim_client *clie
     }
 }
 
+/* Who was in the same life of a room that ended has heard of the same messages of it. */
+static void check_former(const struct world *world, const struct sim_client *client)
+{
+    for (uint32_t i = 0; i < CLIENTS * ROOMS; i++) {
+        const struct sim_room_view *view = &client->rooms[i % ROOMS];
+        const struct sim_client *other = &world->clients[i / ROOMS];
+        const struct sim_room_view *others = &other->rooms[i % ROOMS];
+        bool same = other->open && view->joined && others->joined && view->former_epoch != 0 &&
+                    view->former_epoch == others->former_epoch && view->epoch == others->epoch;
+        if (same && view->former_offset != others->former_offset) {
+            fprintf(stderr, "room %u: heard up to %" PRIu64 ", client %u up to %" PRIu64 "\n",
+                    i % ROOMS, view->former_offset, other->number, others->former_offset);
+            world_fail(world, "silence about messages of a former life", client);
+        }
+    }
+}
+
 static void check_inbox(const struct world *world, const struct sim_client *client)
 {
     char name[16];
@@ -160,12 +201,52 @@ static void check_inbox(const struct world *world, const struct sim_client *clie
     }
 }
 
+/* Something else than a canary or a digest is unfinished: those never end. */
+static bool has_news(const struct uplink *uplink)
+{
+    const struct link_queue *queue = &uplink->link.queue;
+    bool news = false;
+    for (size_t i = 0; i < uplink->up.count; i++) {
+        news = news || (uplink->up.op[i] != OP_CANARY && uplink->up.op[i] != OP_DIGEST);
+    }
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    for (size_t i = 0; i < queue->count; i++) {
+        const struct link_entry *entry = &queue->entries[(queue->first + i) % queue->capacity];
+        struct plane_batch batch = {0};
+        news = news || !plane_body_read(&arena, bytes_of(entry->body, entry->len), &batch);
+        for (size_t j = 0; j < batch.count; j++) {
+            news = news || (batch.op[j] != OP_CANARY && batch.op[j] != OP_DIGEST);
+        }
+    }
+    arena_fini(&arena);
+    return news;
+}
+
+/* Where nothing but deliveries is lost, what lacks is got; a gap is for when that fails. */
+static void check_repairs(const struct world *world)
+{
+    uint64_t holes = 0;
+    uint64_t given_up = 0;
+    for (uint32_t i = 0; i < EDGES; i++) {
+        struct uplink_stats stats;
+        uplink_stats(world->edges[i].uplink, &stats);
+        holes += stats.offset_holes;
+        given_up += stats.repairs_given_up;
+    }
+    bool easy = world->faults == FAULTS_NONE && world->repair_bytes > 1000;
+    if (easy && given_up > holes / 5 + 1) {
+        fprintf(stderr, "%" PRIu64 " of %" PRIu64 " given up\n", given_up, holes);
+        world_fail(world, "what lacks is not got again", NULL);
+    }
+}
+
 static void check_edge(const struct world *world, const struct sim_edge *edge)
 {
     if (edge->uplink == NULL) {
         world_fail(world, "an edge did not come back", NULL);
     }
-    if (uplink_state(edge->uplink) != UPLINK_UP || !uplink_idle(edge->uplink)) {
+    if (uplink_state(edge->uplink) != UPLINK_UP || has_news(edge->uplink)) {
         fprintf(stderr, "edge %u: state %d, %" PRIu64 " bytes\n", edge->number,
                 (int)uplink_state(edge->uplink), link_unfinished_bytes(&edge->uplink->link));
         world_fail(world, "an edge has something left to say", NULL);
@@ -173,8 +254,14 @@ static void check_edge(const struct world *world, const struct sim_edge *edge)
     if (edge->uplink->closed_first != NULL) {
         world_fail(world, "an edge does not forget", NULL);
     }
+    if (edge->uplink->groups.holes.count != 0) {
+        world_fail(world, "a hole stays open", NULL);
+    }
     if (edge->uplink->groups.lags.table.count != 0) {
         world_fail(world, "somebody lags who reads", NULL);
+    }
+    if (uplink_canary_overdue(edge->uplink, world->now_ms, 2 * (uint64_t)CANARY_MS)) {
+        world_fail(world, "a canary did not come back", NULL);
     }
     const struct plane_tickets *tickets = &world->plane->tickets;
     bool late = world->now_ms < tickets->drawn_ms + TOLD_MS_MAX;
@@ -190,6 +277,7 @@ void check_end(const struct world *world)
         check_edge(world, &world->edges[i]);
     }
     check_presence(world);
+    check_repairs(world);
     for (uint32_t i = 0; i < CLIENTS; i++) {
         const struct sim_client *client = &world->clients[i];
         if (!client->open) {
@@ -199,11 +287,27 @@ void check_end(const struct world *world)
             world_fail(world, "a command without a reply", client);
         }
         check_rooms(world, client);
+        check_former(world, client);
         check_inbox(world, client);
         check_told(world, client);
     }
     if (world->disk != NULL) {
         disk_check_all(world);
+    }
+    for (uint32_t i = 0; i < world->plane->edge_capacity; i++) {
+        const struct plane_edge *edge = world->plane->edges[i];
+        if (edge != NULL && world->now_ms > edge->truth.due_ms + TOLD_MS_MAX) {
+            world_fail(world, "an edge is asked no more what it holds", NULL);
+        }
+    }
+    if (router_plane_canary_overdue(world->plane, world->now_ms)) {
+        world_fail(world, "the router hears no canary", NULL);
+    }
+    if (world->corruption.due_ms != 0) {
+        world_fail(world, "something is still wrong", NULL);
+    }
+    if (world->compared == 0) {
+        world_fail(world, "no digest was compared", NULL);
     }
     if (world->messages == 0) {
         world_fail(world, "nothing was delivered at all", NULL);

@@ -130,12 +130,44 @@ static void hear_unsure(const struct world *world, const struct sim_client *clie
     forget_users(view);
 }
 
+/* Of a life of the room that ended with a router: before its end is told, or after it. */
+static void hear_former_gap(const struct world *world, const struct sim_client *client,
+                            struct sim_room_view *view, struct json_value push)
+{
+    uint64_t epoch = epoch_of(push);
+    uint64_t *had = epoch == view->epoch          ? &view->last_offset
+                    : epoch == view->former_epoch ? &view->former_offset
+                                                  : NULL;
+    if (world->disk != NULL) {
+        world_fail(world, "a former life of a durable room", client);
+    }
+    if (had == NULL) {
+        return; /* was not in it */
+    }
+    /* Who came while others lacked something may have a part of it. */
+    uint64_t from = number_of(push, "from");
+    if (world->skips ? from > *had + 1 : from != *had + 1) {
+        world_fail(world, "a gap of a former life that does not follow", client);
+    }
+    *had = number_of(push, "to") > *had ? number_of(push, "to") : *had;
+}
+
 static void hear_gap(struct world *world, struct sim_client *client, struct json_value push)
 {
+    if (epoch_of(push) != 0) {
+        if (!is_true(push, "inbox")) {
+            hear_former_gap(world, client, &client->rooms[digit_of(push, "roomId")], push);
+        }
+        return;
+    }
     if (is_true(push, "inbox")) {
-        if (number_of(push, "from") != client->inbox_offset + 1) {
+        uint64_t life = life_of(world, client);
+        bool fresh = client->inbox_life != life && world->disk == NULL;
+        if (number_of(push, "from") != (fresh ? 1 : client->inbox_offset + 1)) {
             world_fail(world, "a gap of the inbox that does not follow", client);
         }
+        client->inbox_life = life;
+        client->inbox_epoch = fresh ? life << 8 | client->number : client->inbox_epoch;
         client->inbox_offset = number_of(push, "to");
         return;
     }
@@ -164,6 +196,8 @@ static void hear_epoch(struct world *world, struct sim_client *client, struct js
     if (!view->joined || view->epoch == epoch_of(push)) {
         world_fail(world, "a new epoch that is none", client);
     }
+    view->former_epoch = view->epoch;
+    view->former_offset = view->last_offset;
     view->epoch = epoch_of(push);
     view->last_offset = number_of(push, "offset");
     forget_users(view);
@@ -323,6 +357,7 @@ static void hear_join(struct world *world, struct sim_client *client,
 {
     struct sim_room_view *view = &client->rooms[pending->room];
     bool lags = view->joined && edge_lags(world, client, pending->room);
+    bool overtakes = view->joined && edge_holds_back(world, client, pending->room);
     if (view->joined && view->epoch != epoch_of(reply) && !lags) {
         world_fail(world, "an epoch that changed without a word", client);
     }
@@ -339,6 +374,9 @@ static void hear_join(struct world *world, struct sim_client *client,
     view->joined = true;
     view->has_past = false;
     hear_members(world, client, view, pending, reply);
+    if (overtakes) { /* who comes and goes by what is held back is older than the list */
+        forget_users(view);
+    }
 }
 
 static void hear_watch(struct world *world, struct sim_client *client,

@@ -55,7 +55,7 @@ mutant resume_skips_one common/link.c 's/\(peer_received \+ 1 - link->first_seq\
 # The edge
 mutant nothing_sent_again edge/uplink.c 's/entry\.tag == 0/true/'
 mutant new_before_old edge/uplink.c 's/(    struct link_entry entry;\n    while \(link_queue_pop\(&old)/    if (uplink->up.count != 0) {\n        seal_batch(uplink);\n    }\n$1/'
-mutant announce_after_old edge/uplink.c 's/    uplink_announce\(uplink\);\n(    struct link_entry entry;.*?    link_queue_fini\(&old\);\n)/$1    uplink_announce(uplink);\n/s'
+mutant announce_after_old edge/uplink.c 's/    uplink_announce\(uplink\);\n(    uplink_repair_restart\(uplink\);\n    struct link_entry entry;.*?    link_queue_fini\(&old\);\n)/$1    uplink_announce(uplink);\n/s'
 mutant closed_not_announced edge/uplink_announce.c 's/if \(session->ending\) \{/if (session->ending || session->closed) {/'
 mutant closed_forgotten_at_once edge/uplink.c 's/uplink->closed_first->closed_tag <= uplink->link\.acked_tag/true/'
 mutant closed_never_forgotten edge/uplink.c 's/uplink->closed_first->closed_tag <= uplink->link\.acked_tag/false/'
@@ -68,9 +68,24 @@ mutant first_offset_ignored edge/uplink_down.c 's/if \(op->bytes\.len != 0\) \{/
 mutant gap_lacks_one router/room.c 's/same \? message->offset : 1/same ? message->offset + 1 : 1/'
 mutant lag_forgets_the_record edge/groups.c 's/        keep_known_record\(groups, group\);\n//'
 mutant lag_ends_unasked edge/uplink_lag.c 's/groups_lag_of\(&uplink->groups, group, slot\) != NULL/groups_lag_of(&uplink->groups, group, slot) != NULL \&\& uplink->callbacks.is_slow(uplink->owner, slot)/'
-mutant lag_starts_too_late edge/uplink_down.c 's/uint64_t due = group->last_offset \+ 1;\n    note_offset\(uplink, group, op->b\);/note_offset(uplink, group, op->b);\n    uint64_t due = group->last_offset + 1;/'
+mutant lag_starts_too_late edge/uplink_down.c 's/(    uint64_t due = group->last_offset \+ 1;)\n(    group->last_offset = op->b == 0 \? group->last_offset : op->b;)/$2\n$1/'
 mutant any_token edge/uplink_lag.c 's/lag->token != op->a/false/'
 mutant new_life_left_out router/announce.c 's/(    if \(!same && room\) \{)/    if (channel_droppable(channel)) {\n        channel_emit_policy(core, channel, event->edge);\n    }\n$1/'
+
+# What a router leaves out
+mutant no_hole_check edge/uplink_down.c 's/group->hole != NULL \|\| !follows\(group, op\)/follows(group, op) \&\& false/'
+mutant no_hold_back edge/uplink_repair.c 's/    holes_put\(holes, hole, what, payload\);/    give(uplink, group, what, payload);/'
+mutant answer_ignored edge/uplink_repair.c 's/(    give\(uplink, group, &what, op->bytes\);)/    if (group->hole != NULL) {\n        return;\n    }\n$1/'
+mutant not_answered router/repair.c 's/if \(from == 0 \|\| from > to\)/if (from != UINT64_MAX)/'
+mutant given_twice edge/uplink_repair.c 's/op->b <= group->last_offset\)/op->b <= group->last_offset \&\& false)/'
+mutant newcomers_get_all edge/holes.c 's/if \(newcomer == NULL\) \{/if (newcomer == NULL || hole != NULL) {/'
+mutant newcomers_forgotten edge/uplink_repair.c 's/hole->newest = hole_known_most\(hole\);/hole->newest = 0;/'
+mutant unnumbered_not_held edge/uplink_repair.c 's/op->b == 0 \|\| what\.first/what.first/'
+mutant hole_without_end edge/uplink_repair.c 's/uplink->now_ms >= hole->give_up_ms/false/; s/(    hole->ask_at_ms = uplink->now_ms) \+ ASK_AGAIN_MS;\n    note_due/$1 + 1000000;\n    note_due/'
+mutant repair_buffer_without_limit edge/uplink_repair.c 's/> uplink->config\.repair_bytes_max/> UINT64_MAX - 1/'
+mutant top_not_told router/session.c 's/        repair_emit_top\(core, channel_find\(core, message->group\), conn->ref\.edge\);\n/        ;\n/'
+mutant former_untold router/announce.c 's/        former_announced\(core, event, channel\);/        ;/'
+mutant former_told_to_one router/former.c 's/newest > top && i < channel->edge_count/false \&\& i < channel->edge_count/'
 
 # The plane
 mutant no_fence router/plane.c 's/if \(is_fenced\(plane, hello->edge_incarnation\) \|\|\n\s*hello->router_incarnation == plane->incarnation\)/if (false)/'
@@ -78,7 +93,7 @@ mutant late_hello_counts router/plane.c 's/hello->attempt < edge->attempt/false/
 mutant one_delivery_dropped router/plane_down.c 's/(        bool except = )/        static unsigned count;\n        if (++count % 200 == 0) {\n            continue;\n        }\n$1/'
 mutant dead_edge_keeps_users router/plane.c 's/    plane_step\(plane, &\(struct core_event\)\{\.kind = CORE_EDGE_DOWN,.*?\}\);\n//s'
 mutant ticket_keys_not_told router/plane_tickets.c 's/plane->edges\[i\] != NULL/false/'
-mutant finished_too_early router/plane.c 's/(    switch \(link_receive\(&edge->link)/    if (frame->seq != 0 && frame->seq == edge->link.received + 1) {\n        edge->link.received++;\n        return;\n    }\n$1/'
+mutant finished_too_early router/plane.c 's/(    switch \(link_receive\(&edge->link)/    if (frame->seq != 0 && frame->seq == edge->link.received + 1) {\n        edge->link.received++;\n        plane_frame_begin(plane, edge);\n        return;\n    }\n$1/'
 
 # The core
 mutant no_epoch_push router/announce.c 's/if \(!same && room\)/if (false)/'
@@ -89,7 +104,7 @@ mutant who_left_comes_silent router/announce.c 's/ && !user->told_left//'
 mutant always_silent router/announce.c 's/return core->rebuilding \|\|[^;]*;/return true;/'
 mutant no_mass_grace router/loss.c 's/if \(!loss->mass\) \{/if (true) {/'
 mutant watchers_not_told router/unsure.c 's/    bool owed = is_owed\(core, user->watch, user->came_early\);/    bool owed = false;/'
-mutant grace_not_announced edge/uplink_announce.c 's/group->unsure \? PLANE_GROUP_UNSURE : 0/0/'
+mutant grace_not_announced edge/uplink_announce.c 's/if \(group->unsure\) \{/if (false) {/'
 mutant edges_not_announced edge/uplink_announce.c 's/\.a = uplink->others,/.a = 0,/'
 mutant shares_without_sum router/plane_admission.c 's/rate \* places \/ places_in_all/rate * 2/'
 mutant leaves_in_rebuild router/room.c 's/last && !core_synced\(core\)/false/'
@@ -103,11 +118,24 @@ mutant kick_keeps_presence router/session_admin.c 's/    session_end\(core, conn
 
 # Durable rooms
 mutant no_message_ids router/post.c 's/if \(reply\.number == 0\)/if (reply.number != UINT64_MAX)/'
+mutant ids_of_what_fits_only router/load.c 's/effect->ids = !channel->loaded;/effect->ids = false;/'
 mutant deliver_before_commit router/post.c 's/(    append_pending\(core, channel, pending\);\n    emit_append\(core, channel, pending, key_in_log\(core, pending\)\);)/$1\n    pending->done = true;\n    post_finish(core, channel);/'
 mutant ack_before_commit router/plane.c 's/link_finish\(&edge->link, plane_frames_finished\(edge\)\)/link_finish(\&edge->link, edge->link.received)/'
 mutant answered_sent_again edge/uplink.c 's/    uplink_answers_leave_out\(uplink, &old\);\n//'
 mutant loads_not_awaited router/load.c 's/channel->loaded && !channel->loading && served/true/'
 mutant epochs_drawn router/channel.c 's/: first_epoch\(core, channel\)/: core_random(core)/; s/static uint64_t first_epoch/__attribute__((unused)) static uint64_t first_epoch/'
 mutant failed_is_final router/post.c 's/pending->unknown && \(result == APPEND_UNKNOWN \|\| result == APPEND_FAILED\)/pending->unknown \&\& result == APPEND_UNKNOWN/'
+
+# Truth
+mutant differences_ignored router/truth.c 's/verdict\.differs &= verdict\.compared;/verdict.differs = 0;/'
+mutant never_counted_anew router/truth.c 's/    count_anew\(core, edge, bucket\);\n    verdict/    verdict/'
+mutant touched_is_compared router/truth.c 's/~\(edge->digest\.touched \| /~(/'
+mutant unsettled_is_compared router/truth.c 's/ \| unsettled\);/ | (unsettled \& 0));/'
+mutant waiting_is_compared router/truth.c 's/digest_unsettled\(&edge->digest\) \| unsettled/unsettled/'
+mutant bound_groups_not_counted edge/groups.c 's/    digest_group\(groups, group, true\);\n//'
+mutant found_not_repaired router/truth.c 's/(static void part\(struct router_core \*core, struct conn \*conn\)\n\{)/$1\n    if (core != NULL) {\n        return;\n    }/'
+mutant lost_canary_awaited edge/uplink.c 's/    uplink_canary_lost\(uplink\);\n//'
+mutant question_lost router/plane.c 's/    plane_truth_forget\(edge\);\n//'
+mutant canary_never_back router/plane_truth.c 's/    plane_say\(plane, edge, &\(struct plane_op\)\{\.kind = OP_CANARY_BACK/    (void)plane_say;\n    (void)(0 ? plane : plane), (void)edge, (void)(\&(struct plane_op){.kind = OP_CANARY_BACK/'
 
 exit $survived

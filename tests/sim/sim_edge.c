@@ -10,6 +10,7 @@
 
 enum {
     CLOSE_OVERLOADED = 1013, /* the inbox could not be read */
+    CLOSE_RESTART = 1012,    /* edge and router did not agree */
     CLOSE_KICKED = 4003,
     DRAIN_MS_MAX = 4000,
     GOODBYE_WAIT_MS = 2000,
@@ -32,7 +33,8 @@ static void edge_reconnect(void *owner)
 static void put(const struct sim_edge *edge, uint32_t slot, struct bytes payload)
 {
     struct sim_client *client = edge->slots[slot];
-    if (client != NULL && client->ending_at == 0) { /* else it ended inside this turn */
+    bool reads = client != NULL && client->ending_at == 0; /* else it ended inside this turn */
+    if (reads && !client->doomed) {
         client_hear(edge->world, client, payload);
     }
 }
@@ -74,11 +76,14 @@ static void edge_close(void *owner, uint32_t slot, uint16_t code, struct bytes t
     struct sim_client *client = edge->slots[slot];
     (void)text;
     bool unread = code == CLOSE_OVERLOADED && (edge->world->faults & FAULTS_DISK) != 0;
-    if (client != NULL && !unread && (code != CLOSE_KICKED || !edge->world->kicked[client->user])) {
+    bool repaired = code == CLOSE_RESTART && client != NULL && client->doomed;
+    if (client != NULL && !unread && !repaired &&
+        (code != CLOSE_KICKED || !edge->world->kicked[client->user])) {
         fprintf(stderr, "close code %u\n", code);
         world_fail(edge->world, "the router closed a connection", client);
     }
     if (client != NULL && client->ending_at == 0) {
+        client->doomed = false;
         client_closing(edge->world, client);
     }
 }
@@ -132,6 +137,18 @@ static void edge_admission(void *owner, uint64_t rate, uint64_t cluster_rate)
     edge->connect_rate = rate;
 }
 
+static void edge_canary(void *owner, uint64_t took_us)
+{
+    struct sim_edge *edge = owner;
+    edge->canaries += took_us != 0;
+}
+
+static uint64_t edge_clock_us(void *owner)
+{
+    struct sim_edge *edge = owner;
+    return edge->world->now_ms * 1000;
+}
+
 static uint64_t edge_random(void *owner)
 {
     struct sim_edge *edge = owner;
@@ -151,13 +168,18 @@ void edge_start(struct sim_edge *edge)
                                                       .refused = edge_refused,
                                                       .on_ticket_keys = edge_ticket_keys,
                                                       .on_admission = edge_admission,
+                                                      .on_canary = edge_canary,
+                                                      .clock_us = edge_clock_us,
                                                       .random = edge_random};
     char id[16];
     snprintf(id, sizeof(id), "edge-%u", edge->number);
     struct uplink_config config = {.edge_id = bytes_of_str(id),
                                    .hold_bytes_max = edge->world->hold_bytes,
                                    .credit_bytes = edge->world->credit_bytes,
-                                   .slots_max = CLIENTS};
+                                   .repair_bytes_max = edge->world->repair_bytes,
+                                   .repair_ms = 3000,
+                                   .slots_max = CLIENTS,
+                                   .canary_ms = CANARY_MS};
     net_reconnect(&edge->world->net, edge->number);
     edge->draining = false;
     edge->gone = false;
@@ -267,6 +289,16 @@ bool edge_lags(const struct world *world, const struct sim_client *client, uint3
         lag = lag->next;
     }
     return lag != NULL;
+}
+
+bool edge_holds_back(const struct world *world, const struct sim_client *client, uint32_t room)
+{
+    const struct groups *groups = &world->edges[client->edge].uplink->groups;
+    const struct hole *hole = groups->holes.first;
+    while (hole != NULL && !is_of_room(groups_at(groups, hole->local), room)) {
+        hole = hole->next;
+    }
+    return hole != NULL;
 }
 
 uint64_t edge_router_life(const struct sim_edge *edge)

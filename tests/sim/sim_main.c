@@ -21,6 +21,14 @@ static const struct {
     {779, FAULTS_ROUTER | FAULTS_NETWORK},
     /* told to have left, and back without a word with an edge that was late after a router start */
     {955, FAULTS_ROUTER | FAULTS_NETWORK},
+    /* only here is a FAILED after UNKNOWN believed at a cost */
+    {313, FAULTS_ROUTER | FAULTS_DISK},
+    /* an append was delivered while an edge waited for a log that could not be read */
+    {2907, FAULTS_ROUTER | FAULTS_NETWORK | FAULTS_DISK},
+    /* who gave up waiting in an inbox was told a gap of nothing */
+    {2709, FAULTS_ROUTER | FAULTS_EDGE},
+    /* an edge that had missed a whole life of a room hid the end of the last one */
+    {3031, FAULTS_ROUTER | FAULTS_NETWORK | FAULTS_EDGE},
 };
 
 int main(int argc, char **argv)
@@ -37,6 +45,9 @@ int main(int argc, char **argv)
     }
     for (uint64_t seed = first; seed < first + count; seed++) {
         world_run(seed, (unsigned)(seed % 16), false);
+        if (seed % 8 == 5) {
+            world_run(seed, FAULTS_REGISTRY, false);
+        }
     }
     printf("sim: %llu histories, every invariant held\n", (unsigned long long)count);
     return 0;

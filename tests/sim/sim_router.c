@@ -18,7 +18,13 @@ static enum status router_transmit(void *owner, struct bytes peer, struct bytes 
                                    struct bytes body)
 {
     struct world *world = owner;
-    return net_send_down(&world->net, peer, header, body, world->now_ms);
+    size_t len = 0;
+    uint8_t *fresh =
+        world->skips && !world->calm && body.len != 0 ? skip_one(world, body, &len) : NULL;
+    enum status status = net_send_down(&world->net, peer, header,
+                                       fresh == NULL ? body : bytes_of(fresh, len), world->now_ms);
+    mem_free(fresh);
+    return status;
 }
 
 /* The users of a lost edge are there for the grace. */
@@ -110,6 +116,30 @@ static void router_random(void *owner, uint8_t *out, size_t len)
     memset(out, ++world->ticket_keys, len);
 }
 
+static void router_canary(void *owner, uint64_t took_us)
+{
+    (void)owner;
+    (void)took_us;
+}
+
+static void router_diverged(void *owner, struct bytes edge_id, const struct core_effect *diverged)
+{
+    const struct world *world = owner;
+    if (world->trace) {
+        fprintf(stderr, "%8" PRIu64 " router: %.*s slot %u user %.*s: %.*s\n", world->now_ms,
+                (int)edge_id.len, (const char *)edge_id.data, diverged->conn.slot,
+                (int)diverged->room.len, (const char *)diverged->room.data, (int)diverged->text.len,
+                (const char *)diverged->text.data);
+    }
+}
+
+/* Where little may be held, answers are not to fill it while a disk stands still. */
+static uint64_t digest_ms(const struct world *world)
+{
+    bool seldom = world->hold_bytes < 1 << 20 && (world->faults & FAULTS_DISK) != 0;
+    return seldom ? DIGEST_SELDOM_MS : DIGEST_MS;
+}
+
 static struct plane_config router_config(struct world *world)
 {
     return (struct plane_config){
@@ -148,6 +178,8 @@ static struct plane_config router_config(struct world *world)
         .dead_ms = DEAD_MS,
         /* Not in all histories: what is told now and then mends what was lost. */
         .ticket_period_ms = world->seed % 7 < 2 ? TICKET_PERIOD_MS : 3600000,
+        .canary_timeout_ms = CANARY_TIMEOUT_MS,
+        .digest_ms = digest_ms(world),
         .edges_max = 16,
         .connect_rate = CONNECT_RATE};
 }
@@ -158,7 +190,9 @@ void router_start(struct world *world)
                                                      .on_edge = router_on_edge,
                                                      .on_auth_failed = router_on_auth_failed,
                                                      .on_admin_done = router_on_admin_done,
-                                                     .random = router_random};
+                                                     .random = router_random,
+                                                     .on_canary = router_canary,
+                                                     .on_diverged = router_diverged};
     struct plane_config config = router_config(world);
     uint64_t incarnation = ++world->router_incarnation;
     struct engine *engine =
@@ -180,6 +214,7 @@ void router_die(struct world *world)
         router_plane_hold(world->plane, world->now_ms);
     }
     router_plane_free(&world->plane);
+    world->router_died_ms = world->now_ms;
     net_router_died(&world->net);
     world->settled_ms = 0;
     world->router_up_again_at = world->now_ms + rng_below(&world->rng, DEATH_MS_MAX);

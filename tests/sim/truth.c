@@ -224,7 +224,8 @@ void truth_asked(struct world *world, uint32_t user, uint32_t room)
 /* What is told now may be so old. */
 static uint64_t age_max_ms(const struct world *world)
 {
-    return (world->faults & (FAULTS_NETWORK | FAULTS_EDGE)) != 0 ? SLOW_MS : QUICK_MS;
+    bool slow = (world->faults & (FAULTS_NETWORK | FAULTS_EDGE)) != 0 || world->skips;
+    return slow ? SLOW_MS : QUICK_MS;
 }
 
 static bool is_fresh(const struct world *world, uint64_t at_ms)

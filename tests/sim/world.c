@@ -11,6 +11,7 @@ enum {
     STEP_MS = 5,
     BUSY_MS = 40000, /* actions and faults */
     CALM_MS = 25000, /* more than dead + grace + rebuild */
+    WORD_MS = 8000,  /* before the end of it */
     MASS_MS = MASS_GRACE_MS + MASS_SPREAD_MS - GRACE_MS,
     PROBE_MS = 2000 /* the last word: does everybody hear it? */
 };
@@ -96,7 +97,9 @@ static void make_faults(struct world *world)
     if (world->plane != NULL && rng_below(&world->rng, 4000) == 0) {
         router_set_gaps(world, !world->gaps);
     }
-    if (world->plane != NULL && rng_below(&world->rng, world->forgetful ? 250 : 2000) == 0) {
+    if ((world->faults & FAULTS_REGISTRY) != 0) {
+        corrupt(world);
+    } else if (world->plane != NULL && rng_below(&world->rng, world->forgetful ? 250 : 2000) == 0) {
         router_kick(world, rng_below(&world->rng, USERS));
     }
 }
@@ -126,6 +129,7 @@ static void step(struct world *world)
         edge_step(&world->edges[i]);
     }
     router_step(world);
+    check_corruption(world);
     check_bounds(world);
 }
 
@@ -149,6 +153,8 @@ static struct world *world_new(uint64_t seed, unsigned faults, bool trace)
     }
     world->gaps = kind % 3 != 2;
     world->masses = kind % 5 < 2;
+    world->skips = kind % 5 == 3;
+    world->repair_bytes = seed % 3 == 0 ? 400 : 1 << 20;
     world->book = book_new();
     world->truth = truth_new();
     net_init(&world->net, &world->rng);
@@ -208,6 +214,19 @@ static struct sim_farewell end_user(struct world *world, uint32_t user)
     return farewell;
 }
 
+static void tell_repairs(const struct world *world)
+{
+    for (uint32_t i = 0; world->trace && world->skips && i < EDGES; i++) {
+        struct uplink_stats stats;
+        uplink_stats(world->edges[i].uplink, &stats);
+        fprintf(stderr,
+                "edge %u: %" PRIu64 " holes, %" PRIu64 " asked, %" PRIu64 " repaired, %" PRIu64
+                " given up, %" PRIu64 " held back, %" PRIu64 " repeated\n",
+                i, stats.offset_holes, stats.repairs_asked, stats.repaired, stats.repairs_given_up,
+                stats.held_back, stats.repeated);
+    }
+}
+
 void world_run(uint64_t seed, unsigned faults, bool trace)
 {
     struct world *world = world_new(seed, faults, trace);
@@ -216,6 +235,12 @@ void world_run(uint64_t seed, unsigned faults, bool trace)
     }
     calm_down(world);
     uint64_t calm_until = BUSY_MS + CALM_MS + (world->masses ? MASS_MS : 0);
+    while (world->now_ms < calm_until - WORD_MS) {
+        step(world);
+    }
+    if (world->skips) {
+        skip_last_word(world);
+    }
     while (world->now_ms < calm_until) {
         step(world);
     }
@@ -227,5 +252,6 @@ void world_run(uint64_t seed, unsigned faults, bool trace)
     check_end(world);
     check_farewell(world, &farewell);
     check_end(world);
+    tell_repairs(world);
     world_free(world);
 }

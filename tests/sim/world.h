@@ -10,6 +10,8 @@
  *   book.c      which message stood where, over all clients
  *   disk.c      the store that outlives routers, slow and with faults
  *   truth.c     who is really there, and since when not: the measure for presence
+ *   corrupt.c   records that vanish or appear by themselves, and whether that is found
+ *   skip.c    deliveries that miss an edge where the link cannot tell
  *   final.c     what must be true when all is quiet */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
@@ -37,14 +39,19 @@ enum {
     CONNECT_RATE = 1000,
     REBUILD_MS = 5000,
     BEAT_MS = 500,
-    DEAD_MS = 3000
+    DEAD_MS = 3000,
+    CANARY_MS = 700,
+    CANARY_TIMEOUT_MS = 3000,
+    DIGEST_MS = 100,
+    DIGEST_SELDOM_MS = 1000
 };
 
 enum fault_set {
     FAULTS_NONE = 0,
-    FAULTS_ROUTER = 1,  /* kill and stop */
-    FAULTS_NETWORK = 2, /* single losses, cuts in both and in one direction */
-    FAULTS_EDGE = 4,    /* kill, pause, drain */
+    FAULTS_ROUTER = 1,    /* kill and stop */
+    FAULTS_NETWORK = 2,   /* single losses, cuts in both and in one direction */
+    FAULTS_EDGE = 4,      /* kill, pause, drain */
+    FAULTS_REGISTRY = 16, /* records of edges and router go wrong; alone, and without kicks */
     FAULTS_DISK = 8 /* appends and loads fail or may have failed, the disk is full for a while */
 };
 
@@ -60,6 +67,8 @@ struct sim_room_view {
     bool has_past;               /* was in it on a former connection, up to here: */
     uint64_t past_epoch;
     uint64_t past_offset;
+    uint64_t former_epoch; /* of the life before, by an epoch push, and how far it was heard */
+    uint64_t former_offset;
 };
 
 struct sim_pending {
@@ -92,8 +101,9 @@ struct sim_client {
     bool given_up;          /* the router gave its edge up */
     bool kicked;            /* by the router, but does not know yet */
     uint64_t stalled_until; /* does not read */
-    bool behind;            /* its edge leaves deliveries out for it */
-    uint64_t ending_at;     /* closed by the router, its end comes then; 0 = not */
+    bool doomed;        /* edge and router differ about it: it says nothing and will be closed */
+    bool behind;        /* its edge leaves deliveries out for it */
+    uint64_t ending_at; /* closed by the router, its end comes then; 0 = not */
     uint32_t edge;
     uint32_t slot;
     uint32_t gen;
@@ -125,7 +135,17 @@ struct sim_edge {
     uint64_t up_again_at;
     uint64_t paused_until; /* does nothing: SIGSTOP */
     uint64_t connect_rate; /* as the router said */
+    uint64_t canaries;     /* that came back */
     uint8_t ticket_key;    /* first byte of the one in use */
+};
+
+/* What was made wrong and is to be found. */
+struct sim_corruption {
+    uint64_t due_ms; /* found by then; 0 = nothing is wrong */
+    uint64_t found_before;
+    uint32_t client; /* CLIENTS: none of them */
+    uint32_t gen;
+    uint32_t count;
 };
 
 struct book;
@@ -143,6 +163,9 @@ struct world {
     uint64_t router_incarnation;
     uint64_t router_started_ms;
     uint64_t router_up_again_at;
+    uint64_t router_died_ms;
+    uint64_t compared; /* digests, over all router lives */
+    struct sim_corruption corruption;
     uint8_t ticket_keys; /* drawn so far; fills the next one */
     uint64_t
         settled_ms; /* since then every edge has told everything and the rebuild is over; or 0 */
@@ -162,7 +185,10 @@ struct world {
     bool calm;         /* no more actions or faults */
     bool masses;       /* few are many: mass losses happen */
     bool gaps;         /* rooms leave deliveries out for slow readers */
+    bool skips;        /* deliveries miss an edge now and then */
+    uint64_t repair_bytes;
     bool trace;
+    uint64_t skipped;
     uint64_t messages;
     uint64_t left_out_gaps; /* told to clients that lagged */
 };
@@ -186,6 +212,9 @@ bool edge_is_ready(const struct sim_edge *edge);
 uint64_t edge_router_life(const struct sim_edge *edge);
 /* Deliveries of the room are left out for the client just now. */
 bool edge_lags(const struct world *world, const struct sim_client *client, uint32_t room);
+
+/* Deliveries of the room wait on the client's edge for one that lacks. */
+bool edge_holds_back(const struct world *world, const struct sim_client *client, uint32_t room);
 
 /* ---- sim_router.c ---- */
 
@@ -245,6 +274,14 @@ void disk_check_has(const struct world *world, const struct sim_client *client, 
 /* No message stands in a log twice. */
 void disk_check_all(const struct world *world);
 
+/* ---- skip.c ---- */
+
+/* The body of a frame without some of its numbered deliveries (mem_free), or NULL: none was taken
+ * out. */
+uint8_t *skip_one(struct world *world, struct bytes body, size_t *ret_len);
+/* One more message everywhere, so that nothing lacks unseen. */
+void skip_last_word(struct world *world);
+
 /* ---- truth.c ---- */
 
 struct truth *truth_new(void);
@@ -273,6 +310,13 @@ void truth_edge_lost(struct world *world, uint32_t edge);
 void truth_edge_dies(struct world *world, uint32_t edge);
 /* A connection of the user opens. */
 void truth_returned(struct world *world, uint32_t user);
+
+/* ---- corrupt.c ---- */
+
+/* Maybe makes something wrong, if nothing is. */
+void corrupt(struct world *world);
+/* Checks that it is found in time, and that nothing is found that was not made. */
+void check_corruption(struct world *world);
 
 /* ---- final.c ---- */
 

@@ -192,7 +192,8 @@ static void out_push(struct core_driver *driver, const struct push *push)
         out_member_push(driver, push);
         break;
     case PUSH_GAP:
-        out(driver, " gap %u-%u", (unsigned)push->from, (unsigned)push->to);
+        out(driver, " gap %u-%u%s", (unsigned)push->from, (unsigned)push->to,
+            push->epoch != 0 ? " of a former life" : "");
         break;
     case PUSH_EPOCH:
         out_bytes(driver, " epoch ", push->room);
@@ -215,6 +216,12 @@ static void out_deliver(struct core_driver *driver, const struct core_effect *ef
     out_push(driver, effect->push);
     if (effect->offset != 0) {
         out(driver, " #%u", (unsigned)effect->offset);
+    }
+    if (effect->always) {
+        out(driver, " always");
+    }
+    if (effect->span != 0) {
+        out(driver, " and %u before", (unsigned)effect->span);
     }
     if (effect->has_except) {
         out(driver, " except %u/%u", effect->conn.edge, effect->conn.slot);
@@ -290,11 +297,26 @@ static void out_effect(struct core_driver *driver, const struct core_effect *eff
         out(driver, effect->unsure ? "unsure" : "sure");
         out_group(driver, effect->group);
         break;
+    case CORE_GROUP_TOP:
+        out(driver, "top");
+        out_group(driver, effect->group);
+        out(driver, " to %u @%u", effect->edges[0], (unsigned)effect->offset);
+        break;
     case CORE_CATCH_UP:
         out_conn(driver, "catch up", effect);
         out(driver, " token %u", (unsigned)effect->token);
-        out_push(driver, effect->push);
+        if (effect->push != NULL) {
+            out_push(driver, effect->push);
+        }
         out(driver, effect->last ? " last" : "");
+        break;
+    case CORE_CANARY_BACK:
+        out(driver, "canary %u back to %u", (unsigned)effect->token, effect->edge);
+        break;
+    case CORE_DIVERGED:
+        out_conn(driver, "diverged", effect);
+        out(driver, " ");
+        buf_append(&driver->log, effect->text);
         break;
     case CORE_CLOSE:
         out_conn(driver, "close", effect);
@@ -311,6 +333,8 @@ static void out_effect(struct core_driver *driver, const struct core_effect *eff
         }
         out_bytes(driver, effect->inbox ? "load inbox " : "load ", effect->room);
         break;
+    case CORE_CUT:
+        return;
     case CORE_HELD:
     case CORE_FREED:
         out(driver, "%s %u", effect->kind == CORE_HELD ? "held" : "freed", (unsigned)effect->cause);
@@ -418,6 +442,7 @@ static struct session_info session_of(const struct core_driver *driver, const ch
         .user = bytes_of_str(user),
         .address = BYTES_LIT("192.0.2.1"),
         .agent = BYTES_LIT("test"),
+        .rights = driver->rights,
         .connected_at_ms = CORE_DRIVER_WALL_MS + driver->now_ms,
     };
 }

@@ -33,7 +33,8 @@ struct core_driver {
     bool loads_by_hand;                /* else logs are empty, at once and without a line */
     uint64_t loads[CORE_DRIVER_LOADS]; /* channels of LOAD effects, a ring */
     uint32_t load_count;
-    uint64_t next_id; /* of commands: 1, 2, … ; 0 = commands without ids */
+    struct bytes rights; /* of the tokens of those who open from now on */
+    uint64_t next_id;    /* of commands: 1, 2, … ; 0 = commands without ids */
 };
 
 /* Generous limits, memory rooms, grace 5 s, no rebuild time. Change before core_driver_start. */

@@ -339,6 +339,7 @@ START_TEST(a_kick_ends_connections_or_memberships_and_says_when_there_are_none)
     ck_assert_uint_eq(kick("", "e1.2.1", "")->done->count, 1);
     ck_assert_int_eq(kick("", "e1.2.1", "")->status, STATUS_OF(NOT_FOUND));
     ck_assert_uint_eq(kick("user_alice", "", "")->done->count, 2);
+    ck_assert_int_eq(kick("user_alice", "", "")->status, STATUS_OF(NOT_FOUND)); /* still known */
     ck_assert_int_eq(kick("stranger", "", "")->status, STATUS_OF(NOT_FOUND));
     ck_assert_int_eq(kick("", "", "")->status, STATUS_OF(BAD_REQUEST));
     ck_assert_int_eq(kick("user_alice", "e1.0.1", "")->status, STATUS_OF(BAD_REQUEST));

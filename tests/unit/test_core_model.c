@@ -126,7 +126,7 @@ static void apply_room_delivery(struct model *m, const struct core_effect *effec
         }
         ck_assert(edge->up);
         if (effect->offset != 0) {
-            ck_assert_uint_eq(effect->offset, edge->last[room] + 1);
+            ck_assert_uint_eq(effect->offset - effect->span, edge->last[room] + 1);
             edge->last[room] = effect->offset;
         }
     }
@@ -216,8 +216,13 @@ static void apply(struct model *m, const struct core_effect *effect)
     case CORE_GROUP_UNSURE:
         break;
     case CORE_GROUP_POLICY:
+    case CORE_GROUP_TOP:
     case CORE_CATCH_UP:
         ck_assert_msg(false, "every room here is whole");
+        break;
+    case CORE_CANARY_BACK:
+    case CORE_DIVERGED:
+        ck_assert_msg(false, "nobody sends canaries or corrupts anything here");
         break;
     case CORE_CLOSE:
         conn_at(m, effect->conn)->open = false;
@@ -229,6 +234,8 @@ static void apply(struct model *m, const struct core_effect *effect)
     case CORE_LOAD:
         ck_assert_uint_lt(m->load_count, LOADS_MAX);
         m->loads[m->load_count++] = effect->group;
+        break;
+    case CORE_CUT:
         break;
     case CORE_HELD:
     case CORE_FREED:

@@ -1,4 +1,5 @@
 /* Rooms by the policy of their namespace, and a policy that changes while they live. */
+#include "router/rights.h"
 #include "tests/support/check_main.h"
 #include "tests/support/core_driver.h"
 
@@ -187,7 +188,8 @@ START_TEST(who_lags_is_told_what_was_left_out)
     struct core_driver d = start_gap();
     say_three(&d, "chat:r");
     lag(&d, 1, "chat:r", core_driver_epoch(&d, "chat:r"), 2);
-    core_driver_expect(&d, "catch up 0/1 token 7 gap 2-3 last\n");
+    core_driver_expect(&d, "top room:chat:r to 0 @3\n"
+                           "catch up 0/1 token 7 gap 2-3 last\n");
     core_driver_stop(&d);
 }
 END_TEST
@@ -197,7 +199,8 @@ START_TEST(who_lacks_only_what_has_no_number_is_told_a_gap_from_0_to_0)
     struct core_driver d = start_gap();
     say_three(&d, "chat:r");
     lag(&d, 1, "chat:r", core_driver_epoch(&d, "chat:r"), 4);
-    core_driver_expect(&d, "catch up 0/1 token 7 gap 0-0 last\n");
+    core_driver_expect(&d, "top room:chat:r to 0 @3\n"
+                           "catch up 0/1 token 7 gap 0-0 last\n");
     core_driver_stop(&d);
 }
 END_TEST
@@ -207,7 +210,8 @@ START_TEST(who_lagged_since_another_life_of_the_room_is_told_the_new_one_first)
     struct core_driver d = start_gap();
     say_three(&d, "chat:r");
     lag(&d, 1, "chat:r", 1, 50);
-    core_driver_expect(&d, "catch up 0/1 token 7 epoch chat:r\n"
+    core_driver_expect(&d, "top room:chat:r to 0 @3\n"
+                           "catch up 0/1 token 7 epoch chat:r\n"
                            "catch up 0/1 token 7 gap 1-3 last\n");
     core_driver_stop(&d);
 }
@@ -258,6 +262,144 @@ START_TEST(an_announced_group_hears_of_its_new_life_before_anything_may_be_left_
 }
 END_TEST
 
+/* ---- limits and permissions ---- */
+
+static const struct permission_row {
+    struct namespace_policy policy;
+    enum command_kind kind;
+} permission_rows[] = {
+    {{.class = ROOM_MEMORY, .join = PERMISSION_FORBIDDEN}, COMMAND_JOIN},
+    {{.class = ROOM_MEMORY, .publish = PERMISSION_FORBIDDEN}, COMMAND_ROOM_MESSAGE},
+    {{.class = ROOM_MEMORY, .history = PERMISSION_FORBIDDEN}, COMMAND_HISTORY_ROOM},
+    {{.class = ROOM_MEMORY, .presence = PERMISSION_FORBIDDEN}, COMMAND_PRESENCE_ROOM},
+};
+
+START_TEST(what_the_namespace_forbids_is_forbidden_there_and_nowhere_else)
+{
+    const struct permission_row *row = &permission_rows[_i];
+    struct core_driver d = start(&row->policy);
+    struct command command = {
+        .kind = row->kind, .payload = BYTES_LIT("1"), .room = BYTES_LIT("chat:r")};
+    if (row->kind != COMMAND_JOIN) {
+        core_driver_join(&d, 0, 1, "chat:r");
+        core_driver_join(&d, 0, 1, "r");
+    }
+    core_driver_forget(&d);
+    core_driver_command(&d, 0, 1, &command);
+    core_driver_expect_line(&d, "forbidden");
+    command.room = BYTES_LIT("r");
+    core_driver_forget(&d);
+    core_driver_command(&d, 0, 1, &command);
+    core_driver_expect_none(&d, "forbidden");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(a_token_that_speaks_of_rooms_is_the_only_word_on_them)
+{
+    struct core_driver d =
+        start(&(struct namespace_policy){.class = ROOM_MEMORY, .publish = PERMISSION_FORBIDDEN});
+    struct buf rights;
+    buf_init(&rights, 0);
+    rights_begin(&rights, true, true);
+    rights_add_room(&rights, 0, BYTES_LIT("chat:*"), RIGHT_JOIN | RIGHT_PUBLISH);
+    d.rights = buf_bytes(&rights);
+    core_driver_open(&d, 0, 2, "moderator");
+    d.rights = BYTES_EMPTY;
+    core_driver_join(&d, 0, 2, "chat:r");
+    core_driver_forget(&d);
+    core_driver_say(&d, 0, 2, "chat:r", "1");
+    core_driver_expect_none(&d, "forbidden");
+    core_driver_join(&d, 0, 2, "r");
+    core_driver_expect_line(&d, "forbidden");
+    core_driver_stop(&d);
+    buf_fini(&rights);
+}
+END_TEST
+
+START_TEST(a_namespace_limits_members_payloads_and_the_rate_of_a_room)
+{
+    struct core_driver d = start(&(struct namespace_policy){.class = ROOM_MEMORY,
+                                                            .history_messages = 10,
+                                                            .members_max = 1,
+                                                            .payload_max = 4,
+                                                            .messages_per_second = 2});
+    core_driver_open(&d, 0, 2, "bob");
+    core_driver_join(&d, 0, 1, "chat:r");
+    core_driver_forget(&d);
+    core_driver_join(&d, 0, 2, "chat:r");
+    core_driver_expect_line(&d, "room_full");
+    core_driver_say(&d, 0, 1, "chat:r", "12345");
+    core_driver_expect_line(&d, "invalid_message payload is larger than this room allows");
+    core_driver_say(&d, 0, 1, "chat:r", "1234");
+    core_driver_say(&d, 0, 1, "chat:r", "2");
+    core_driver_forget(&d);
+    core_driver_say(&d, 0, 1, "chat:r", "3");
+    core_driver_expect_line(&d, "message_rate_exceeded");
+    core_driver_wait(&d, 500);
+    core_driver_forget(&d);
+    core_driver_say(&d, 0, 1, "chat:r", "3");
+    core_driver_expect_none(&d, "message_rate_exceeded");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(in_slow_mode_each_user_waits_for_its_own_turn_on_all_devices)
+{
+    struct core_driver d =
+        start(&(struct namespace_policy){.class = ROOM_MEMORY, .user_interval_ms = 10000});
+    core_driver_open(&d, 0, 2, "bob");
+    core_driver_open(&d, 0, 3, "alice");
+    for (uint32_t slot = 1; slot <= 3; slot++) {
+        core_driver_join(&d, 0, slot, "chat:r");
+    }
+    core_driver_say(&d, 0, 1, "chat:r", "1");
+    core_driver_forget(&d);
+    core_driver_say(&d, 0, 2, "chat:r", "1");
+    core_driver_expect_none(&d, "exceeded");
+    core_driver_say(&d, 0, 3, "chat:r", "2");
+    core_driver_expect_line(&d, "message_rate_exceeded");
+    core_driver_wait(&d, 10020);
+    core_driver_forget(&d);
+    core_driver_say(&d, 0, 3, "chat:r", "2");
+    core_driver_expect_none(&d, "exceeded");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(a_namespace_may_be_silent_about_who_comes_and_goes)
+{
+    struct core_driver d =
+        start(&(struct namespace_policy){.class = ROOM_MEMORY, .presence_events = POLICY_OFF});
+    core_driver_open(&d, 0, 2, "bob");
+    core_driver_join(&d, 0, 1, "chat:r");
+    core_driver_forget(&d);
+    core_driver_join(&d, 0, 2, "chat:r");
+    core_driver_leave(&d, 0, 2, "chat:r");
+    core_driver_expect_none(&d, "joined");
+    core_driver_expect_none(&d, "left");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(a_namespace_says_whether_senders_hear_themselves_unless_they_do)
+{
+    struct core_driver d =
+        start(&(struct namespace_policy){.class = ROOM_MEMORY, .echo = POLICY_OFF});
+    struct command command = {
+        .kind = COMMAND_ROOM_MESSAGE, .payload = BYTES_LIT("1"), .room = BYTES_LIT("chat:r")};
+    core_driver_join(&d, 0, 1, "chat:r");
+    core_driver_forget(&d);
+    core_driver_command(&d, 0, 1, &command);
+    core_driver_expect_line(&d, "except 0/1");
+    command.echo = true;
+    core_driver_forget(&d);
+    core_driver_command(&d, 0, 1, &command);
+    core_driver_expect_none(&d, "except");
+    core_driver_stop(&d);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("core_policy");
@@ -275,6 +417,13 @@ int main(void)
     tcase_add_test(tcase, who_is_not_in_the_room_or_gone_is_told_nothing);
     tcase_add_test(tcase, a_new_policy_reaches_every_edge_with_members);
     tcase_add_test(tcase, an_announced_group_hears_of_its_new_life_before_anything_may_be_left_out);
+    tcase_add_loop_test(tcase, what_the_namespace_forbids_is_forbidden_there_and_nowhere_else, 0,
+                        sizeof(permission_rows) / sizeof(permission_rows[0]));
+    tcase_add_test(tcase, a_token_that_speaks_of_rooms_is_the_only_word_on_them);
+    tcase_add_test(tcase, a_namespace_limits_members_payloads_and_the_rate_of_a_room);
+    tcase_add_test(tcase, in_slow_mode_each_user_waits_for_its_own_turn_on_all_devices);
+    tcase_add_test(tcase, a_namespace_may_be_silent_about_who_comes_and_goes);
+    tcase_add_test(tcase, a_namespace_says_whether_senders_hear_themselves_unless_they_do);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
 }

@@ -121,8 +121,11 @@ START_TEST(a_load_sees_all_appends_before_it_and_none_after)
     struct engine *engine = open_kind(1);
     for (uint64_t offset = 1; offset <= 20; offset++) {
         rig_send(engine, "r", offset);
-        engine->ops->load(engine, &(struct engine_load){100 + offset, ENGINE_ROOM, BYTES_LIT("r"),
-                                                        1000, UINT64_MAX});
+        engine->ops->load(engine, &(struct engine_load){.id = 100 + offset,
+                                                        .kind = ENGINE_ROOM,
+                                                        .name = BYTES_LIT("r"),
+                                                        .count_max = 1000,
+                                                        .bytes_max = UINT64_MAX});
     }
     for (uint64_t offset = 1; offset <= 20; offset++) {
         ck_assert_uint_eq(rig_next(engine).id, offset);
@@ -148,14 +151,68 @@ START_TEST(a_load_gives_the_newest_within_its_limits_oldest_first)
         ck_assert_int_eq(rig_append(engine, "room-of-a-longer-name", offset), ENGINE_OK);
     }
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        engine->ops->load(engine,
-                          &(struct engine_load){1, ENGINE_ROOM, BYTES_LIT("room-of-a-longer-name"),
-                                                rows[i].count, rows[i].bytes});
+        engine->ops->load(engine, &(struct engine_load){.id = 1,
+                                                        .kind = ENGINE_ROOM,
+                                                        .name = BYTES_LIT("room-of-a-longer-name"),
+                                                        .count_max = rows[i].count,
+                                                        .bytes_max = rows[i].bytes});
         struct engine_log log = rig_next(engine).log;
         ck_assert_uint_eq(log.top, 10);
         ck_assert_uint_eq(log.records[0].offset, rows[i].first);
         ck_assert_uint_eq(log.record_count, 11 - rows[i].first);
         rig_check("room-of-a-longer-name", &log);
+    }
+    engine->ops->close(&engine);
+}
+END_TEST
+
+START_TEST(what_somebody_lacks_comes_beyond_the_bytes_that_others_get)
+{
+    struct engine *engine = open_kind(1);
+    for (uint64_t offset = 1; offset <= 10; offset++) {
+        ck_assert_int_eq(rig_append(engine, "r", offset), ENGINE_OK);
+    }
+    engine->ops->load(engine, &(struct engine_load){.id = 1,
+                                                    .kind = ENGINE_ROOM,
+                                                    .name = BYTES_LIT("r"),
+                                                    .count_max = 100,
+                                                    .bytes_max = 1,
+                                                    .from = 4});
+    struct engine_log log = rig_next(engine).log;
+    ck_assert_uint_eq(log.record_count, 7);
+    ck_assert_uint_eq(log.records[0].offset, 4);
+    rig_check("r", &log);
+    engine->ops->close(&engine);
+}
+END_TEST
+
+START_TEST(ids_come_without_the_messages_that_are_too_large)
+{
+    static char large[1 << 20];
+    char text[64];
+    struct engine *engine = open_kind(1);
+    memset(large, '1', sizeof(large));
+    for (uint64_t offset = 1; offset <= 5; offset++) {
+        struct engine_append append = rig_message("r", offset, text);
+        append.payload = bytes_of((const uint8_t *)large, sizeof(large));
+        append.key = bytes_of((const uint8_t *)"abcde" + offset - 1, 1);
+        engine->ops->append(engine, &append);
+        ck_assert_int_eq(rig_next(engine).result, ENGINE_OK);
+    }
+    engine->ops->load(engine, &(struct engine_load){.id = 1,
+                                                    .kind = ENGINE_ROOM,
+                                                    .name = BYTES_LIT("r"),
+                                                    .count_max = 4,
+                                                    .bytes_max = 1,
+                                                    .ids = true});
+    struct engine_log log = rig_next(engine).log;
+    ck_assert_uint_eq(log.record_count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_uint_eq(log.records[i].offset, i + 2);
+        ck_assert_int_eq(log.records[i].bare, i < 3);
+        ck_assert(bytes_equal(log.records[i].key, bytes_of((const uint8_t *)"bcde" + i, 1)));
+        ck_assert(bytes_equal(log.records[i].user, BYTES_LIT("alice")));
+        ck_assert_uint_eq(log.records[i].payload.len, i < 3 ? 0 : sizeof(large));
     }
     engine->ops->close(&engine);
 }
@@ -479,6 +536,8 @@ int main(void)
     tcase_add_checked_fixture(durable, set_up, tear_down);
     tcase_add_test(durable, a_load_sees_all_appends_before_it_and_none_after);
     tcase_add_test(durable, a_load_gives_the_newest_within_its_limits_oldest_first);
+    tcase_add_test(durable, what_somebody_lacks_comes_beyond_the_bytes_that_others_get);
+    tcase_add_test(durable, ids_come_without_the_messages_that_are_too_large);
     tcase_add_test(durable, rooms_and_inboxes_of_one_name_are_two_logs);
     tcase_add_test(durable, the_same_message_again_is_ok_and_another_one_at_its_offset_is_refused);
     tcase_add_test(durable, an_offset_that_cannot_be_stored_is_refused);

@@ -132,7 +132,11 @@ START_TEST(a_message_that_cannot_be_read_fails_only_its_load)
     engine->ops->close(&engine);
     engine = open_faulty(0);
     fault_vfs_fail(FAULT_READ_ERROR, 0, 0);
-    engine->ops->load(engine, &(struct engine_load){5, ENGINE_ROOM, BYTES_LIT("r"), 10, 1000});
+    engine->ops->load(engine, &(struct engine_load){.id = 5,
+                                                    .kind = ENGINE_ROOM,
+                                                    .name = BYTES_LIT("r"),
+                                                    .count_max = 10,
+                                                    .bytes_max = 1000});
     struct engine_completion done = rig_next(engine);
     ck_assert_uint_eq(done.id, 5);
     ck_assert_int_eq(done.result, ENGINE_FAILED);

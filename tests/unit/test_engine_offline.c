@@ -204,6 +204,21 @@ START_TEST(a_directory_in_use_or_without_data_is_left_alone)
 }
 END_TEST
 
+static const char *const unusable[] = {
+    "UPDATE log SET seq = 0 WHERE seq = 1",   "UPDATE log SET seq = 9007199254740992 WHERE seq = 5",
+    "UPDATE log SET sender = zeroblob(129)",  "UPDATE log SET key = zeroblob(65)",
+    "UPDATE room SET top = 9007199254740992", "UPDATE router SET inc = 9223372036854775807",
+};
+
+START_TEST(what_no_router_could_use_is_not_imported)
+{
+    fill();
+    change(unusable[_i]);
+    export_to(dir, &text);
+    ck_assert_int_eq(import(buf_bytes(&text), 64), STATUS_MALFORMED);
+}
+END_TEST
+
 static const char *const bad_lines[] = {"",    " ",    "a ",   " a",   "a  b", "a%",
                                         "a%4", "a%4g", "a%4a", "a\tb", "\x7f", "1 2 3 4 5 6 7 8 9"};
 
@@ -231,6 +246,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_file_that_is_not_for_us_is_refused_with_a_reason, 0,
                         ROWS(refusals));
     tcase_add_test(tcase, a_directory_in_use_or_without_data_is_left_alone);
+    tcase_add_loop_test(tcase, what_no_router_could_use_is_not_imported, 0, ROWS(unusable));
     tcase_add_loop_test(tcase, a_line_that_no_export_writes_is_refused, 0, ROWS(bad_lines));
     suite_add_tcase(suite, tcase);
     return check_main(suite);

@@ -37,7 +37,8 @@ static const struct push_welcome welcome_odd = {
     .inbox_epoch = UINT64_MAX,
 };
 
-static const struct push_member members[] = {{B("alice"), 2}, {B("b\"ob"), 1}};
+static const struct push_member members[] = {{B("alice"), 2, B("{\"n\":1}")},
+                                             {B("b\"ob"), 1, BYTES_INIT("")}};
 
 static const struct push_user users[] = {
     {B("alice"), true, 2, NOW},
@@ -87,7 +88,8 @@ static const struct write_row {
       .member_count = 2},
      "{\"type\":\"ok\",\"id\":\"a\\u0062\",\"room\":\"r\",\"epoch\":\"0000000000000000\","
      "\"offset\":0,"
-     "\"firstOffset\":0,\"recovered\":false,\"members\":[{\"userId\":\"alice\",\"connections\":2},"
+     "\"firstOffset\":0,\"recovered\":false,\"members\":[{\"userId\":\"alice\",\"connections\":2,"
+     "\"info\":{\"n\":1}},"
      "{\"userId\":\"b\\\"ob\",\"connections\":1}]}"},
     {{.kind = PUSH_OK, .command = COMMAND_JOIN, .id = B("1"), .room = B("r"), .members = members},
      "{\"type\":\"ok\",\"id\":1,\"room\":\"r\",\"epoch\":\"0000000000000000\",\"offset\":0,"
@@ -120,7 +122,8 @@ static const struct write_row {
       .total = 9,
       .as_of_ms = NOW,
       .synced = true},
-     "{\"type\":\"ok\",\"id\":5,\"members\":[{\"userId\":\"alice\",\"connections\":2}],\"total\":9,"
+     "{\"type\":\"ok\",\"id\":5,\"members\":[{\"userId\":\"alice\",\"connections\":2,\"info\":{"
+     "\"n\":1}}],\"total\":9,"
      "\"asOf\":1767225600000,\"synced\":true}"},
     {{.kind = PUSH_OK, .command = COMMAND_PRESENCE_ROOM, .id = B("5")},
      "{\"type\":\"ok\",\"id\":5,\"members\":[],\"total\":0,\"asOf\":0,\"synced\":false}"},

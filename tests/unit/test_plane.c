@@ -99,8 +99,11 @@ static void draw(void *owner, uint8_t *out, size_t len)
 
 static void start_with(struct rig *rig, uint64_t ticket_period_ms)
 {
-    static const struct plane_callbacks callbacks = {transmit, on_edge, on_auth_failed,
-                                                     on_admin_done, draw};
+    static const struct plane_callbacks callbacks = {.transmit = transmit,
+                                                     .on_edge = on_edge,
+                                                     .on_auth_failed = on_auth_failed,
+                                                     .on_admin_done = on_admin_done,
+                                                     .random = draw};
     const struct plane_config config = {
         .router_id = BYTES_LIT("router"),
         .core = {.seed = 1,

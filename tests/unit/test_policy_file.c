@@ -91,10 +91,10 @@ static const struct {
      "namespaces.chat.history.size: unknown key; allowed: messages, age"},
     {CHAT("{\"history\":5}"), "namespaces.chat.history: must be an object; allowed: {…}"},
     {CHAT("{\"history.age\":\"1h\"}"), "namespaces.chat.history.age: unknown key; allowed: class, "
-                                       "history, slow_reader"},
+                                       "history, permissions, "},
     {CHAT("{\"age\":\"1h\"}"),
-     "namespaces.chat.age: unknown key; allowed: class, history, slow_reader"},
-    {CHAT("{\"\":1}"), "namespaces.chat.: unknown key; allowed: class, history, slow_reader"},
+     "namespaces.chat.age: unknown key; allowed: class, history, permissions, "},
+    {CHAT("{\"\":1}"), "namespaces.chat.: unknown key; allowed: class, history, permissions, "},
     {CHAT("{\"\\u0001\\u007f\":1}"), "namespaces.chat.??: unknown key; "},
     {CHAT("[]"), "namespaces.chat: must be an object; allowed: {…}"},
     {"{\"default\":{\"sloow\":1}}", "default.sloow: unknown key; allowed: class, history, "},

@@ -126,7 +126,35 @@ START_TEST(one_newline_at_the_end_is_no_part_of_a_secret)
     enum status status = complete(words);
     ck_assert_int_eq(status, secrets[_i].len == 0 ? STATUS_MALFORMED : STATUS_OK);
     if (status == STATUS_OK) {
-        ck_assert_uint_eq(options.jwt_key.len, secrets[_i].len);
+        size_t cursor = 0;
+        const struct jws_key *key = jws_keys_next(options.keys, JWS_HS256, BYTES_EMPTY, &cursor);
+        ck_assert_ptr_nonnull(key);
+        ck_assert_uint_eq(key->secret.len, secrets[_i].len);
+    }
+}
+END_TEST
+
+static const struct {
+    const char *content;
+    const char *why; /* NULL = taken */
+} key_sets[] = {
+    {"{\"keys\":[]}", NULL},
+    {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}]}\n",
+     NULL},
+    {"", "not a JWK set"},
+    {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AA\"}]}", "key 1: k is shorter"},
+};
+
+START_TEST(a_set_of_keys_comes_from_a_file)
+{
+    write_secret(key_sets[_i].content);
+    char *words[] = {"--jwks-file", file, NULL};
+    enum status status = complete(words);
+    ck_assert_int_eq(status, key_sets[_i].why == NULL ? STATUS_OK : STATUS_MALFORMED);
+    if (key_sets[_i].why != NULL) {
+        buf_append_byte(&text, 0);
+        ck_assert_ptr_nonnull(strstr((const char *)text.data, "--jwks-file"));
+        ck_assert_ptr_nonnull(strstr((const char *)text.data, key_sets[_i].why));
     }
 }
 END_TEST
@@ -187,6 +215,7 @@ int main(void)
     tcase_add_test(tcase, without_options_the_machine_gives_id_and_admin_endpoints);
     tcase_add_test(tcase, an_endpoint_for_others_is_allowed_by_name);
     tcase_add_loop_test(tcase, one_newline_at_the_end_is_no_part_of_a_secret, 0, ROWS(secrets));
+    tcase_add_loop_test(tcase, a_set_of_keys_comes_from_a_file, 0, ROWS(key_sets));
     tcase_add_loop_test(tcase, only_this_machine_is_local, 0, ROWS(endpoints));
     tcase_add_test(tcase, the_runtime_folder_is_ours_alone_or_not_used);
     suite_add_tcase(suite, tcase);

@@ -154,6 +154,8 @@ static void start(struct rig *rig)
     };
     const struct uplink_config config = {.edge_id = BYTES_LIT("edge"),
                                          .hold_bytes_max = 1 << 20,
+                                         .repair_bytes_max = 1000,
+                                         .repair_ms = 5000,
                                          .credit_bytes = 1 << 20,
                                          .slots_max = 16};
     *rig = (struct rig){.now_ms = 1000};

@@ -3,11 +3,14 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Net.WebSockets;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Threading;
 using System.Threading.Tasks;
+using Mono.Security.Interface;
 
-/// .NET's System.Net.WebSockets.ClientWebSocket.
+/// .NET's System.Net.WebSockets.ClientWebSocket. It has no option of its own for certificates, so the
+/// process trusts one; cert-sync --user would do the same for all programs of a user.
 class CsharpClient
 {
     static async Task Send(ClientWebSocket socket, string text)
@@ -66,6 +69,11 @@ class CsharpClient
 
     static void Main(string[] args)
     {
+        if (args.Length > 4)
+        {
+            MonoTlsSettings.DefaultSettings.TrustAnchors = new X509CertificateCollection {
+                X509Certificate.CreateFromCertFile(args[4]) };
+        }
         Run(args[0], args[1], args[2], int.Parse(args[3])).Wait();
     }
 }
