@@ -35,7 +35,6 @@ void announce_edge_up(struct router_core *core, const struct core_event *event)
     struct router_edge *edge = edges_add(&core->edges, event->edge, event->edge_id);
     if (edge != NULL) {
         edge->incarnation = event->edge_incarnation;
-        unsure_edge_up(core, edge->incarnation);
     }
 }
 
@@ -363,6 +362,6 @@ void announce_end(struct router_core *core, const struct core_event *event)
     struct router_edge *edge = edges_get(&core->edges, event->edge);
     if (edge != NULL && !edge->synced) {
         release_locals(core, edge, event->edge);
-        unsure_announce_end(core, event->others);
+        unsure_announce_end(core, edge->incarnation, event->others);
     }
 }

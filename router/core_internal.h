@@ -39,7 +39,7 @@ struct core_counters {
 
 /* See unsure.h. */
 struct unsure {
-    uint64_t met;  /* stands for the edges that came since the start */
+    uint64_t met;  /* stands for the edges that have announced since the start */
     uint64_t told; /* for those of the former router, 0 = nobody knew */
     bool differ;   /* not all said the same */
     bool telling;  /* channels from the cursor on are to be looked at */

@@ -47,11 +47,6 @@ void unsure_announced(struct router_core *core, struct channel *channel)
     }
 }
 
-void unsure_edge_up(struct router_core *core, uint64_t incarnation)
-{
-    core->unsure.met ^= edges_mix(incarnation);
-}
-
 static void begin(struct unsure *unsure, bool all)
 {
     unsure->all = all;
@@ -59,9 +54,10 @@ static void begin(struct unsure *unsure, bool all)
     unsure->cursor = 0;
 }
 
-void unsure_announce_end(struct router_core *core, uint64_t others)
+void unsure_announce_end(struct router_core *core, uint64_t incarnation, uint64_t others)
 {
     struct unsure *unsure = &core->unsure;
+    unsure->met ^= edges_mix(incarnation);
     if (!core->rebuilding) {
         if (others != 0) {
             begin(unsure, true); /* late: its clients have heard nothing so far */
