@@ -22,7 +22,8 @@
 #include <zmq.h>
 
 enum {
-    RECEIVE_BUDGET = 256, /* messages in one turn of the loop */
+    RECEIVE_BUDGET = 256,              /* messages in one turn of the loop, */
+    RECEIVE_BUDGET_BYTES = 128 * 1024, /* and how much until no more is begun: their answers wait */
     HIGH_WATER_MARK = 1000,
     RECONNECT_MS = 50,
     RECONNECT_MAX_MS = 100, /* a router that restarts is to be found at once */
@@ -41,7 +42,8 @@ struct zlink {
     struct event *wake;  /* ZMQ_FD is readable */
     struct event *again; /* zero timer: something is left to receive */
     enum zlink_kind kind;
-    bool receiving; /* the receive loop is running and will look at ZMQ_EVENTS itself */
+    size_t received_bytes; /* in this turn of the loop */
+    bool receiving;        /* the receive loop is running and will look at ZMQ_EVENTS itself */
     struct zlink_callbacks callbacks;
     void *owner;
 };
@@ -124,6 +126,9 @@ static bool receive_one(struct zlink *link)
         (void)zmq_msg_init(&parts[i]);
     }
     size_t count = receive_parts(link, parts);
+    for (size_t i = 0; i < PARTS_MAX; i++) {
+        link->received_bytes += zmq_msg_size(&parts[i]);
+    }
     if (link->kind == ZLINK_ROUTER && count == 2) {
         link->callbacks.on_message(link->owner, part_bytes(&parts[0]), part_bytes(&parts[1]));
     } else if (link->kind == ZLINK_DEALER && count == 1) {
@@ -135,6 +140,11 @@ static bool receive_one(struct zlink *link)
     return count != 0;
 }
 
+static bool may_receive(const struct zlink *link, unsigned received)
+{
+    return received < RECEIVE_BUDGET && link->received_bytes < RECEIVE_BUDGET_BYTES;
+}
+
 static void on_wake(evutil_socket_t fd, short what, void *owner)
 {
     struct zlink *link = owner;
@@ -142,8 +152,9 @@ static void on_wake(evutil_socket_t fd, short what, void *owner)
     (void)fd;
     (void)what;
     link->receiving = true;
-    while (received < RECEIVE_BUDGET && readable(link)) {
-        while (received < RECEIVE_BUDGET && receive_one(link)) {
+    link->received_bytes = 0;
+    while (may_receive(link, received) && readable(link)) {
+        while (may_receive(link, received) && receive_one(link)) {
             received++;
         }
     }

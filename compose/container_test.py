@@ -155,6 +155,13 @@ class Containers(unittest.IsolatedAsyncioTestCase):
                 answer = await eventually(lambda: self.synced_room("deploy"), "presence is whole")
                 self.assertEqual({m["userId"] for m in answer["members"]}, {c.user for c in clients})
                 self.assertEqual(len(await asyncio.to_thread(edges_up)), 3)
+        # All of it was on the volume: the room's life is the same, and whoever comes can read it.
+        self.assertEqual([m for c in clients for m in c.heard("epoch")], [])
+        reader = await self.client("reader")
+        await reader.ok("join", room="deploy")
+        history = await reader.ok("history", room="deploy", limit=1000)
+        self.assertEqual({m["payload"][0] for m in history["messages"]},
+                         {"before", *(tag for tag, _ in rows)})
 
     @staticmethod
     def synced_room(room):

@@ -112,6 +112,7 @@ struct edge {
     struct zlink *zlink;
     bool router_seen; /* was up at least once */
     bool router_lost; /* clients are being let go for want of a router */
+    uint64_t trim_ms; /* when to give back what announcing took; 0 = no */
 
     /* Scratch space, valid inside one callback */
     uint8_t *input;

@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/trim.h"
 #include "edge/conn.h"
 #include "edge/edge_state.h"
 #include "edge/edge_tls.h"
@@ -13,7 +14,11 @@
 #include <errno.h>
 #include <string.h>
 
-enum { ROUTER_LOST_SPREAD_MS = 5000, ROUTING_ID_MAX = 64 + 1 + 16 };
+enum {
+    ROUTER_LOST_SPREAD_MS = 5000,
+    TRIM_AFTER_MS = 5000, /* the router has everything by then, and clients what it told them */
+    ROUTING_ID_MAX = 64 + 1 + 16
+};
 
 static const uint32_t NO_SLOT = UINT32_MAX;
 
@@ -154,6 +159,7 @@ static void on_state(void *owner, enum uplink_state state)
     }
     log_event(edge->router_seen ? LOG_LINK_RESUMED : LOG_LINK_UP, LOG_S("router", router));
     edge->router_seen = true;
+    edge->trim_ms = edge_now(edge) + TRIM_AFTER_MS;
     if (edge->router_lost) {
         edge->router_lost = false;
         unplan_router_lost(edge);
@@ -284,6 +290,10 @@ void router_link_step(struct edge *edge)
     if (now_ms >= uplink_deadline(edge->uplink)) {
         uplink_tick(edge->uplink, now_ms);
     }
+    if (edge->trim_ms != 0 && now_ms >= edge->trim_ms) {
+        edge->trim_ms = 0;
+        trim_memory();
+    }
     if (now_ms >= grace_end_ms(edge)) {
         edge->router_lost = true;
         log_event(LOG_ROUTER_LOST, LOG_U("connections", edge->state_counts[EDGE_STATE_OPEN]),
@@ -299,7 +309,8 @@ uint64_t router_link_deadline(const struct edge *edge)
     }
     uint64_t grace_ms = grace_end_ms(edge);
     uint64_t uplink_ms = uplink_deadline(edge->uplink);
-    return grace_ms < uplink_ms ? grace_ms : uplink_ms;
+    uint64_t due_ms = grace_ms < uplink_ms ? grace_ms : uplink_ms;
+    return edge->trim_ms != 0 && edge->trim_ms < due_ms ? edge->trim_ms : due_ms;
 }
 
 void router_link_watch_congestion(struct edge *edge)

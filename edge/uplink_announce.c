@@ -4,7 +4,9 @@
 #include "common/mem.h"
 #include "edge/uplink_down.h"
 
-enum { ANNOUNCE_BATCH_BYTES = 256 * 1024 };
+/* The router takes one frame after the other, from all edges in turn: what an edge that has nothing
+ * to announce any more sends waits for one of these per edge. */
+enum { ANNOUNCE_BATCH_BYTES = 32 * 1024 };
 
 static void push_announce(struct uplink *uplink, struct plane_builder *builder)
 {

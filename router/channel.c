@@ -22,16 +22,20 @@ void channel_init(struct router_core *core, struct channel *channel, enum channe
     assert(channel->id != 0 && "users and rooms have far lower limits");
 }
 
-/* Of a channel in which nobody ever spoke: the same after every restart with the same data. */
-static uint64_t first_epoch(const struct router_core *core, const struct channel *channel)
+/* Of a channel in which nobody ever spoke: the same after every restart with the same data. Another
+ * one for each time that its log was forgotten. */
+static uint64_t first_epoch(const struct router_core *core, const struct channel *channel,
+                            uint64_t forgotten)
 {
-    uint8_t text[1 + NAME_BYTES_MAX];
+    uint8_t text[1 + NAME_BYTES_MAX + sizeof(forgotten)];
+    size_t len = 1 + channel->name.len;
     uint64_t epoch = 0;
     text[0] = (uint8_t)channel->kind;
     memcpy(text + 1, channel->name.data, channel->name.len);
     _Static_assert(sizeof(epoch) == crypto_shorthash_BYTES, "the hash is one word");
-    (void)crypto_shorthash((unsigned char *)&epoch, text, 1 + channel->name.len,
-                           core->config.epoch_secret);
+    memcpy(text + len, &forgotten, sizeof(forgotten));
+    len += forgotten == 0 ? 0 : sizeof(forgotten);
+    (void)crypto_shorthash((unsigned char *)&epoch, text, len, core->config.epoch_secret);
     return epoch == 0 ? 1 : epoch;
 }
 
@@ -444,7 +448,7 @@ void channel_take_log(struct router_core *core, struct channel *channel, const s
     bool again = channel->loaded;
     channel->loaded = true;
     if (!again) {
-        channel->epoch = log->found ? log->epoch : first_epoch(core, channel);
+        channel->epoch = log->found ? log->epoch : first_epoch(core, channel, log->forgotten);
         channel->top = log->found ? log->top : 0;
         channel->assigned = channel->top;
         channel->loaded_top = channel->top;

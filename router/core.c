@@ -46,6 +46,9 @@ struct router_core *router_core_new(const struct core_config *config, uint64_t n
 {
     struct router_core *core = mem_new(1, sizeof(*core));
     core->config = *config;
+    core->config.parked_max = config->parked_max == 0 ? PARKED_MAX : config->parked_max;
+    core->config.parked_bytes_max =
+        config->parked_bytes_max == 0 ? PARKED_BYTES_MAX : config->parked_bytes_max;
     core->config.policy = policy_table_copy(&config->policy);
     core->inbox_policy = (struct namespace_policy){.history_messages = config->history_count};
     core->now_ms = now_ms;

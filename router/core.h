@@ -85,6 +85,8 @@ struct core_config {
     uint64_t idle_channel_ms;     /* empty rooms and offline users are forgotten after this */
     uint32_t key_window;          /* idempotency keys remembered per room or inbox */
     uint64_t key_window_ms;
+    uint64_t parked_max; /* commands waiting for logs to be read, in all; 0 = the default */
+    uint64_t parked_bytes_max;
 };
 
 enum core_event_kind {
@@ -134,7 +136,8 @@ struct core_record {
 
 /* What the engine has of a channel. */
 struct core_log {
-    bool found; /* false: nothing was ever appended */
+    bool found;         /* false: nothing was ever appended */
+    uint64_t forgotten; /* not found: see engine.h */
     uint64_t epoch;
     uint64_t top;
     const struct core_record *records; /* oldest first, offsets grow */

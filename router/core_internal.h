@@ -30,6 +30,7 @@ struct core_counters {
     uint64_t loads;
     uint64_t loads_failed;
     uint64_t tokens_ended;
+    uint64_t parked_refused;
     uint64_t ahead;      /* edges had delivered more than the log has */
     uint64_t mass_edges; /* edges that died with many connections */
     uint64_t mass_conns; /* times that many connections were lost otherwise */

@@ -12,12 +12,13 @@
 struct parked {
     struct parked *next;
     struct core_event event; /* its pointers lead into what follows */
-    struct command command;
     struct group_info group;
     slot_id conn;         /* CONN_OPEN, ANNOUNCE_CONN */
     uint64_t edge_serial; /* of event.conn or event.edge: another one may have its index now */
     size_t size;
-    uint8_t strings[];
+    /* The command, if there is one (it is large, and announces of all clients may wait at once);
+     * then the strings. */
+    _Alignas(struct command) uint8_t room[];
 };
 
 static void begin(struct router_core *core, struct channel *channel)
@@ -99,9 +100,10 @@ static struct parked *parked_new(const struct core_event *event)
     for (size_t i = 0; i < count; i++) {
         bytes += strings[i]->len;
     }
-    struct parked *parked = mem_new(1, sizeof(*parked) + bytes);
-    parked->size = sizeof(*parked) + bytes;
-    uint8_t *at = parked->strings;
+    size_t command_size = event->command == NULL ? 0 : sizeof(command);
+    struct parked *parked = mem_new(1, sizeof(*parked) + command_size + bytes);
+    parked->size = sizeof(*parked) + command_size + bytes;
+    uint8_t *at = parked->room + command_size;
     for (size_t i = 0; i < count; i++) {
         size_t len = strings[i]->len;
         if (len != 0) {
@@ -111,9 +113,10 @@ static struct parked *parked_new(const struct core_event *event)
         }
     }
     parked->event = lent;
-    parked->command = command;
     parked->group = group;
-    parked->event.command = event->command == NULL ? NULL : &parked->command;
+    if (event->command != NULL) {
+        parked->event.command = memcpy(parked->room, &command, sizeof(command));
+    }
     parked->event.group = event->group == NULL ? NULL : &parked->group;
     parked->event.session = NULL;
     parked->event.locals = NULL;
@@ -153,8 +156,10 @@ static void enqueue(const struct router_core *core, struct channel *channel, str
 
 bool load_park(struct router_core *core, struct channel *channel, const struct core_event *event)
 {
-    bool full = core->parked_count >= PARKED_MAX || core->parked_bytes >= PARKED_BYTES_MAX;
+    bool full = core->parked_count >= core->config.parked_max ||
+                core->parked_bytes >= core->config.parked_bytes_max;
     if (full && !must_wait(event->kind) && core->replaying != channel) {
+        core->counters.parked_refused++;
         return false;
     }
     bool of_edge = is_of_edge(event);

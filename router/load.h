@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 enum {
-    PARKED_MAX = 1 << 16,        /* in all; more is refused as unavailable */
-    PARKED_BYTES_MAX = 64 << 20, /* in all */
+    PARKED_MAX = 1 << 16,        /* in all, unless configured; more is refused as unavailable */
+    PARKED_BYTES_MAX = 64 << 20, /* in all, unless configured */
     LOAD_RECORDS_MIN = 1000,     /* newest messages of a log whose ids are known after a restart */
     LOAD_BYTES_MIN = 1 << 20,    /* of them */
     LOAD_RETRY_MS = 1000         /* after a failure, when somebody must be brought up to date */

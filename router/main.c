@@ -221,6 +221,7 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     (void)signal(SIGPIPE, SIG_IGN); /* cannot fail */
+    (void)signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is like a full disk */
     int code = read_options(&process);
     if (code == EXIT_SUCCESS) {
         code = run(&process);

@@ -1,5 +1,4 @@
-/* See plane.h. Links of edges: hello and its refusals, resuming, fencing of what was given up,
- * liveness, flushing. The link machine itself is common/link. */
+/* See plane.h. Links of edges: frames, liveness, flushing. The link itself is common/link. */
 #include "router/plane.h"
 
 #include "common/mem.h"
@@ -7,7 +6,7 @@
 
 #include <assert.h>
 
-enum { CHECKS_WAITING_MAX = 1 << 16, EDGE_ID_BYTES_MAX = 64, PEER_BYTES_MAX = 255 };
+enum { CHECKS_WAITING_MAX = 1 << 16, PEER_BYTES_MAX = 255 };
 
 /* ---- life ---- */
 
@@ -74,7 +73,7 @@ struct router_plane *router_plane_new(const struct plane_config *config, struct 
     return plane;
 }
 
-static void free_edge(struct plane_edge *edge)
+void plane_edge_free(struct plane_edge *edge)
 {
     link_fini(&edge->link);
     plane_builder_fini(&edge->out);
@@ -93,7 +92,7 @@ void router_plane_free(struct router_plane **plane)
     for (uint32_t i = 0; i < gone->edge_capacity; i++) {
         if (gone->edges[i] != NULL) {
             plane_verify_drop_edge(gone, gone->edges[i]);
-            free_edge(gone->edges[i]);
+            plane_edge_free(gone->edges[i]);
         }
     }
     mem_free(gone->edges);
@@ -115,8 +114,8 @@ void router_plane_free(struct router_plane **plane)
 
 /* ---- sending ---- */
 
-static bool transmit(struct router_plane *plane, struct bytes peer, struct bytes header,
-                     struct bytes body)
+bool plane_transmit(struct router_plane *plane, struct bytes peer, struct bytes header,
+                    struct bytes body)
 {
     if (plane->callbacks.transmit(plane->owner, peer, header, body) != STATUS_OK) {
         return false;
@@ -126,7 +125,7 @@ static bool transmit(struct router_plane *plane, struct bytes peer, struct bytes
     return true;
 }
 
-static void pump(struct router_plane *plane, struct plane_edge *edge)
+void plane_pump(struct router_plane *plane, struct plane_edge *edge)
 {
     uint64_t seq = 0;
     uint64_t ack = 0;
@@ -134,7 +133,7 @@ static void pump(struct router_plane *plane, struct plane_edge *edge)
     while (link_next(&edge->link, &seq, &ack, &body)) {
         uint8_t header[PLANE_HEADER_MAX];
         size_t len = plane_header_write(header, seq, ack);
-        if (!transmit(plane, edge->peer, bytes_of(header, len), body)) {
+        if (!plane_transmit(plane, edge->peer, bytes_of(header, len), body)) {
             return;
         }
         link_sent(&edge->link, plane->now_ms);
@@ -146,7 +145,7 @@ static void speak(struct router_plane *plane, struct plane_edge *edge)
     uint8_t header[PLANE_HEADER_MAX];
     size_t len = plane_ack_write(header, link_sent_seq(&edge->link), link_control_ack(&edge->link));
     /* Not taken: the link's silence at the other side will tell. */
-    (void)transmit(plane, edge->peer, bytes_of(header, len), BYTES_EMPTY);
+    (void)plane_transmit(plane, edge->peer, bytes_of(header, len), BYTES_EMPTY);
     link_spoke(&edge->link, plane->now_ms);
 }
 
@@ -157,273 +156,19 @@ void plane_seal(struct plane_edge *edge)
     link_push(&edge->link, body, len, 0);
 }
 
-/* ---- edges come and go ---- */
-
-static void fence(struct router_plane *plane, uint64_t incarnation)
-{
-    plane->fenced[plane->fenced_next] = incarnation;
-    plane->fenced_next = (plane->fenced_next + 1) % PLANE_FENCED_MAX;
-}
-
-static bool is_fenced(const struct router_plane *plane, uint64_t incarnation)
-{
-    for (size_t i = 0; i < PLANE_FENCED_MAX; i++) {
-        if (plane->fenced[i] == incarnation) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void drop_edge(struct router_plane *plane, struct plane_edge *edge,
-                      enum plane_edge_event why, const char *text)
-{
-    fence(plane, edge->incarnation);
-    plane_verify_drop_edge(plane, edge);
-    strmap_remove(&plane->by_id, edge->id);
-    strmap_remove(&plane->by_peer, edge->peer);
-    plane->edges[edge->index] = NULL;
-    plane->edge_count--;
-    plane_step(plane, &(struct core_event){.kind = CORE_EDGE_DOWN,
-                                           .edge = edge->index,
-                                           .delay_ms = plane->now_ms - edge->link.heard_ms});
-    plane_admission_soon(plane);
-    plane->callbacks.on_edge(plane->owner, why, edge->id, text);
-    free_edge(edge);
-}
-
-static uint32_t free_index(struct router_plane *plane)
-{
-    for (uint32_t i = 0; i < plane->edge_capacity; i++) {
-        if (plane->edges[i] == NULL) {
-            return i;
-        }
-    }
-    uint32_t old = plane->edge_capacity;
-    uint32_t capacity = old == 0 ? 8 : old * 2;
-    plane->edges = mem_resize(plane->edges, capacity, sizeof(struct plane_edge *));
-    memset(plane->edges + old, 0, (capacity - old) * sizeof(struct plane_edge *));
-    plane->edge_capacity = capacity;
-    return old;
-}
-
-static void set_peer(struct router_plane *plane, struct plane_edge *edge, struct bytes peer)
-{
-    if (edge->peer.data != NULL) {
-        strmap_remove(&plane->by_peer, edge->peer);
-        mem_free((void *)(uintptr_t)edge->peer.data);
-    }
-    struct plane_edge *squatter = strmap_get(&plane->by_peer, peer);
-    assert(squatter == NULL && "the caller gave the peer's former edge up");
-    edge->peer = bytes_of(mem_copy(peer), peer.len);
-    strmap_put(&plane->by_peer, edge->peer, edge);
-}
-
-static struct plane_edge *add_edge(struct router_plane *plane, struct bytes peer,
-                                   const struct plane_greeting *hello)
-{
-    struct plane_edge *edge = mem_new(1, sizeof(*edge));
-    edge->index = free_index(plane);
-    edge->id = bytes_of(mem_copy(hello->id), hello->id.len);
-    edge->incarnation = hello->edge_incarnation;
-    edge->tag = ++plane->next_tag & PLANE_TAG_MASK;
-    edge->attempt = hello->attempt;
-    struct link_timing timing = {.heartbeat_ms = (uint32_t)plane->config.heartbeat_ms,
-                                 .suspect_ms = (uint32_t)plane->config.suspect_ms,
-                                 .dead_ms = (uint32_t)plane->config.dead_ms};
-    link_init(&edge->link, &timing, plane->config.credit_bytes, plane->now_ms);
-    edge->link.answers = true;
-    plane_builder_init(&edge->out);
-    plane_truth_init(plane, edge, hello->features);
-    plane->edges[edge->index] = edge;
-    plane->edge_count++;
-    strmap_put(&plane->by_id, edge->id, edge);
-    set_peer(plane, edge, peer);
-    struct link_queue nothing;
-    link_start_fresh(&edge->link, hello->credit, plane->now_ms, &nothing);
-    link_queue_fini(&nothing);
-    edge->up_since_ms = plane->now_ms;
-    plane_step(plane, &(struct core_event){.kind = CORE_EDGE_UP,
-                                           .edge = edge->index,
-                                           .edge_id = edge->id,
-                                           .edge_incarnation = edge->incarnation});
-    return edge;
-}
-
-/* ---- hello ---- */
-
-static void welcome(struct router_plane *plane, const struct plane_edge *edge, bool resumed)
-{
-    buf_clear(&plane->push);
-    plane_welcome_write(&(struct plane_greeting){.version = PLANE_VERSION,
-                                                 .id = plane->config.router_id,
-                                                 .router_incarnation = plane->incarnation,
-                                                 .resumed = resumed,
-                                                 .received = resumed ? edge->link.received : 0,
-                                                 .credit = plane->config.credit_bytes,
-                                                 .heartbeat_ms = edge->link.timing.heartbeat_ms,
-                                                 .suspect_ms = edge->link.timing.suspect_ms,
-                                                 .dead_ms = edge->link.timing.dead_ms,
-                                                 .ticket_keys = plane_tickets_encode(plane),
-                                                 .features = PLANE_FEATURE_CANARY},
-                        &plane->push);
-    /* Not taken: the edge asks again. */
-    (void)transmit(plane, edge->peer, buf_bytes(&plane->push), BYTES_EMPTY);
-}
-
-static void refuse(struct router_plane *plane, struct bytes peer, struct bytes edge_id,
-                   enum plane_refusal refusal, const char *text)
-{
-    buf_clear(&plane->push);
-    plane_refuse_write(refusal, text, &plane->push);
-    (void)transmit(plane, peer, buf_bytes(&plane->push), BYTES_EMPTY);
-    plane->stats.refused++;
-    plane->callbacks.on_edge(plane->owner, PLANE_EDGE_REFUSED, edge_id, text);
-}
-
-static bool edge_id_valid(struct bytes id)
-{
-    if (id.len == 0 || id.len > EDGE_ID_BYTES_MAX) {
-        return false;
-    }
-    for (size_t i = 0; i < id.len; i++) {
-        uint8_t c = id.data[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        bool other = (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-        if (!letter && !other) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool try_resume(struct router_plane *plane, struct plane_edge *edge, struct bytes peer,
-                       const struct plane_greeting *hello)
-{
-    if (hello->router_incarnation != plane->incarnation ||
-        !link_resume(&edge->link, hello->credit, hello->received, plane->now_ms)) {
-        return false;
-    }
-    set_peer(plane, edge, peer);
-    plane->stats.resumes++;
-    welcome(plane, edge, true);
-    plane->callbacks.on_edge(plane->owner, PLANE_EDGE_RESUMED, edge->id, "");
-    pump(plane, edge);
-    return true;
-}
-
-static void start_edge(struct router_plane *plane, struct bytes peer,
-                       const struct plane_greeting *hello)
-{
-    if (plane->edge_count >= plane->config.edges_max) {
-        refuse(plane, peer, hello->id, PLANE_REFUSE_LIMIT, "too many edges (--max-edges)");
-        return;
-    }
-    struct plane_edge *edge = add_edge(plane, peer, hello);
-    plane->stats.fresh_links++;
-    welcome(plane, edge, false);
-    plane->callbacks.on_edge(plane->owner, PLANE_EDGE_UP, edge->id, "");
-}
-
-/* An edge that we have says hello once more: it gave its socket up. */
-static void greet_again(struct router_plane *plane, struct plane_edge *edge, struct bytes peer,
-                        const struct plane_greeting *hello)
-{
-    if (hello->attempt < edge->attempt) {
-        return; /* from a socket that it gave up long ago: nobody waits for an answer */
-    }
-    edge->attempt = hello->attempt;
-    if (try_resume(plane, edge, peer, hello)) {
-        return;
-    }
-    if (edge->link.received != 0 || hello->router_incarnation == plane->incarnation) {
-        /* It lost what we told it, or we what it told us: only a new start is safe. */
-        drop_edge(plane, edge, PLANE_EDGE_DEAD, "the link cannot be taken up again");
-        refuse(plane, peer, hello->id, PLANE_REFUSE_FENCED, "come back as new");
-        return;
-    }
-    /* Our first welcome was lost; nothing was said since. */
-    set_peer(plane, edge, peer);
-    plane_truth_forget(edge);
-    struct link_queue nothing;
-    link_start_fresh(&edge->link, hello->credit, plane->now_ms, &nothing);
-    link_queue_fini(&nothing);
-    welcome(plane, edge, false);
-}
-
-/* Heard of just now: who comes with its id is a second process, or a hello that is long past. A
- * successor waits for as long as its predecessor's beats could still be due. */
-static bool is_alive(const struct router_plane *plane, const struct plane_edge *edge)
-{
-    return plane->now_ms < edge->link.heard_ms + 2 * plane->config.heartbeat_ms;
-}
-
-static void refuse_version(struct router_plane *plane, struct bytes peer,
-                           const struct plane_greeting *hello)
-{
-    struct buf text;
-    buf_init(&text, 256);
-    buf_append_str(&text, "plane version ");
-    buf_append_u64(&text, hello->version);
-    buf_append_str(&text, " of the edge, version ");
-    buf_append_u64(&text, PLANE_VERSION);
-    buf_append_str(&text, " of the router: use one release for both");
-    buf_append_byte(&text, '\0');
-    refuse(plane, peer, edge_id_valid(hello->id) ? hello->id : BYTES_EMPTY, PLANE_REFUSE_VERSION,
-           (const char *)text.data);
-    buf_fini(&text);
-}
-
-static void receive_hello(struct router_plane *plane, struct bytes peer,
-                          const struct plane_greeting *hello)
-{
-    if (hello->version != PLANE_VERSION) {
-        refuse_version(plane, peer, hello);
-        return;
-    }
-    if (!edge_id_valid(hello->id) || hello->edge_incarnation == 0 || hello->credit == 0) {
-        refuse(plane, peer, BYTES_EMPTY, PLANE_REFUSE_BAD_HELLO, "impossible hello");
-        return;
-    }
-    struct plane_edge *same_peer = strmap_get(&plane->by_peer, peer);
-    struct plane_edge *edge = strmap_get(&plane->by_id, hello->id);
-    if (same_peer != NULL && same_peer != edge) {
-        refuse(plane, peer, hello->id, PLANE_REFUSE_BAD_HELLO, "one socket, two edges");
-        return;
-    }
-    if (edge != NULL && edge->incarnation == hello->edge_incarnation) {
-        greet_again(plane, edge, peer, hello);
-        return;
-    }
-    if (is_fenced(plane, hello->edge_incarnation) ||
-        hello->router_incarnation == plane->incarnation) {
-        refuse(plane, peer, hello->id, PLANE_REFUSE_FENCED, "this incarnation was given up");
-        return;
-    }
-    if (edge != NULL && is_alive(plane, edge)) {
-        refuse(plane, peer, hello->id, PLANE_REFUSE_LIMIT,
-               "the edge id is in use: give each edge its own --id");
-        return;
-    }
-    if (edge != NULL) {
-        drop_edge(plane, edge, PLANE_EDGE_REPLACED, "the same id with a new incarnation");
-    }
-    start_edge(plane, peer, hello);
-}
-
 /* ---- frames ---- */
 
 static void reset_peer(struct router_plane *plane, struct bytes peer)
 {
     buf_clear(&plane->push);
     plane_reset_write(plane->incarnation, &plane->push);
-    (void)transmit(plane, peer, buf_bytes(&plane->push), BYTES_EMPTY);
+    (void)plane_transmit(plane, peer, buf_bytes(&plane->push), BYTES_EMPTY);
 }
 
 void plane_give_up(struct router_plane *plane, struct plane_edge *edge, const char *text)
 {
     plane->stats.bad_frames++;
-    drop_edge(plane, edge, PLANE_EDGE_BAD_FRAME, text);
+    plane_drop_edge(plane, edge, PLANE_EDGE_BAD_FRAME, text);
 }
 
 static void receive_data(struct router_plane *plane, struct plane_edge *edge,
@@ -476,7 +221,7 @@ void router_plane_receive(struct router_plane *plane, struct bytes peer, struct 
         return;
     }
     if (frame.kind == PLANE_FRAME_HELLO) {
-        receive_hello(plane, peer, &frame.greeting);
+        plane_receive_hello(plane, peer, &frame.greeting);
         return;
     }
     struct plane_edge *edge = strmap_get(&plane->by_peer, peer);
@@ -500,14 +245,14 @@ static void flush_edge(struct router_plane *plane, struct plane_edge *edge)
     if (edge->out.count != 0) {
         plane_seal(edge);
     }
-    pump(plane, edge);
+    plane_pump(plane, edge);
     if (edge->goodbye && edge->link.finished == edge->link.received) {
         speak(plane, edge);
-        drop_edge(plane, edge, PLANE_EDGE_GONE, "");
+        plane_drop_edge(plane, edge, PLANE_EDGE_GONE, "");
         return;
     }
     if (edge->link.queued_bytes > plane->config.queue_bytes_max) {
-        drop_edge(plane, edge, PLANE_EDGE_OVERFLOW, "does not take its deliveries");
+        plane_drop_edge(plane, edge, PLANE_EDGE_OVERFLOW, "does not take its deliveries");
     }
 }
 
@@ -536,7 +281,7 @@ static void tick_edge(struct router_plane *plane, struct plane_edge *edge)
         tick = link_tick(&edge->link, plane->now_ms);
     }
     if (tick == LINK_TICK_DEAD) {
-        drop_edge(plane, edge, PLANE_EDGE_DEAD, "silent for --edge-dead");
+        plane_drop_edge(plane, edge, PLANE_EDGE_DEAD, "silent for --edge-dead");
     } else if (tick == LINK_TICK_SPEAK) {
         speak(plane, edge);
     }
@@ -613,7 +358,7 @@ void router_plane_hold(struct router_plane *plane, uint64_t now_ms)
             buf_clear(&plane->push);
             plane_hold_write(link_sent_seq(&edge->link), link_control_ack(&edge->link),
                              &plane->push);
-            (void)transmit(plane, edge->peer, buf_bytes(&plane->push), BYTES_EMPTY);
+            (void)plane_transmit(plane, edge->peer, buf_bytes(&plane->push), BYTES_EMPTY);
         }
     }
     plane->holding = true;

@@ -335,6 +335,7 @@ static void step_loaded(struct router_plane *plane, const struct engine_completi
                                           .bare = record->bare};
     }
     struct core_log copy = {.found = log->found,
+                            .forgotten = log->forgotten,
                             .epoch = log->epoch,
                             .top = log->top,
                             .records = records,

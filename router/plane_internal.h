@@ -1,5 +1,6 @@
-/* Inside of the plane: its state, shared by plane.c (links and time), plane_up.c (what edges say),
- * plane_down.c (what the core wants said) and plane_tickets.c. Nobody else includes this. */
+/* Inside of the plane: its state, shared by plane.c (links and time), plane_hello.c (edges come and
+ * go), plane_up.c (what edges say), plane_down.c (what the core wants said), plane_frames.c and
+ * plane_tickets.c. Nobody else includes this. */
 #ifndef ROUTER_PLANE_INTERNAL_H
 #define ROUTER_PLANE_INTERNAL_H
 
@@ -130,6 +131,20 @@ void plane_give_up(struct router_plane *plane, struct plane_edge *edge, const ch
 
 /* Moves the edge's batch into its link. */
 void plane_seal(struct plane_edge *edge);
+
+/* Hands a message to the transport; false when it is not taken. */
+bool plane_transmit(struct router_plane *plane, struct bytes peer, struct bytes header,
+                    struct bytes body);
+/* Sends what the edge's link lets go. */
+void plane_pump(struct router_plane *plane, struct plane_edge *edge);
+
+/* Acts upon a hello from the socket `peer`. */
+void plane_receive_hello(struct router_plane *plane, struct bytes peer,
+                         const struct plane_greeting *hello);
+/* Gives the edge's incarnation up for good: it may come back as new only. Frees the edge. */
+void plane_drop_edge(struct router_plane *plane, struct plane_edge *edge, enum plane_edge_event why,
+                     const char *text);
+void plane_edge_free(struct plane_edge *edge);
 
 /* Takes what the engine has completed into the core. */
 void plane_poll(struct router_plane *plane);

@@ -327,7 +327,8 @@ static struct bytes key_in_log(struct router_core *core, const struct pending *p
 static void ask_again(struct router_core *core, const struct channel *channel,
                       struct pending *pending)
 {
-    if (pending->tries < TRIES_AT_ONCE) {
+    /* Not while the log is read: it may show what was asked for after it. */
+    if (!channel->loading && pending->tries < TRIES_AT_ONCE) {
         pending->tries++;
         emit_append(core, channel, pending, key_in_log(core, pending));
     } else {
@@ -339,6 +340,10 @@ static void ask_again(struct router_core *core, const struct channel *channel,
 void post_ask_again(struct router_core *core, const struct channel *channel)
 {
     struct pending *pending = channel->pending_oldest;
+    if (channel->loading && pending != NULL) {
+        load_retry_later(core, channel);
+        return;
+    }
     for (; pending != NULL; pending = pending->next) {
         if (pending->ask_later) {
             pending->ask_later = false;

@@ -45,6 +45,10 @@ void registry_totals(const struct router_core *core, struct registry_totals *ret
         .mass_conns = counters->mass_conns,
         .lengthened = counters->lengthened,
         .unsure = counters->unsure,
+        .parked = core->parked_count,
+        .parked_bytes = core->parked_bytes,
+        .parked_refused = counters->parked_refused,
+        .loads_failed = counters->loads_failed,
     };
     _Static_assert(sizeof(ret_totals->commands) == sizeof(counters->commands), "the same kinds");
     _Static_assert(sizeof(ret_totals->errors) == sizeof(counters->errors), "the same errors");

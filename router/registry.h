@@ -33,6 +33,10 @@ struct registry_totals {
     uint64_t mass_conns; /* the other ones */
     uint64_t lengthened; /* connections that got the long grace */
     uint64_t unsure;     /* rooms and watched users told of after a start, see announce.h */
+    uint64_t parked;     /* commands that wait for logs to be read */
+    uint64_t parked_bytes;
+    uint64_t parked_refused;
+    uint64_t loads_failed;
 };
 
 struct registry_user {

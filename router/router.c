@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/trim.h"
 #include "common/zlink.h"
 #include "router/admin.h"
 #include "router/auth_pool.h"
@@ -245,6 +246,8 @@ static struct core_config core_config(const struct router_options *options)
         .idle_channel_ms = (uint64_t)options->idle_channel,
         .key_window = (uint32_t)options->key_window,
         .key_window_ms = (uint64_t)options->key_window_time,
+        .parked_max = (uint64_t)options->max_parked,
+        .parked_bytes_max = (uint64_t)options->parked_memory,
     };
     clock_random(&config.seed, sizeof(config.seed));
     return config;
@@ -270,7 +273,8 @@ static struct engine *make_engine(const struct router_options *options)
         /* Larger than that of any router before: nobody starts two within a microsecond. */
         return engine_memory_new(clock_wall_ms() * 1000 + clock_mono_us() % 1000);
     }
-    const struct engine_embedded_config config = {.dir = options->data_dir};
+    const struct engine_embedded_config config = {
+        .dir = options->data_dir, .waiting_bytes_max = (uint64_t)options->store_queue};
     struct engine *engine = NULL;
     struct buf why;
     buf_init(&why, 0);
@@ -527,7 +531,7 @@ static void look_at_store(struct router *router)
         log_event(router->trouble == NULL ? LOG_STORE_WELL : LOG_STORE_TROUBLE,
                   LOG_S("reason", router->trouble == NULL ? "" : router->trouble));
     }
-    if (router_plane_fenced(router->plane)) {
+    if (router_plane_fenced(router->plane) || stats.engine.fenced) {
         log_event(LOG_STORE_FENCED, LOG_S("dir", router->options->data_dir));
         router_plane_hold(router->plane, clock_mono_ms());
         router->fenced = true;
@@ -546,6 +550,7 @@ static void end_turn(struct router *router)
     if (!router->synced && admin_not_ready(router->plane, now_ms, reasons) == 0) {
         router->synced = true;
         log_event(LOG_REBUILD_DONE, LOG_U("after_ms", now_ms - router->started_ms));
+        trim_memory(); /* announces took more than what is left of them */
     }
     uint64_t due_ms = router_plane_deadline(router->plane);
     uint64_t wait_ms = due_ms > now_ms ? due_ms - now_ms : 0;

@@ -70,6 +70,10 @@ static void refresh_core(struct metrics *metrics, const struct router_core *core
     set(metrics, ROUTER_METRIC_MASS_LOSSES, 0, totals.mass_edges);
     set(metrics, ROUTER_METRIC_MASS_LOSSES, 1, totals.mass_conns);
     set(metrics, ROUTER_METRIC_LENGTHENED, 0, totals.lengthened);
+    set(metrics, ROUTER_METRIC_STORE_LOADS_FAILED, 0, totals.loads_failed);
+    set(metrics, ROUTER_METRIC_PARKED, 0, totals.parked);
+    set(metrics, ROUTER_METRIC_PARKED_BYTES, 0, totals.parked_bytes);
+    set(metrics, ROUTER_METRIC_PARKED_REFUSED, 0, totals.parked_refused);
 }
 
 static void refresh_store(struct metrics *metrics, const struct plane_stats *stats)

@@ -100,7 +100,9 @@ static void enqueue(struct embedded *embedded, struct embedded_op *op)
     embedded->stats.waiting += op->kind == OP_APPEND || op->kind == OP_REFUSED;
     embedded->stats.waiting_bytes += op->cost;
     embedded_list_push(&embedded->queue, op);
-    pthread_cond_signal(&embedded->wake);
+    if (embedded->queue.count == 1 || embedded->queue.count == embedded->pace.wake_at) {
+        pthread_cond_signal(&embedded->wake);
+    }
     pthread_mutex_unlock(&embedded->lock);
 }
 
@@ -194,15 +196,21 @@ static void embedded_values(struct engine *engine, struct bytes table,
     mem_free(values.found);
 }
 
-/* All that is done, at once: one lock for many completions. */
+/* All that is done, at once: one lock for many completions. The descriptor is readable as long as
+ * something lies here, no longer: who has got all that was asked for does not come back to see that
+ * there is no more. */
 static void fetch(struct embedded *embedded)
 {
     uint64_t count;
     pthread_mutex_lock(&embedded->lock);
     embedded->ready = embedded->done;
     embedded->done = (struct embedded_list){0};
-    if (embedded->ready.count == 0 && read(embedded->event_fd, &count, sizeof(count)) < 0) {
-        /* It was not set: nothing came since the last time. */
+    embedded->reader.unpolled_bytes = 0;
+    if (embedded->reader.loads.count > 0) {
+        pthread_cond_signal(&embedded->reader.wake);
+    }
+    if (embedded->ready.count > 0 && read(embedded->event_fd, &count, sizeof(count)) < 0) {
+        /* It is non-blocking: it cannot stay set by that. */
     }
     pthread_mutex_unlock(&embedded->lock);
 }
@@ -245,13 +253,17 @@ static void embedded_stats(const struct engine *engine, struct engine_stats *ret
 static void release(struct embedded *embedded)
 {
     embedded_checkpointer_stop(&embedded->checkpointer);
+    embedded_reader_stop(embedded);
     store_close(&embedded->store);
     free_list(&embedded->ready);
     free_list(&embedded->done);
+    free_list(&embedded->reader.loads);
     free_list(&embedded->held);
     embedded_op_free(embedded->polled);
     pthread_cond_destroy(&embedded->wake);
     pthread_cond_destroy(&embedded->served);
+    pthread_cond_destroy(&embedded->reader.wake);
+    pthread_cond_destroy(&embedded->reader.idle);
     pthread_mutex_destroy(&embedded->lock);
     if (embedded->event_fd >= 0) {
         close(embedded->event_fd);
@@ -311,6 +323,8 @@ static struct embedded *new_embedded(const struct engine_embedded_config *config
     pthread_cond_init(&embedded->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
     pthread_cond_init(&embedded->served, NULL);
+    pthread_cond_init(&embedded->reader.wake, NULL);
+    pthread_cond_init(&embedded->reader.idle, NULL);
     pthread_mutex_init(&embedded->lock, NULL);
     return embedded;
 }
@@ -335,11 +349,15 @@ static enum status start(struct embedded *embedded, struct buf *error)
     if (status == STATUS_OK) {
         status = embedded_checkpointer_start(&embedded->checkpointer, path, config->vfs, error);
     }
+    if (status == STATUS_OK) {
+        status = embedded_reader_start(embedded, error);
+    }
     if (status != STATUS_OK) {
         return status;
     }
     embedded->incarnation = store_incarnation(embedded->store);
-    embedded->stats.store_bytes = store_bytes(embedded->store);
+    embedded->bytes_on_disk = store_bytes(embedded->store);
+    embedded->stats.store_bytes = embedded->bytes_on_disk;
     if (!embedded_thread_start(&embedded->thread, embedded_writer_run, embedded)) {
         buf_append_str(error, "cannot start a thread");
         return STATUS_LIMIT;

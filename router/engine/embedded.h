@@ -1,7 +1,7 @@
 /* The embedded engine: one SQLite file in a directory of its own, WAL, synchronous=FULL. A thread
  * takes everything that waits into one transaction, commits it, then completes it; another thread
- * moves the write-ahead log into the file, so that commits do not wait for that. docs/decisions
- * 0011 says why it is as it is. */
+ * moves the write-ahead log into the file and a third one reads logs, so that commits wait for
+ * neither. docs/decisions 0011 and 0017 say why it is as it is. */
 #ifndef ROUTER_ENGINE_EMBEDDED_H
 #define ROUTER_ENGINE_EMBEDDED_H
 

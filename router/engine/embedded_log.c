@@ -11,8 +11,7 @@ enum {
     SLACK_MAX = 128
 };
 
-/* "kind, name" as the key of the map. */
-static void room_key(struct buf *key, enum engine_kind kind, struct bytes name)
+void store_room_key(struct buf *key, enum engine_kind kind, struct bytes name)
 {
     buf_init(key, 0);
     buf_append_byte(key, (uint8_t)kind);
@@ -37,7 +36,7 @@ static enum store_step find_room(struct store *store, enum engine_kind kind, str
 {
     struct buf key;
     enum store_step step = STORE_DONE;
-    room_key(&key, kind, name);
+    store_room_key(&key, kind, name);
     *ret = strmap_get(&store->rooms, buf_bytes(&key));
     if (*ret == NULL) {
         sqlite3_stmt *find = store_sql(store, SQL_ROOM_FIND);
@@ -60,6 +59,15 @@ static enum store_step find_room(struct store *store, enum engine_kind kind, str
     return step;
 }
 
+void store_forget_room(struct store *store, struct bytes key)
+{
+    struct store_room *room = strmap_get(&store->rooms, key);
+    if (room != NULL) {
+        strmap_remove(&store->rooms, key);
+        mem_free(room);
+    }
+}
+
 /* The old log's messages go later, a few at a time, by its number. */
 static enum store_step end_room(struct store *store, struct store_room *room)
 {
@@ -67,8 +75,7 @@ static enum store_step end_room(struct store *store, struct store_room *room)
     sqlite3_stmt *removal = store_sql(store, SQL_ROOM_REMOVE);
     sqlite3_bind_int64(add, 1, room->id);
     sqlite3_bind_int64(removal, 1, room->id);
-    strmap_remove(&store->rooms, bytes_of(room->key, room->key_len));
-    mem_free(room);
+    store_forget_room(store, bytes_of(room->key, room->key_len));
     enum store_step step = store_run(store, add);
     return step == STORE_DONE ? store_run(store, removal) : step;
 }
@@ -87,7 +94,7 @@ static enum store_step begin_room(struct store *store, const struct engine_appen
     if (store_run(store, add) != STORE_DONE) {
         return STORE_BROKEN;
     }
-    room_key(&key, append->kind, append->name);
+    store_room_key(&key, append->kind, append->name);
     *ret = remember(store, buf_bytes(&key));
     buf_fini(&key);
     (*ret)->id = sqlite3_last_insert_rowid(store->db);
@@ -203,132 +210,6 @@ enum store_step store_append(struct store *store, const struct engine_append *ap
     }
     room->top = append->offset > room->top ? append->offset : room->top;
     return trim_beside(store, room);
-}
-
-/* Adds the row, whose views become places in `data` that settle_views() turns into pointers. */
-static void take_row(struct store_loaded *loaded, sqlite3_stmt *read)
-{
-    size_t count = loaded->log.record_count;
-    if (count == loaded->capacity) {
-        loaded->capacity = count == 0 ? 16 : count * 2;
-        loaded->records = mem_resize(loaded->records, loaded->capacity, sizeof(*loaded->records));
-    }
-    struct engine_record *record = &loaded->records[loaded->log.record_count++];
-    record->bare = false;
-    record->offset = (uint64_t)sqlite3_column_int64(read, 0);
-    record->timestamp_ms = (uint64_t)sqlite3_column_int64(read, 1);
-    struct bytes *views[] = {&record->user, &record->server_id, &record->payload, &record->key};
-    for (size_t i = 0; i < 4; i++) {
-        struct bytes column = store_column(read, (int)i + 2);
-        buf_append(&loaded->data, column);
-        *views[i] = bytes_of(NULL, column.len);
-    }
-}
-
-/* Newest first they were read; oldest first they are handed out. */
-static void settle_views(struct store_loaded *loaded)
-{
-    const uint8_t *at = loaded->data.data;
-    size_t count = loaded->log.record_count;
-    for (size_t i = 0; i < count; i++) {
-        struct engine_record *record = &loaded->records[i];
-        struct bytes *views[] = {&record->user, &record->server_id, &record->payload, &record->key};
-        for (size_t k = 0; k < 4; k++) {
-            if (views[k]->len > 0) {
-                views[k]->data = at;
-                at += views[k]->len;
-            }
-        }
-    }
-    for (size_t i = 0; i < count / 2; i++) {
-        struct engine_record kept = loaded->records[i];
-        loaded->records[i] = loaded->records[count - 1 - i];
-        loaded->records[count - 1 - i] = kept;
-    }
-    loaded->log.records = loaded->records;
-}
-
-/* How much may have been read with this row. */
-static uint64_t bytes_for(const struct engine_load *load, sqlite3_stmt *row)
-{
-    bool from = load->from != 0 && (uint64_t)sqlite3_column_int64(row, 0) >= load->from;
-    return from && load->bytes_max < ENGINE_FROM_BYTES_MAX ? ENGINE_FROM_BYTES_MAX
-                                                           : load->bytes_max;
-}
-
-static enum store_step read_rows(struct store *store, const struct store_room *room,
-                                 const struct engine_load *load, struct store_loaded *loaded)
-{
-    sqlite3_stmt *read = store_sql(store, SQL_LOG_READ);
-    sqlite3_bind_int64(read, 1, room->id);
-    sqlite3_bind_int64(read, 2, load->count_max);
-    uint64_t bytes = 0;
-    int code;
-    while ((code = store_row(store, read)) == SQLITE_ROW) {
-        bytes += (uint64_t)sqlite3_column_bytes(read, 4);
-        if (loaded->log.record_count > 0 && bytes > bytes_for(load, read)) {
-            code = SQLITE_DONE;
-            break;
-        }
-        take_row(loaded, read);
-    }
-    sqlite3_reset(read);
-    return code == SQLITE_DONE ? STORE_DONE : STORE_BROKEN;
-}
-
-/* Of the messages before those that were read whole: who sent them, under which key. */
-static enum store_step read_bare(struct store *store, const struct store_room *room,
-                                 const struct engine_load *load, struct store_loaded *loaded)
-{
-    size_t count = loaded->log.record_count;
-    if (!load->ids || count == 0 || count >= load->count_max) {
-        return STORE_DONE;
-    }
-    sqlite3_stmt *read = store_sql(store, SQL_LOG_BARE);
-    sqlite3_bind_int64(read, 1, room->id);
-    sqlite3_bind_int64(read, 2, (int64_t)loaded->records[count - 1].offset);
-    sqlite3_bind_int64(read, 3, (int64_t)(load->count_max - count));
-    uint64_t bytes = 0;
-    int code;
-    while ((code = store_row(store, read)) == SQLITE_ROW) {
-        bytes += (uint64_t)sqlite3_column_int64(read, 6);
-        if (bytes > ENGINE_BARE_BYTES_MAX) {
-            code = SQLITE_DONE;
-            break;
-        }
-        take_row(loaded, read);
-        loaded->records[loaded->log.record_count - 1].bare = true;
-    }
-    sqlite3_reset(read);
-    return code == SQLITE_DONE ? STORE_DONE : STORE_BROKEN;
-}
-
-enum store_step store_load(struct store *store, const struct engine_load *load,
-                           struct store_loaded *ret_loaded)
-{
-    struct store_room *room = NULL;
-    *ret_loaded = (struct store_loaded){0};
-    enum store_step step = find_room(store, load->kind, load->name, &room);
-    if (step == STORE_DONE && room != NULL) {
-        ret_loaded->log.found = true;
-        ret_loaded->log.epoch = room->epoch;
-        ret_loaded->log.top = room->top;
-        step = read_rows(store, room, load, ret_loaded);
-        step = step == STORE_DONE ? read_bare(store, room, load, ret_loaded) : step;
-    }
-    if (step == STORE_DONE) {
-        settle_views(ret_loaded);
-    } else {
-        store_loaded_fini(ret_loaded);
-    }
-    return step;
-}
-
-void store_loaded_fini(struct store_loaded *loaded)
-{
-    mem_free(loaded->records);
-    buf_fini(&loaded->data);
-    *loaded = (struct store_loaded){0};
 }
 
 enum store_step store_put(struct store *store, const struct engine_value *value)

@@ -28,6 +28,7 @@ static const char *const migrations[] = {
     "CREATE TABLE dead(room INTEGER PRIMARY KEY);"
     "CREATE TABLE value(tab BLOB NOT NULL, key BLOB NOT NULL, body BLOB NOT NULL,"
     " PRIMARY KEY(tab, key)) WITHOUT ROWID;",
+    "ALTER TABLE room ADD COLUMN empty_at INTEGER NOT NULL DEFAULT 0;",
 };
 
 _Static_assert(sizeof(migrations) / sizeof(migrations[0]) == SCHEMA_VERSION, "a step per version");

@@ -8,7 +8,7 @@
 #include <sqlite3.h>
 
 /* "Splr": tells a data file of ours from any other SQLite file. */
-enum { SCHEMA_APPLICATION = 0x53706c72, SCHEMA_VERSION = 1 };
+enum { SCHEMA_APPLICATION = 0x53706c72, SCHEMA_VERSION = 2 };
 
 /* Makes an empty file one of ours, brings an older one up to date, refuses a newer or foreign one
  * with a line in `error`. */

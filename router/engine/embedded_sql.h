@@ -22,6 +22,7 @@ struct store_room {
     uint64_t trim_at; /* top from which on it is worth looking for what is too many */
     uint32_t keep_count;
     uint64_t keep_ms;
+    uint64_t empty_at; /* of the sweep that first found it empty; for sweeps only */
     size_t key_len;
     uint8_t key[]; /* kind, name */
 };
@@ -52,6 +53,20 @@ enum store_step store_broken(struct store *store);
 enum store_step store_run(struct store *store, sqlite3_stmt *sql);
 /* First row: SQLITE_ROW, SQLITE_DONE, or an error that is noted. */
 int store_row(struct store *store, sqlite3_stmt *sql);
+
+/* A channel as the key of `rooms`; `key` is initialised here. */
+void store_room_key(struct buf *key, enum engine_kind kind, struct bytes name);
+/* No longer remembered; harmless when it is not. */
+void store_forget_room(struct store *store, struct bytes key);
+
+/* Table of `value` that counts forgotten logs, and its keys: channels share 4096 of them. */
+#define STORE_FORGOTTEN BYTES_LIT("forgotten")
+enum { STORE_FORGOTTEN_KEY = 2 };
+struct bytes store_forgotten_key(enum engine_kind kind, struct bytes name,
+                                 uint8_t out[STORE_FORGOTTEN_KEY]);
+uint64_t store_forgotten_count(struct bytes value);
+/* Removes an empty log's row and counts it. */
+enum store_step store_forget_log(struct store *store, int64_t id);
 
 /* The file may say something else than what is remembered. */
 void store_forget_rooms(struct store *store);

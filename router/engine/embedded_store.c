@@ -66,6 +66,8 @@ static const char *io_error_text(sqlite3 *db)
         return "the disk is full";
     case EDQUOT:
         return "the disk quota is reached";
+    case EFBIG:
+        return "the limit on the size of files is reached";
     case EROFS:
         return "the file system is read-only";
     default:
@@ -290,6 +292,31 @@ enum status store_open(const char *path, const char *vfs, struct store **ret, st
     }
     *ret = store;
     return STATUS_OK;
+}
+
+enum status store_open_reader(const char *path, const char *vfs, struct store **ret,
+                              struct buf *error)
+{
+    struct store *store = mem_new(1, sizeof(*store));
+    store_forget_rooms(store);
+    enum status status = store_connect(path, vfs, &store->db, error);
+    if (status == STATUS_OK) {
+        status = prepare(store, path, error);
+    }
+    if (status != STATUS_OK) {
+        release(store);
+        return status;
+    }
+    *ret = store;
+    return STATUS_OK;
+}
+
+void store_close_reader(struct store **store)
+{
+    if (*store != NULL) {
+        release(*store);
+        *store = NULL;
+    }
 }
 
 void store_close(struct store **store)

@@ -22,6 +22,11 @@ MUST_CHECK enum status store_open(const char *path, const char *vfs, struct stor
 /* Notes that the end was orderly, if it can. */
 void store_close(struct store **store);
 
+/* A second connection to a file that is open already, for store_load() only. */
+MUST_CHECK enum status store_open_reader(const char *path, const char *vfs, struct store **ret,
+                                         struct buf *error);
+void store_close_reader(struct store **store);
+
 uint64_t store_incarnation(const struct store *store);
 
 /* Begins a transaction if this router still owns the file. `now_ms` is what ages are measured
@@ -55,7 +60,7 @@ struct store_loaded {
     struct buf data;
 };
 
-/* Also outside of a transaction. BROKEN leaves `loaded` empty. */
+/* Outside of a transaction only. BROKEN leaves `loaded` empty. */
 enum store_step store_load(struct store *store, const struct engine_load *load,
                            struct store_loaded *ret_loaded);
 void store_loaded_fini(struct store_loaded *loaded);

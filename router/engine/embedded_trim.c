@@ -83,6 +83,31 @@ static enum store_step bury(struct store *store, uint32_t *budget, bool *ret_mor
     return step;
 }
 
+/* What is left of a log that holds nothing stays as long again as its messages did, so that who
+ * comes back by then finds the same epoch. */
+static enum store_step forget_if_empty(struct store *store, const struct store_room *room)
+{
+    sqlite3_stmt *oldest = store_sql(store, SQL_LOG_OLDEST);
+    sqlite3_bind_int64(oldest, 1, room->id);
+    sqlite3_bind_int64(oldest, 2, 1);
+    int code = store_row(store, oldest);
+    sqlite3_reset(oldest);
+    if (code != SQLITE_ROW && code != SQLITE_DONE) {
+        return STORE_BROKEN;
+    }
+    bool empty = code == SQLITE_DONE && room->keep_ms > 0;
+    if (empty && room->empty_at != 0 && store->now_ms >= room->empty_at + room->keep_ms) {
+        return store_forget_log(store, room->id);
+    }
+    if (empty == (room->empty_at != 0)) {
+        return STORE_DONE;
+    }
+    sqlite3_stmt *mark = store_sql(store, SQL_ROOM_EMPTY);
+    sqlite3_bind_int64(mark, 1, room->id);
+    sqlite3_bind_int64(mark, 2, empty ? (int64_t)store->now_ms : 0);
+    return store_run(store, mark);
+}
+
 /* The channel after the last one; DONE with id 0 = there is none. */
 static enum store_step next_room(struct store *store, struct store_room *ret)
 {
@@ -95,6 +120,7 @@ static enum store_step next_room(struct store *store, struct store_room *ret)
         ret->top = (uint64_t)sqlite3_column_int64(sweep, 1);
         ret->keep_count = (uint32_t)sqlite3_column_int64(sweep, 2);
         ret->keep_ms = (uint64_t)sqlite3_column_int64(sweep, 3);
+        ret->empty_at = (uint64_t)sqlite3_column_int64(sweep, 4);
     }
     sqlite3_reset(sweep);
     return code == SQLITE_ROW || code == SQLITE_DONE ? STORE_DONE : STORE_BROKEN;
@@ -116,6 +142,9 @@ enum store_step store_sweep(struct store *store, bool *ret_end)
         }
         if (step == STORE_DONE) {
             step = store_trim(store, &room, &budget);
+        }
+        if (step == STORE_DONE) {
+            step = forget_if_empty(store, &room);
         }
         if (budget > 0) { /* else there may be more to remove here */
             store->sweep_after = room.id;

@@ -1,6 +1,5 @@
 /* The writer: everything that waits becomes one transaction; when it is on disk, or surely is not,
- * all of it completes. Loads run where they stand in the order, inside the transaction, so that
- * they see what was asked for before them and nothing else.
+ * all of it completes. Loads keep their place in the order, and go on to the reader then.
  *
  * While writing fails, appends FAIL at once; the disk is asked again after a pause that doubles,
  * by the next append or, when there is none, by a write that means nothing. Values have nobody who
@@ -16,7 +15,6 @@
 enum {
     BATCH_OPS_MAX = 4096,
     BATCH_BYTES_MAX = 8 * 1024 * 1024,
-    BATCH_LOADS_MAX = 64, /* their results are in memory together */
     BACKOFF_MIN_MS = 20,
     BACKOFF_MAX_MS = 1000,
     SWEEP_STEP_MS = 100
@@ -41,12 +39,9 @@ static void wait_for_work(struct embedded *embedded, uint64_t until_ms)
 static void take_batch(struct embedded *embedded, struct embedded_list *batch)
 {
     size_t bytes = 0;
-    size_t loads = 0;
-    while (embedded->queue.count > 0 && batch->count < BATCH_OPS_MAX && bytes < BATCH_BYTES_MAX &&
-           loads < BATCH_LOADS_MAX) {
+    while (embedded->queue.count > 0 && batch->count < BATCH_OPS_MAX && bytes < BATCH_BYTES_MAX) {
         struct embedded_op *op = embedded_list_pop(&embedded->queue);
         bytes += op->cost;
-        loads += op->kind == OP_LOAD;
         embedded_list_push(batch, op);
     }
 }
@@ -95,14 +90,6 @@ static enum store_step read_values(struct embedded *embedded, struct embedded_va
     return step;
 }
 
-static enum store_step run_load(struct embedded *embedded, struct embedded_op *op)
-{
-    store_loaded_fini(&op->loaded);
-    enum store_step step = store_load(embedded->store, &op->load, &op->loaded);
-    op->result = step == STORE_DONE ? ENGINE_OK : ENGINE_FAILED;
-    return step;
-}
-
 static enum store_step run_op(struct embedded *embedded, struct embedded_op *op)
 {
     enum store_step step = STORE_DONE;
@@ -114,8 +101,7 @@ static enum store_step run_op(struct embedded *embedded, struct embedded_op *op)
     case OP_REFUSED:
         op->result = ENGINE_FAILED;
         break;
-    case OP_LOAD:
-        step = run_load(embedded, op);
+    case OP_LOAD: /* the reader's */
         break;
     case OP_PUT:
         step = store_put(embedded->store, &op->value);
@@ -179,6 +165,7 @@ static enum engine_result attempt(struct embedded *embedded, struct embedded_lis
         store_rollback(embedded->store);
         return ENGINE_FAILED;
     }
+    embedded->bytes_on_disk = store_bytes(embedded->store);
     return store_commit(embedded->store);
 }
 
@@ -227,34 +214,62 @@ static void note_failure(struct embedded *embedded, enum engine_result result)
     embedded->retry_at_ms = clock_mono_ms() + embedded->backoff_ms;
 }
 
-/* Keeps the write-ahead log small: from an eighth of what it may be the checkpointer works; from
- * half on it rests, so that the writer finds its turn and does what is left, which lets the log
- * begin anew; at the limit the writer waits for that turn. False: it is too large and stays so. */
+/* The checkpointer and the reader rest: what is left of the log goes into the file, and the next
+ * commit begins it anew. `full`: waits for both. */
+static bool finish_log(struct embedded *embedded, bool full)
+{
+    if (full) {
+        embedded_checkpointer_await(&embedded->checkpointer);
+    }
+    if (!embedded_reader_hold_off(embedded, full)) {
+        return true;
+    }
+    bool all = store_checkpoint(embedded->store, full);
+    embedded_reader_let_go(embedded);
+    embedded->checkpoint_at = all ? 0 : embedded->checkpoint_at;
+    return all || !full;
+}
+
+/* Keeps the write-ahead log small. The checkpointer moves it at each quarter of what it may be,
+ * and not all the time: the same pages are written again and again, and its syncs are in the way
+ * of those of commits. From half on, when the checkpointer has just moved nearly everything, the
+ * writer moves the small rest. False: it is too large and stays so. */
 static bool bound_log(struct embedded *embedded)
 {
-    pthread_mutex_t *turn = &embedded->checkpointer.turn;
     uint64_t bytes = store_wal_bytes(embedded->store);
     uint64_t max = embedded->config.wal_bytes_max;
-    bool full = bytes >= max;
-    if (bytes < max / 2) {
-        if (bytes > max / 8) {
-            embedded_checkpointer_want(&embedded->checkpointer);
-        }
+    if (bytes >= max) {
+        return finish_log(embedded, true);
+    }
+    if (embedded->checkpoint_at == 0 || embedded->checkpoint_at > bytes + max / 4) {
+        embedded->checkpoint_at = max / 4; /* it has begun anew */
+    }
+    if (bytes >= embedded->checkpoint_at) {
+        embedded->checkpoint_at = bytes + max / 4;
+        embedded_checkpointer_want(&embedded->checkpointer);
         return true;
     }
-    if (full) {
-        pthread_mutex_lock(turn);
-    } else if (pthread_mutex_trylock(turn) != 0) {
-        return true;
+    bool moved = bytes >= max / 2 && embedded_checkpointer_idle(&embedded->checkpointer);
+    return moved ? finish_log(embedded, false) : true;
+}
+
+static bool needs_transaction(const struct embedded *embedded, const struct embedded_list *batch,
+                              uint64_t now_ms)
+{
+    const struct embedded_op *op = batch->first;
+    while (op != NULL && op->kind == OP_LOAD) {
+        op = op->next;
     }
-    bool bounded = store_checkpoint(embedded->store, full) || !full;
-    pthread_mutex_unlock(turn);
-    return bounded;
+    return op != NULL || embedded->held.count > 0 || embedded->trouble != NULL ||
+           now_ms >= embedded->sweep_at_ms;
 }
 
 static void run_batch(struct embedded *embedded, struct embedded_list *batch, bool last)
 {
     uint64_t now_ms = clock_mono_ms();
+    if (!needs_transaction(embedded, batch, now_ms)) {
+        return;
+    }
     if (embedded->fenced) {
         run_unwritten(embedded, batch, ENGINE_FENCED);
         return;
@@ -276,9 +291,9 @@ static void run_batch(struct embedded *embedded, struct embedded_list *batch, bo
     }
 }
 
-/* Under the lock: one op that is through, to where its caller finds it. */
-static void finish_op(struct embedded *embedded, struct embedded_op *op)
+void embedded_finish_op(struct embedded *embedded, struct embedded_op *op)
 {
+    uint64_t one = 1;
     struct engine_stats *stats = &embedded->stats;
     stats->waiting_bytes -= op->cost;
     if (op->kind == OP_APPEND || op->kind == OP_REFUSED) {
@@ -294,31 +309,38 @@ static void finish_op(struct embedded *embedded, struct embedded_op *op)
         pthread_cond_signal(&embedded->served);
     } else {
         embedded_list_push(&embedded->done, op);
+        if (embedded->done.count == 1 &&
+            write(embedded->event_fd, &one, sizeof(one)) != sizeof(one)) {
+            /* The counter is full: it is readable all the more. */
+        }
     }
 }
 
-static void publish(struct embedded *embedded, struct embedded_list *batch, uint64_t us, bool wrote)
+static void publish(struct embedded *embedded, struct embedded_list *batch, uint64_t begin_us,
+                    bool wrote)
 {
-    uint64_t one = 1;
+    uint64_t end_us = clock_mono_us();
+    uint64_t us = end_us - begin_us;
+    size_t count = batch->count;
     struct embedded_op *op;
-    uint64_t bytes = store_bytes(embedded->store);
     pthread_mutex_lock(&embedded->lock);
     struct engine_stats *stats = &embedded->stats;
-    bool silent = embedded->done.count == 0;
     while ((op = embedded_list_pop(batch)) != NULL) {
-        finish_op(embedded, op);
+        if (op->kind == OP_LOAD) {
+            embedded_reader_take(embedded, op);
+        } else {
+            embedded_finish_op(embedded, op);
+        }
     }
     if (wrote) {
         stats->commits++;
         stats->commit_us_last = us;
         stats->commit_us_total += us;
+        embedded_pace_note(&embedded->pace, count, embedded->queue.count, begin_us, end_us);
     }
-    stats->store_bytes = bytes;
+    stats->store_bytes = embedded->bytes_on_disk;
     stats->trouble = embedded->trouble;
-    if (silent && embedded->done.count > 0 &&
-        write(embedded->event_fd, &one, sizeof(one)) != sizeof(one)) {
-        /* The counter is full: it is readable all the more. */
-    }
+    stats->fenced = embedded->fenced;
     pthread_mutex_unlock(&embedded->lock);
 }
 
@@ -334,6 +356,9 @@ static bool next_batch(struct embedded *embedded, struct embedded_list *batch, b
 {
     pthread_mutex_lock(&embedded->lock);
     wait_for_work(embedded, next_turn(embedded));
+    if (embedded->queue.count > 0 && embedded->trouble == NULL && !embedded->stop) {
+        embedded_pace_wait(embedded);
+    }
     take_batch(embedded, batch);
     *ret_last = embedded->stop && embedded->queue.count == 0;
     pthread_mutex_unlock(&embedded->lock);
@@ -350,9 +375,9 @@ void *embedded_writer_run(void *owner)
         for (struct embedded_op *op = batch.first; op != NULL; op = op->next) {
             wrote = wrote || writes(op);
         }
-        uint64_t start_us = clock_mono_us();
+        uint64_t begin_us = clock_mono_us();
         run_batch(embedded, &batch, last);
-        publish(embedded, &batch, clock_mono_us() - start_us, wrote && embedded->trouble == NULL);
+        publish(embedded, &batch, begin_us, wrote && embedded->trouble == NULL);
         batch = (struct embedded_list){0};
     }
     if (embedded->held.count > 0) {

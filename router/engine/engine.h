@@ -39,7 +39,8 @@ struct engine_append {
     struct bytes payload;
     struct bytes key; /* idempotency key, may be empty */
     /* Retention, in the engine's own time: offsets at or below top - keep_count go (holes count),
-     * and what is older than keep_ms. 0 = no such limit. The last append's numbers hold. */
+     * and what is older than keep_ms. 0 = no such limit. The last append's numbers hold. A log that
+     * holds nothing any more because of its age is forgotten. */
     uint32_t keep_count;
     uint64_t keep_ms;
 };
@@ -72,7 +73,10 @@ struct engine_record {
 };
 
 struct engine_log {
-    bool found; /* false: nothing was ever appended; the rest is zero */
+    bool found; /* false: there is no log; but for `forgotten` the rest is zero */
+    /* Not found: how often empty logs were forgotten, this one perhaps among them. Who begins it
+     * again must choose an epoch that it cannot have had with a smaller number. */
+    uint64_t forgotten;
     uint64_t epoch;
     uint64_t top;
     const struct engine_record *records; /* oldest first */
@@ -105,6 +109,7 @@ struct engine_stats {
     uint64_t waiting;       /* appends not completed */
     uint64_t waiting_bytes; /* of their payloads */
     uint64_t store_bytes;   /* on disk, as of the last commit */
+    bool fenced;            /* somebody newer owns this, also when nobody appended since */
     const char *trouble;    /* static text: why appends fail now; NULL = all is well */
 };
 
@@ -119,12 +124,15 @@ struct engine_ops {
     bool (*durable)(const struct engine *engine);
     /* Copies what it needs. */
     void (*append)(struct engine *engine, const struct engine_append *append);
-    /* A load sees every append that was asked for before it and completes after those. */
+    /* A load sees every append that was asked for before it and completes after those. It may see
+     * appends of its channel that were asked for later: who minds asks for none until it is
+     * through. */
     void (*load)(struct engine *engine, const struct engine_load *load);
     /* Takes one completion; false when none is ready. */
     bool (*poll)(struct engine *engine, struct engine_completion *ret_completion);
-    /* Readable when poll() has something; -1 for an engine that completes at once. Reading it is
-     * poll()'s business. */
+    /* Readable when something is completed that no poll() since has begun to hand out: poll until
+     * there is no more, or all that was asked for has come. -1 for an engine that completes at
+     * once. Reading it is poll()'s business. */
     int (*fd)(const struct engine *engine);
     /* Stores a value, or removes it when value.data is NULL; no completion: in order with appends,
      * failures count as `trouble`. */

@@ -164,7 +164,7 @@ class Edge:
                "--tls-key-file", self.cluster.tls.key] if self.tls_port else []
         self.program = self.cluster.run(
             self.id, "splitrail-edge", "--id", self.id, "--listen", "127.0.0.1:%d" % self.port,
-            "--http-listen", "127.0.0.1:%d" % self.http_port, "--router", self.cluster.plane,
+            "--http-listen", "127.0.0.1:%d" % self.http_port, "--router", self.cluster.plane_of(self.id),
             *tls, *self.options)
 
     @property
@@ -246,6 +246,10 @@ class Cluster:
             for program in self.programs:
                 program.kill()
             raise
+
+    def plane_of(self, _edge_id):
+        """Where an edge finds the router."""
+        return self.plane
 
     def run(self, name, *args, env=None):
         program = Program(name, list(args), env)

@@ -28,6 +28,15 @@ struct disk_log {
     size_t count;
 };
 
+/* Loads have a queue of their own: they take longer, so that later appends are there already. */
+enum { LOAD_MS_MAX = 60 };
+
+struct disk_queue {
+    struct disk_call *oldest;
+    struct disk_call *newest;
+    uint64_t due_ms;
+};
+
 struct disk_call {
     struct disk_call *next;
     struct engine_completion done; /* what, id */
@@ -53,9 +62,8 @@ struct disk_engine {
     struct engine engine;
     struct world *world;
     uint64_t incarnation;
-    struct disk_call *oldest;
-    struct disk_call *newest;
-    uint64_t due_ms;
+    struct disk_queue appends;
+    struct disk_queue loads;
     struct engine_record records[RECORDS_MAX];
 };
 
@@ -204,18 +212,27 @@ static void free_call(struct disk_call *call)
     mem_free(call);
 }
 
+static struct disk_call *take(struct disk_queue *queue)
+{
+    struct disk_call *call = queue->oldest;
+    queue->oldest = call == NULL ? NULL : call->next;
+    return call;
+}
+
 /* A kill: the commit that was under way may have happened. */
 static void disk_close(struct engine **ref)
 {
     struct disk_engine *engine = engine_of(*ref);
     uint32_t more = rng_below(&engine->world->disk->rng, 4);
-    while (engine->oldest != NULL) {
-        struct disk_call *call = engine->oldest;
-        engine->oldest = call->next;
-        if (more != 0 && call->done.what == ENGINE_APPENDED) {
+    struct disk_call *call;
+    while ((call = take(&engine->appends)) != NULL) {
+        if (more != 0) {
             (void)commit(engine->world->disk, call);
             more--;
         }
+        free_call(call);
+    }
+    while ((call = take(&engine->loads)) != NULL) {
         free_call(call);
     }
     mem_free(engine);
@@ -233,17 +250,21 @@ static bool disk_durable(const struct engine *engine)
     return true;
 }
 
-static void enqueue(struct disk_engine *engine, struct disk_call *call)
+static void enqueue(struct disk_queue *queue, struct disk_call *call, uint64_t due_ms)
 {
-    uint64_t due = engine->world->now_ms + rng_below(&engine->world->disk->rng, COMMIT_MS_MAX);
-    engine->due_ms = due > engine->due_ms ? due : engine->due_ms;
-    call->due_ms = engine->due_ms;
-    if (engine->oldest == NULL) {
-        engine->oldest = call;
+    queue->due_ms = due_ms > queue->due_ms ? due_ms : queue->due_ms;
+    call->due_ms = queue->due_ms;
+    if (queue->oldest == NULL) {
+        queue->oldest = call;
     } else {
-        engine->newest->next = call;
+        queue->newest->next = call;
     }
-    engine->newest = call;
+    queue->newest = call;
+}
+
+static uint64_t soon(const struct disk_engine *engine, uint32_t ms_max)
+{
+    return engine->world->now_ms + rng_below(&engine->world->disk->rng, ms_max);
 }
 
 static uint64_t number_in(struct bytes payload)
@@ -279,7 +300,8 @@ static void disk_append(struct engine *ref, const struct engine_append *append)
             at += parts[i].len;
         }
     }
-    enqueue(engine_of(ref), call);
+    struct disk_engine *engine = engine_of(ref);
+    enqueue(&engine->appends, call, soon(engine, COMMIT_MS_MAX));
 }
 
 static void disk_load(struct engine *ref, const struct engine_load *load)
@@ -291,17 +313,25 @@ static void disk_load(struct engine *ref, const struct engine_load *load)
     call->count_max = load->count_max;
     call->from = load->from;
     call->ids = load->ids;
-    enqueue(engine_of(ref), call);
+    struct disk_engine *engine = engine_of(ref);
+    uint64_t due = soon(engine, LOAD_MS_MAX);
+    /* Not before the appends that were asked for before it. */
+    enqueue(&engine->loads, call, due > engine->appends.due_ms ? due : engine->appends.due_ms);
+}
+
+static struct disk_call *take_due(struct disk_queue *queue, uint64_t now_ms)
+{
+    return queue->oldest != NULL && queue->oldest->due_ms <= now_ms ? take(queue) : NULL;
 }
 
 static bool disk_poll(struct engine *ref, struct engine_completion *ret_completion)
 {
     struct disk_engine *engine = engine_of(ref);
-    struct disk_call *call = engine->oldest;
-    if (call == NULL || call->due_ms > engine->world->now_ms) {
+    struct disk_call *call = take_due(&engine->appends, engine->world->now_ms);
+    call = call != NULL ? call : take_due(&engine->loads, engine->world->now_ms);
+    if (call == NULL) {
         return false;
     }
-    engine->oldest = call->next;
     *ret_completion = call->done;
     ret_completion->result = ENGINE_OK;
     if (call->done.what == ENGINE_APPENDED) {
@@ -364,7 +394,7 @@ struct engine *disk_open(struct world *world, uint64_t incarnation)
 }
 
 void disk_check(const struct world *world, const struct sim_client *client,
-                const struct book_place *place, uint64_t payload)
+                const struct judge_place *place, uint64_t payload)
 {
     const struct disk_log *log = &world->disk->logs[place->log];
     const struct disk_record *record = record_at(log, place->offset);

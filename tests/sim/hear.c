@@ -1,5 +1,6 @@
 /* What clients hear, and whether it may be so. See world.h. */
 #include "router/json_scan.h"
+#include "tests/judge/judge_view.h"
 #include "tests/sim/world.h"
 
 #include <inttypes.h>
@@ -81,16 +82,16 @@ static void hear_message(struct world *world, struct sim_client *client, struct 
     if (edge_lags(world, client, room)) {
         world_fail(world, "a message between those left out", client);
     }
-    if (offset != view->last_offset + 1) {
-        fprintf(stderr, "room %u: has %" PRIu64 ", gets %" PRIu64 "\n", room, view->last_offset,
-                offset);
-        world_fail(world, "an offset that does not follow", client);
+    uint64_t last_offset = view->last_offset;
+    enum judge_rule rule = judge_view_message(&view->last_offset, offset);
+    if (rule != JUDGE_HOLDS) {
+        fprintf(stderr, "room %u: has %" PRIu64 ", gets %" PRIu64 "\n", room, last_offset, offset);
+        world_fail(world, judge_rule_text(rule), client);
     }
-    view->last_offset = offset;
     world->messages++;
     book_seen(
         world, client,
-        &(struct book_place){
+        &(struct judge_place){
             .log = room, .life = life_of(world, client), .epoch = view->epoch, .offset = offset},
         number_of(push, "payload"));
 }
@@ -181,10 +182,11 @@ static void hear_gap(struct world *world, struct sim_client *client, struct json
         hear_unsure(world, client, view);
         return;
     }
-    if (number_of(push, "from") != view->last_offset + 1) {
-        world_fail(world, "a gap that does not follow", client);
+    enum judge_rule rule =
+        judge_view_gap(&view->last_offset, number_of(push, "from"), number_of(push, "to"));
+    if (rule != JUDGE_HOLDS) {
+        world_fail(world, judge_rule_text(rule), client);
     }
-    view->last_offset = number_of(push, "to");
 }
 
 static void hear_epoch(struct world *world, struct sim_client *client, struct json_value push)
@@ -221,10 +223,10 @@ static void hear_direct(struct world *world, struct sim_client *client, struct j
     client->inbox_offset = offset;
     world->messages++;
     book_seen(world, client,
-              &(struct book_place){.log = ROOMS + client->user,
-                                   .life = life,
-                                   .epoch = client->inbox_epoch,
-                                   .offset = offset},
+              &(struct judge_place){.log = ROOMS + client->user,
+                                    .life = life,
+                                    .epoch = client->inbox_epoch,
+                                    .offset = offset},
               number_of(push, "payload"));
 }
 
@@ -339,16 +341,18 @@ static void hear_members(const struct world *world, const struct sim_client *cli
 static void check_recovery(const struct world *world, const struct sim_client *client,
                            const struct sim_room_view *view, struct json_value reply)
 {
-    bool same = epoch_of(reply) == view->past_epoch;
     uint64_t offset = number_of(reply, "offset");
-    if (is_true(reply, "recovered")) {
-        if (!same || offset < view->past_offset ||
-            view->past_offset + 1 < number_of(reply, "firstOffset")) {
-            world_fail(world, "recovered what cannot be", client);
-        }
-    } else if (same && (world->faults & FAULTS_DISK) == 0 &&
-               offset - view->past_offset <= world->history_count) {
-        world_fail(world, "not recovered, though everything is kept", client);
+    const struct judge_recovery recovery = {.recovered = is_true(reply, "recovered"),
+                                            .same_epoch = epoch_of(reply) == view->past_epoch,
+                                            .all_kept =
+                                                (world->faults & FAULTS_DISK) == 0 &&
+                                                offset - view->past_offset <= world->history_count,
+                                            .past_offset = view->past_offset,
+                                            .offset = offset,
+                                            .first_offset = number_of(reply, "firstOffset")};
+    enum judge_rule rule = judge_view_recovery(&recovery);
+    if (rule != JUDGE_HOLDS) {
+        world_fail(world, judge_rule_text(rule), client);
     }
 }
 
@@ -407,10 +411,10 @@ static void hear_published(struct world *world, const struct sim_client *client,
     /* Who lags may not know yet in which epoch that is. */
     if (view->joined && !edge_lags(world, client, pending->room)) {
         book_seen(world, client,
-                  &(struct book_place){.log = pending->room,
-                                       .life = life,
-                                       .epoch = view->epoch,
-                                       .offset = number_of(reply, "offset")},
+                  &(struct judge_place){.log = pending->room,
+                                        .life = life,
+                                        .epoch = view->epoch,
+                                        .offset = number_of(reply, "offset")},
                   pending->payload);
     }
     if (!pending->keyed) {

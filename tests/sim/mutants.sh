@@ -44,7 +44,7 @@ mutant() {
 }
 
 # The link
-mutant ack_before_answers router/plane.c 's/link\.answers = true/link.answers = false/'
+mutant ack_before_answers router/plane_hello.c 's/link\.answers = true/link.answers = false/'
 mutant both_ends_wait edge/uplink.c 's/(    plane_builder_init\(&uplink->up\);)/    uplink->link.answers = true;\n$1/'
 mutant ack_of_a_hole common/link.c 's/(if \(sent > link->received\) \{)/take_ack(link, ack);\n        $1/; s/(    if \(seq != link->received \+ 1\) \{)/    take_ack(link, ack);\n$1/'
 mutant holes_ignored common/link.c 's/seq != link->received \+ 1/false/; s/sent > link->received/false/'
@@ -88,12 +88,15 @@ mutant former_untold router/announce.c 's/        former_announced\(core, event,
 mutant former_told_to_one router/former.c 's/newest > top && i < channel->edge_count/false \&\& i < channel->edge_count/'
 
 # The plane
-mutant no_fence router/plane.c 's/if \(is_fenced\(plane, hello->edge_incarnation\) \|\|\n\s*hello->router_incarnation == plane->incarnation\)/if (false)/'
-mutant late_hello_counts router/plane.c 's/hello->attempt < edge->attempt/false/'
+mutant no_fence router/plane_hello.c 's/if \(is_fenced\(plane, hello->edge_incarnation\) \|\|\n\s*hello->router_incarnation == plane->incarnation\)/if (false)/'
+mutant late_hello_counts router/plane_hello.c 's/hello->attempt < edge->attempt/false/'
 mutant one_delivery_dropped router/plane_down.c 's/(        bool except = )/        static unsigned count;\n        if (++count % 200 == 0) {\n            continue;\n        }\n$1/'
-mutant dead_edge_keeps_users router/plane.c 's/    plane_step\(plane, &\(struct core_event\)\{\.kind = CORE_EDGE_DOWN,.*?\}\);\n//s'
+mutant dead_edge_keeps_users router/plane_hello.c 's/    plane_step\(plane, &\(struct core_event\)\{\.kind = CORE_EDGE_DOWN,.*?\}\);\n//s'
 mutant ticket_keys_not_told router/plane_tickets.c 's/plane->edges\[i\] != NULL/false/'
 mutant finished_too_early router/plane.c 's/(    switch \(link_receive\(&edge->link)/    if (frame->seq != 0 && frame->seq == edge->link.received + 1) {\n        edge->link.received++;\n        plane_frame_begin(plane, edge);\n        return;\n    }\n$1/'
+
+# Tokens whose check takes a while
+mutant waiting_acknowledged router/plane_verify.c 's/    plane_frame_hold\(plane, copy->cause, true\);\n//; s/    plane_frame_hold\(plane, op->cause, false\);\n//'
 
 # The core
 mutant no_epoch_push router/announce.c 's/if \(!same && room\)/if (false)/'
@@ -123,7 +126,7 @@ mutant deliver_before_commit router/post.c 's/(    append_pending\(core, channel
 mutant ack_before_commit router/plane.c 's/link_finish\(&edge->link, plane_frames_finished\(edge\)\)/link_finish(\&edge->link, edge->link.received)/'
 mutant answered_sent_again edge/uplink.c 's/    uplink_answers_leave_out\(uplink, &old\);\n//'
 mutant loads_not_awaited router/load.c 's/channel->loaded && !channel->loading && served/true/'
-mutant epochs_drawn router/channel.c 's/: first_epoch\(core, channel\)/: core_random(core)/; s/static uint64_t first_epoch/__attribute__((unused)) static uint64_t first_epoch/'
+mutant epochs_drawn router/channel.c 's/: first_epoch\(core, channel, log->forgotten\)/: core_random(core)/; s/static uint64_t first_epoch/__attribute__((unused)) static uint64_t first_epoch/'
 mutant failed_is_final router/post.c 's/pending->unknown && \(result == APPEND_UNKNOWN \|\| result == APPEND_FAILED\)/pending->unknown \&\& result == APPEND_UNKNOWN/'
 
 # Truth
@@ -135,7 +138,7 @@ mutant waiting_is_compared router/truth.c 's/digest_unsettled\(&edge->digest\) \
 mutant bound_groups_not_counted edge/groups.c 's/    digest_group\(groups, group, true\);\n//'
 mutant found_not_repaired router/truth.c 's/(static void part\(struct router_core \*core, struct conn \*conn\)\n\{)/$1\n    if (core != NULL) {\n        return;\n    }/'
 mutant lost_canary_awaited edge/uplink.c 's/    uplink_canary_lost\(uplink\);\n//'
-mutant question_lost router/plane.c 's/    plane_truth_forget\(edge\);\n//'
+mutant question_lost router/plane_hello.c 's/    plane_truth_forget\(edge\);\n//'
 mutant canary_never_back router/plane_truth.c 's/    plane_say\(plane, edge, &\(struct plane_op\)\{\.kind = OP_CANARY_BACK/    (void)plane_say;\n    (void)(0 ? plane : plane), (void)edge, (void)(\&(struct plane_op){.kind = OP_CANARY_BACK/'
 
 exit $survived

@@ -148,6 +148,7 @@ static struct world *world_new(uint64_t seed, unsigned faults, bool trace)
     world->credit_bytes = kind % 5 == 0 ? 2000 : 1 << 20;
     world->hold_bytes = kind % 7 == 0 ? 2000 : 1 << 26;
     world->forgetful = kind % 4 == 1;
+    verify_init(world);
     if ((faults & FAULTS_DISK) != 0 || kind % 6 == 3) {
         world->disk = disk_new(seed);
     }
@@ -155,7 +156,7 @@ static struct world *world_new(uint64_t seed, unsigned faults, bool trace)
     world->masses = kind % 5 < 2;
     world->skips = kind % 5 == 3;
     world->repair_bytes = seed % 3 == 0 ? 400 : 1 << 20;
-    world->book = book_new();
+    world->book = judge_book_new(world->disk != NULL);
     world->truth = truth_new();
     net_init(&world->net, &world->rng);
     router_start(world);
@@ -176,8 +177,9 @@ static void world_free(struct world *world)
         uplink_free(&world->edges[i].uplink);
     }
     router_plane_free(&world->plane);
+    verify_router_died(world);
     net_fini(&world->net);
-    book_free(&world->book);
+    judge_book_free(&world->book);
     if (world->disk != NULL) {
         disk_free(&world->disk);
     }

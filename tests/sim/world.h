@@ -7,11 +7,12 @@
  *   sim_router.c  the router: the plane with its callbacks, death, kicks
  *   client.c    what clients do
  *   hear.c      what they hear, and whether it may be so
- *   book.c      which message stood where, over all clients
+ *   book.c      which message stood where, over all clients (the rules: tests/judge)
  *   disk.c      the store that outlives routers, slow and with faults
  *   truth.c     who is really there, and since when not: the measure for presence
  *   corrupt.c   records that vanish or appear by themselves, and whether that is found
  *   skip.c    deliveries that miss an edge where the link cannot tell
+ *   verify.c    tokens whose check takes a while
  *   final.c     what must be true when all is quiet */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
@@ -20,6 +21,7 @@
 #include "edge/uplink.h"
 #include "router/core.h"
 #include "router/plane.h"
+#include "tests/judge/judge_book.h"
 #include "tests/sim/net.h"
 
 #include <stdbool.h>
@@ -148,7 +150,14 @@ struct sim_corruption {
     uint32_t count;
 };
 
-struct book;
+/* A token that is being checked. */
+struct sim_check {
+    struct auth_job *job;
+    uint64_t due_ms;
+};
+
+enum { CHECKS_MAX = 4096 };
+
 struct disk;
 struct truth;
 
@@ -172,7 +181,7 @@ struct world {
     uint64_t cut_until[EDGES];
     struct sim_client clients[CLIENTS];
     uint64_t next_payload;
-    struct book *book;
+    struct judge_book *book;
     struct truth *truth;
     bool kicked[USERS];        /* by an operator, once or more */
     uint64_t kicked_ms[USERS]; /* when last, 0 = never */
@@ -181,11 +190,14 @@ struct world {
     uint64_t hold_bytes;
     uint32_t history_count;
     struct disk *disk; /* NULL: the engine keeps nothing */
-    bool forgetful;    /* empty rooms and offline users are forgotten soon, and kicks are many */
-    bool calm;         /* no more actions or faults */
-    bool masses;       /* few are many: mass losses happen */
-    bool gaps;         /* rooms leave deliveries out for slow readers */
-    bool skips;        /* deliveries miss an edge now and then */
+    bool costly;       /* tokens take a while to check */
+    struct sim_check checks[CHECKS_MAX];
+    size_t check_count;
+    bool forgetful; /* empty rooms and offline users are forgotten soon, and kicks are many */
+    bool calm;      /* no more actions or faults */
+    bool masses;    /* few are many: mass losses happen */
+    bool gaps;      /* rooms leave deliveries out for slow readers */
+    bool skips;     /* deliveries miss an edge now and then */
     uint64_t repair_bytes;
     bool trace;
     uint64_t skipped;
@@ -200,6 +212,16 @@ _Noreturn void world_fail(const struct world *world, const char *what,
 
 /* The number behind the letter of "r3", "user_u3", "edge-3". */
 uint32_t last_digit(struct bytes name);
+
+/* ---- verify.c ---- */
+
+void verify_init(struct world *world);
+/* What stands before a user's name in its token. */
+const char *verify_token_prefix(const struct world *world);
+/* The plane's callback. */
+void verify_begin(void *owner, struct auth_job *job);
+void verify_step(struct world *world);
+void verify_router_died(struct world *world);
 
 /* ---- sim_edge.c ---- */
 
@@ -244,17 +266,9 @@ void client_hear(struct world *world, struct sim_client *client, struct bytes te
 
 /* ---- book.c ---- */
 
-struct book *book_new(void);
-void book_free(struct book **book);
-struct book_place {
-    uint32_t log;  /* a room, or ROOMS + a user for the inbox */
-    uint64_t life; /* of the router */
-    uint64_t epoch;
-    uint64_t offset;
-};
-/* `payload` was seen there. */
-void book_seen(struct world *world, const struct sim_client *client, const struct book_place *place,
-               uint64_t payload);
+/* `payload` was seen there. Logs are rooms, and ROOMS + a user for the inbox. */
+void book_seen(struct world *world, const struct sim_client *client,
+               const struct judge_place *place, uint64_t payload);
 /* The sender was told ok, and will not send it again. */
 void book_accepted(struct world *world, const struct sim_client *client, uint64_t life,
                    uint64_t payload);
@@ -267,7 +281,7 @@ void disk_free(struct disk **disk);
 struct engine *disk_open(struct world *world, uint64_t incarnation);
 /* The log has this message there. */
 void disk_check(const struct world *world, const struct sim_client *client,
-                const struct book_place *place, uint64_t payload);
+                const struct judge_place *place, uint64_t payload);
 /* The same wherever it stands. */
 void disk_check_has(const struct world *world, const struct sim_client *client, uint32_t log,
                     uint64_t payload);

@@ -116,9 +116,11 @@ START_TEST(a_load_of_what_never_was_finds_nothing)
 }
 END_TEST
 
-START_TEST(a_load_sees_all_appends_before_it_and_none_after)
+START_TEST(a_load_sees_all_appends_before_it_and_completes_after_them)
 {
     struct engine *engine = open_kind(1);
+    uint64_t appended = 0;
+    uint64_t loaded = 0;
     for (uint64_t offset = 1; offset <= 20; offset++) {
         rig_send(engine, "r", offset);
         engine->ops->load(engine, &(struct engine_load){.id = 100 + offset,
@@ -127,14 +129,20 @@ START_TEST(a_load_sees_all_appends_before_it_and_none_after)
                                                         .count_max = 1000,
                                                         .bytes_max = UINT64_MAX});
     }
-    for (uint64_t offset = 1; offset <= 20; offset++) {
-        ck_assert_uint_eq(rig_next(engine).id, offset);
+    while (loaded < 20) {
         struct engine_completion done = rig_next(engine);
-        ck_assert_uint_eq(done.id, 100 + offset);
-        ck_assert_uint_eq(done.log.top, offset);
-        ck_assert_uint_eq(done.log.record_count, offset);
+        ck_assert_int_eq(done.result, ENGINE_OK);
+        if (done.what == ENGINE_APPENDED) {
+            ck_assert_uint_eq(done.id, ++appended);
+            continue;
+        }
+        ck_assert_uint_eq(done.id, 100 + ++loaded);
+        ck_assert_uint_ge(appended, loaded);
+        ck_assert_uint_ge(done.log.top, loaded);
+        ck_assert_uint_eq(done.log.record_count, done.log.top);
         rig_check("r", &done.log);
     }
+    ck_assert_uint_eq(appended, 20);
     engine->ops->close(&engine);
 }
 END_TEST
@@ -363,6 +371,39 @@ START_TEST(what_is_too_old_goes_but_the_top_stays)
 }
 END_TEST
 
+START_TEST(an_empty_log_is_forgotten_after_its_age_and_that_is_counted)
+{
+    struct engine *engine = open_kind(1);
+    char text[64];
+    for (uint64_t offset = 1; offset <= 3; offset++) {
+        struct engine_append append = rig_message("r", offset, text);
+        append.timestamp_ms = clock_wall_ms() - 7200 * 1000;
+        append.keep_ms = 50;
+        engine->ops->append(engine, &append);
+        ck_assert_int_eq(rig_next(engine).result, ENGINE_OK);
+    }
+    uint64_t end = clock_mono_ms() + RIG_WAIT_MS;
+    while (rig_load(engine, "r").found && clock_mono_ms() < end) {
+    }
+    for (int again = 0; again < 2; again++) {
+        struct engine_log log = rig_load(engine, "r");
+        ck_assert(!log.found);
+        ck_assert_uint_eq(log.forgotten, 1);
+        ck_assert_uint_eq(log.epoch, 0);
+        ck_assert_uint_eq(log.top, 0);
+        ck_assert_uint_eq(rig_load(engine, "another").forgotten, 0);
+        engine = reopen(engine);
+    }
+    /* A router that knows the old log still goes on with it. */
+    ck_assert_int_eq(rig_append(engine, "r", 4), ENGINE_OK);
+    struct engine_log log = rig_load(engine, "r");
+    ck_assert(log.found);
+    ck_assert_uint_eq(log.top, 4);
+    ck_assert_uint_eq(log.record_count, 1);
+    engine->ops->close(&engine);
+}
+END_TEST
+
 START_TEST(a_restart_keeps_everything_and_counts_the_incarnation_up)
 {
     struct engine *engine = open_kind(1);
@@ -412,6 +453,23 @@ START_TEST(a_router_that_was_overtaken_is_fenced_for_good)
     old->ops->stats(old, &stats);
     ck_assert_ptr_nonnull(stats.trouble);
     ck_assert_uint_eq(rig_load(owner, "r").top, 2);
+    owner->ops->close(&owner);
+    old->ops->close(&old);
+}
+END_TEST
+
+START_TEST(who_was_overtaken_finds_out_without_being_asked)
+{
+    struct engine *old = open_kind(1); /* which looks around all the time */
+    struct engine_stats stats = {0};
+    struct engine *owner = rig_open(&(struct engine_embedded_config){.dir = dir, .steal = true});
+    uint64_t end = clock_mono_ms() + RIG_WAIT_MS;
+    while (!stats.fenced && clock_mono_ms() < end) {
+        old->ops->stats(old, &stats);
+    }
+    ck_assert(stats.fenced);
+    owner->ops->stats(owner, &stats);
+    ck_assert(!stats.fenced);
     owner->ops->close(&owner);
     old->ops->close(&old);
 }
@@ -534,7 +592,7 @@ int main(void)
     TCase *durable = tcase_create("durable engines");
     tcase_set_timeout(durable, 60);
     tcase_add_checked_fixture(durable, set_up, tear_down);
-    tcase_add_test(durable, a_load_sees_all_appends_before_it_and_none_after);
+    tcase_add_test(durable, a_load_sees_all_appends_before_it_and_completes_after_them);
     tcase_add_test(durable, a_load_gives_the_newest_within_its_limits_oldest_first);
     tcase_add_test(durable, what_somebody_lacks_comes_beyond_the_bytes_that_others_get);
     tcase_add_test(durable, ids_come_without_the_messages_that_are_too_large);
@@ -545,9 +603,11 @@ int main(void)
     tcase_add_test(durable, another_epoch_begins_the_log_anew);
     tcase_add_test(durable, only_the_newest_messages_are_kept);
     tcase_add_test(durable, what_is_too_old_goes_but_the_top_stays);
+    tcase_add_test(durable, an_empty_log_is_forgotten_after_its_age_and_that_is_counted);
     tcase_add_test(durable, a_restart_keeps_everything_and_counts_the_incarnation_up);
     tcase_add_test(durable, a_second_router_on_the_directory_is_turned_away);
     tcase_add_test(durable, a_router_that_was_overtaken_is_fenced_for_good);
+    tcase_add_test(durable, who_was_overtaken_finds_out_without_being_asked);
     tcase_add_test(durable, too_much_that_waits_fails_at_once_and_in_its_place);
     tcase_add_test(durable, what_was_acknowledged_before_a_kill_is_in_the_log_after_it);
     suite_add_tcase(suite, durable);

@@ -173,7 +173,7 @@ static const struct {
     const char *sql;
     const char *said;
 } refusals[] = {
-    {"PRAGMA user_version = 2", "newer version"},
+    {"PRAGMA user_version = 99", "newer version"},
     {"PRAGMA application_id = 1", "no data file of splitrail"},
     {"UPDATE meta SET value = 1 WHERE name = 'import'", "not finished"},
 };

@@ -1,0 +1,151 @@
+#include "tests/bench/load/load_options.h"
+
+#include "common/mem.h"
+#include "tests/bench/load/stamp.h"
+
+#include <netdb.h>
+#include <stddef.h>
+
+static const struct option_spec specs[] = {
+#define OPTION(field, name, type, fallback, min, max, choices, flags, help)                        \
+    {name,  OPTION_##type, offsetof(struct load_options, field), fallback, min, max, choices,      \
+     flags, help},
+#include "tests/bench/load/options.def"
+#undef OPTION
+};
+
+const struct option_program load_option_program = {
+    "splitrail-bench",
+    "Load for WebSocket servers, with exact accounts of what came and what it cost.",
+    specs,
+    sizeof(specs) / sizeof(specs[0]),
+};
+
+bool load_resolve(struct bytes host_port, struct sockaddr_in *ret_address)
+{
+    char *host = mem_copy_str(host_port);
+    char *colon = strrchr(host, ':');
+    struct addrinfo *found = NULL;
+    bool ok = false;
+    if (colon != NULL) {
+        *colon = 0;
+        const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+        ok = getaddrinfo(host, colon + 1, &hints, &found) == 0;
+    }
+    if (ok) {
+        memcpy(ret_address, found->ai_addr, sizeof(*ret_address));
+        freeaddrinfo(found);
+    }
+    mem_free(host);
+    return ok;
+}
+
+static bool parse_url(const char *url, struct load_target *ret_target)
+{
+    struct bytes rest = bytes_of_str(url);
+    if (!bytes_starts_with(rest, BYTES_LIT("ws://"))) {
+        return false;
+    }
+    rest = bytes_slice(rest, 5, rest.len);
+    size_t slash = 0;
+    while (slash < rest.len && rest.data[slash] != '/') {
+        slash++;
+    }
+    struct bytes host = bytes_slice(rest, 0, slash);
+    if (!load_resolve(host, &ret_target->address)) {
+        return false;
+    }
+    ret_target->host = mem_copy_str(host);
+    struct bytes path = bytes_slice(rest, slash, rest.len);
+    ret_target->path = template_new(path.len == 0 ? BYTES_LIT("/") : path);
+    return true;
+}
+
+static struct template *make_headers(const struct load_options *options)
+{
+    struct buf lines;
+    buf_init(&lines, 0);
+    for (size_t i = 0; i < options->headers.count; i++) {
+        buf_append_str(&lines, options->headers.items[i]);
+        buf_append_str(&lines, "\r\n");
+    }
+    if (options->protocol != NULL) {
+        buf_append_str(&lines, "Sec-WebSocket-Protocol: ");
+        buf_append_str(&lines, options->protocol);
+        buf_append_str(&lines, "\r\n");
+    }
+    struct template *headers = template_new(buf_bytes(&lines));
+    buf_fini(&lines);
+    return headers;
+}
+
+static const char *check(const struct load_config *config)
+{
+    const struct load_options *options = &config->options;
+    if (options->rooms_min > options->rooms_max) {
+        return "--rooms-each-min: more than --rooms-each\n";
+    }
+    if (options->publishers > options->connections) {
+        return "--publishers: more than --connections\n";
+    }
+    if (options->processes > options->connections) {
+        return "--processes: more than --connections\n";
+    }
+    if (options->publishers != 0 && !template_has(config->publish, TEMPLATE_STAMP)) {
+        return "--publish: needs {stamp}\n";
+    }
+    if (options->publishers != 0 && options->payload_bytes < STAMP_BYTES) {
+        return "--payload-bytes: the stamp alone has 50\n";
+    }
+    return NULL;
+}
+
+static struct plan make_plan(const struct load_options *options)
+{
+    return (struct plan){
+        .connections = (uint32_t)options->connections,
+        .processes = (uint32_t)options->processes,
+        .users = (uint32_t)options->users,
+        .rooms = (uint32_t)options->rooms,
+        .rooms_min = (uint32_t)options->rooms_min,
+        .rooms_max = (uint32_t)options->rooms_max,
+        .publishers = (uint32_t)options->publishers,
+    };
+}
+
+bool load_config_complete(struct load_config *config, struct buf *text)
+{
+    const struct load_options *options = &config->options;
+    config->plan = make_plan(options);
+    config->headers = make_headers(options);
+    config->join = template_new(bytes_of_str(options->join));
+    config->publish = template_new(bytes_of_str(options->publish));
+    config->targets = mem_new(options->urls.count, sizeof(*config->targets));
+    for (size_t i = 0; i < options->urls.count; i++) {
+        if (!parse_url(options->urls.items[i], &config->targets[i])) {
+            buf_append_str(text, "--url: not ws://HOST:PORT/PATH: ");
+            buf_append_str(text, options->urls.items[i]);
+            buf_append_str(text, "\n");
+            return false;
+        }
+        config->target_count = i + 1;
+    }
+    const char *wrong = check(config);
+    if (wrong != NULL) {
+        buf_append_str(text, wrong);
+    }
+    return wrong == NULL;
+}
+
+void load_config_fini(struct load_config *config)
+{
+    for (size_t i = 0; i < config->target_count; i++) {
+        mem_free(config->targets[i].host);
+        template_free(&config->targets[i].path);
+    }
+    mem_free(config->targets);
+    template_free(&config->headers);
+    template_free(&config->join);
+    template_free(&config->publish);
+    option_fini(&load_option_program, &config->options);
+}

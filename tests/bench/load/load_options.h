@@ -1,0 +1,44 @@
+/* The options of splitrail-bench, and what follows from them. */
+#ifndef BENCH_LOAD_LOAD_OPTIONS_H
+#define BENCH_LOAD_LOAD_OPTIONS_H
+
+#include "common/options.h"
+#include "tests/bench/load/plan.h"
+#include "tests/bench/load/template.h"
+
+#include <netinet/in.h>
+
+struct load_options {
+#define OPTION(field, name, type, fallback, min, max, choices, flags, help)                        \
+    OPTION_CTYPE_##type field;
+#include "tests/bench/load/options.def"
+#undef OPTION
+};
+
+extern const struct option_program load_option_program;
+
+/* A server that connections go to. */
+struct load_target {
+    struct sockaddr_in address;
+    char *host; /* HOST:PORT as given */
+    struct template *path;
+};
+
+struct load_config {
+    struct load_options options;
+    struct plan plan;
+    struct load_target *targets;
+    size_t target_count;
+    struct template *headers; /* complete lines */
+    struct template *join;
+    struct template *publish;
+};
+
+/* Completes `config` from its options. False: `text` says which option cannot be. */
+bool load_config_complete(struct load_config *config, struct buf *text);
+void load_config_fini(struct load_config *config);
+
+/* HOST:PORT, names included. False when it is none or does not resolve. */
+bool load_resolve(struct bytes host_port, struct sockaddr_in *ret_address);
+
+#endif

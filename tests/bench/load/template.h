@@ -1,0 +1,39 @@
+/* Texts with {name} in them, cut once and filled in many times. A brace that opens no known name
+ * stands for itself, so that JSON needs no escapes. Pure. */
+#ifndef BENCH_LOAD_TEMPLATE_H
+#define BENCH_LOAD_TEMPLATE_H
+
+#include "common/buf.h"
+
+#include <stdint.h>
+
+enum template_name {
+    TEMPLATE_CONN,  /* {conn}: number of the connection */
+    TEMPLATE_USER,  /* {user}: number of its user */
+    TEMPLATE_ROOM,  /* {room}: number of the room */
+    TEMPLATE_ID,    /* {id}: counts from 1 in each connection */
+    TEMPLATE_STAMP, /* {stamp}: what makes a message known again */
+    TEMPLATE_PAD,   /* {pad}: as many x as are wanted */
+    TEMPLATE_NAME_COUNT
+};
+
+struct template_values {
+    uint64_t numbers[TEMPLATE_STAMP]; /* by enum template_name, those that are numbers */
+    struct bytes stamp;
+    uint32_t pad;
+};
+
+struct template;
+
+/* Copies `text`. */
+struct template *template_new(struct bytes text);
+void template_free(struct template **template);
+
+/* True when the name occurs. */
+bool template_has(const struct template *template, enum template_name name);
+
+/* Appends the text with all names replaced. */
+void template_fill(const struct template *template, const struct template_values *values,
+                   struct buf *out);
+
+#endif

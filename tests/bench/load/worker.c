@@ -1,0 +1,272 @@
+/* A worker opens its connections, some at a time, joins their rooms, and then publishes when it is
+ * told to. Everything that it learns goes to its part of the shared memory. */
+#include "tests/bench/load/worker.h"
+
+#include "common/clock.h"
+#include "common/mem.h"
+#include "tests/bench/load/client.h"
+#include "tests/bench/load/publish.h"
+#include "tests/bench/load/stamp.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum { EVENTS = 512, WAIT_MS = 10 };
+
+struct worker {
+    const struct load_config *config;
+    struct shared *shared;
+    struct shared_worker *own;
+    struct client_loop loop;
+    struct client *clients;
+    uint32_t first; /* of our connections in the run */
+    uint32_t count;
+    uint32_t next; /* to be opened */
+    uint32_t opening;
+    uint64_t last_us; /* of the last delivery while publishing */
+    struct publish *publish;
+    struct plan_index *index;
+    struct buf text;
+};
+
+static struct template_values values_of(const struct worker *worker, const struct client *client)
+{
+    struct template_values values = {.pad = 0};
+    values.numbers[TEMPLATE_CONN] = client->index;
+    values.numbers[TEMPLATE_USER] = plan_user(&worker->config->plan, client->index);
+    return values;
+}
+
+static void source_of(const struct worker *worker, const struct client *client,
+                      struct sockaddr_in *ret_source)
+{
+    enum { LOOPBACK = 0x7f000002 };
+    uint32_t addresses = (uint32_t)worker->config->options.addresses;
+    *ret_source = (struct sockaddr_in){
+        .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(LOOPBACK + client->index % addresses),
+    };
+}
+
+static void open_next(struct worker *worker)
+{
+    const struct load_config *config = worker->config;
+    uint32_t at = worker->next++;
+    struct client *client = &worker->clients[at];
+    const struct load_target *target = &config->targets[client->index % config->target_count];
+    struct template_values values = values_of(worker, client);
+    buf_clear(&worker->text);
+    template_fill(target->path, &values, &worker->text);
+    size_t path_len = worker->text.len;
+    template_fill(config->headers, &values, &worker->text);
+    struct buf request;
+    buf_init(&request, 0);
+    wire_request(bytes_of_str(target->host), bytes_slice(buf_bytes(&worker->text), 0, path_len),
+                 bytes_slice(buf_bytes(&worker->text), path_len, worker->text.len), &request);
+    struct sockaddr_in source;
+    source_of(worker, client, &source);
+    worker->opening++;
+    client_connect(&worker->loop, client, config->options.addresses > 1 ? &source : NULL,
+                   &target->address, buf_bytes(&request));
+    buf_fini(&request);
+}
+
+static void become_ready(struct worker *worker, struct client *client)
+{
+    client->ready = true;
+    worker->opening--;
+    worker->own->counts.ready++;
+}
+
+static bool joins_are_answered(const struct worker *worker)
+{
+    return worker->config->options.joined != NULL;
+}
+
+static void on_open(void *owner, struct client *client)
+{
+    struct worker *worker = owner;
+    const struct plan *plan = &worker->config->plan;
+    worker->own->counts.opened++;
+    uint32_t rooms = plan_room_count(plan, client->index);
+    for (uint32_t i = 0; i < rooms; i++) {
+        struct template_values values = values_of(worker, client);
+        values.numbers[TEMPLATE_ROOM] = plan_room(plan, client->index, i);
+        values.numbers[TEMPLATE_ID] = ++client->ids;
+        buf_clear(&worker->text);
+        template_fill(worker->config->join, &values, &worker->text);
+        client_send(&worker->loop, client, WIRE_TEXT, buf_bytes(&worker->text));
+    }
+    if (client->state == CLIENT_OPEN && (rooms == 0 || !joins_are_answered(worker))) {
+        become_ready(worker, client);
+    }
+}
+
+/* What stands between `before` and the next quotation mark. */
+static struct bytes label_of(struct bytes message, const char *before)
+{
+    size_t len = before == NULL ? 0 : strlen(before);
+    const uint8_t *found = len == 0 ? NULL : memmem(message.data, message.len, before, len);
+    if (found == NULL) {
+        return BYTES_EMPTY;
+    }
+    size_t start = (size_t)(found - message.data) + len;
+    struct bytes rest = bytes_slice(message, start, message.len);
+    const uint8_t *quote = rest.len == 0 ? NULL : memchr(rest.data, '"', rest.len);
+    return quote == NULL ? BYTES_EMPTY : bytes_of(rest.data, (size_t)(quote - rest.data));
+}
+
+static bool is_join_answer(const struct worker *worker, struct bytes message)
+{
+    const char *joined = worker->config->options.joined;
+    return memmem(message.data, message.len, joined, strlen(joined)) != NULL;
+}
+
+static void note_delivery(struct worker *worker, uint64_t now_us, const struct stamp *stamp)
+{
+    uint64_t measured_us =
+        atomic_load(&worker->shared->publish_us) + (uint64_t)worker->config->options.warmup * 1000;
+    if (worker->last_us != 0 && now_us - worker->last_us > worker->own->pause_us) {
+        worker->own->pause_us = now_us - worker->last_us;
+    }
+    worker->last_us = now_us;
+    if (stamp->time_us >= measured_us) {
+        histogram_record(&worker->own->latency,
+                         now_us > stamp->time_us ? now_us - stamp->time_us : 0);
+    }
+}
+
+static void take_stamped(struct worker *worker, struct client *client, const struct stamp *stamp)
+{
+    struct account_stream *stream =
+        account_find(client->streams, client->stream_count, stamp->publisher);
+    if (stream == NULL) {
+        worker->own->account.misrouted++;
+        return;
+    }
+    account_take(stream, stamp->number, &worker->own->account);
+    note_delivery(worker, clock_mono_us(), stamp);
+    if (plan_publisher(&worker->config->plan, client->index) == stamp->publisher) {
+        publish_heard(worker->publish, client);
+    }
+}
+
+static void on_message(void *owner, struct client *client, struct bytes message)
+{
+    struct worker *worker = owner;
+    struct stamp stamp;
+    worker->own->counts.messages++;
+    tally_count(&worker->own->kinds, label_of(message, worker->config->options.label), 1);
+    if (stamp_find(message, &stamp)) {
+        take_stamped(worker, client, &stamp);
+    } else if (!client->ready && is_join_answer(worker, message)) {
+        client->joined++;
+        if (client->joined == plan_room_count(&worker->config->plan, client->index)) {
+            become_ready(worker, client);
+        }
+    }
+}
+
+static void on_end(void *owner, struct client *client, const char *why)
+{
+    struct worker *worker = owner;
+    if (client->ready) {
+        worker->own->counts.closed++;
+        tally_count(&worker->own->closes, bytes_of_str(why), 1);
+    } else {
+        worker->opening--;
+        worker->own->counts.failed++;
+        tally_count(&worker->own->failures, bytes_of_str(why), 1);
+    }
+}
+
+static const struct client_callbacks callbacks = {on_open, on_message, on_end};
+
+static void start(struct worker *worker, uint32_t process)
+{
+    const struct plan *plan = &worker->config->plan;
+    worker->own = &worker->shared->workers[process];
+    worker->first = plan_first(plan, process);
+    worker->count = plan_first(plan, process + 1) - worker->first;
+    worker->clients = mem_new(worker->count, sizeof(*worker->clients));
+    worker->index = plan_index_new(plan);
+    buf_init(&worker->text, 0);
+    worker->loop = (struct client_loop){
+        .epoll = epoll_create1(EPOLL_CLOEXEC),
+        .scratch = mem_new(1, CLIENT_SCRATCH),
+        .callbacks = &callbacks,
+        .owner = worker,
+        .mask = process,
+        .bytes = &worker->own->counts.bytes,
+    };
+    for (uint32_t i = 0; i < worker->count; i++) {
+        struct client *client = &worker->clients[i];
+        client->fd = -1;
+        client->key = i;
+        client->index = worker->first + i;
+        client->streams = plan_streams(plan, worker->index, client->index, &client->stream_count);
+    }
+    worker->publish = publish_new(worker->config, worker->shared, worker->own, &worker->loop,
+                                  worker->clients, worker->count);
+}
+
+static void finish(struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->count; i++) {
+        struct client *client = &worker->clients[i];
+        for (uint32_t s = 0; s < client->stream_count; s++) {
+            const struct account_stream *stream = &client->streams[s];
+            account_close(stream, worker->shared->sent[stream->publisher], &worker->own->account);
+        }
+        client_drop(client);
+        mem_free(client->streams);
+    }
+    publish_free(&worker->publish);
+    plan_index_free(&worker->index);
+    buf_fini(&worker->text);
+    mem_free(worker->clients);
+    mem_free(worker->loop.scratch);
+    close(worker->loop.epoll);
+    worker->own->finished = true;
+}
+
+/* Until when nothing has to be done without an event. */
+static int wait_ms(const struct worker *worker, int step)
+{
+    if (step != STEP_PUBLISH) {
+        return WAIT_MS;
+    }
+    uint64_t due_us = publish_due_us(worker->publish);
+    uint64_t now_us = clock_mono_us();
+    uint64_t wait_us = due_us > now_us ? due_us - now_us : 0;
+    return wait_us > WAIT_MS * 1000 ? WAIT_MS : (int)((wait_us + 999) / 1000);
+}
+
+static void turn(struct worker *worker, int step)
+{
+    struct epoll_event events[EVENTS];
+    uint32_t opening_max = (uint32_t)worker->config->options.connecting;
+    while (worker->next < worker->count && worker->opening < opening_max) {
+        open_next(worker);
+    }
+    if (step == STEP_PUBLISH) {
+        publish_turn(worker->publish, clock_mono_us());
+    }
+    int count = epoll_wait(worker->loop.epoll, events, EVENTS, wait_ms(worker, step));
+    for (int i = 0; i < count; i++) {
+        client_event(&worker->loop, &worker->clients[events[i].data.u32], events[i].events);
+    }
+}
+
+void worker_run(const struct load_config *config, struct shared *shared, uint32_t process)
+{
+    struct worker worker = {.config = config, .shared = shared};
+    start(&worker, process);
+    int step = STEP_CONNECT;
+    while ((step = atomic_load(&shared->step)) != STEP_FINISH) {
+        turn(&worker, step);
+    }
+    finish(&worker);
+}
