@@ -19,7 +19,14 @@ struct zlink_auth {
     void *owner;
 };
 
-static bool judge(struct zlink_auth *auth, zmq_msg_t *parts, size_t count)
+/* At a plain endpoint; one that speaks CURVE turns a peer without away before anybody is asked. */
+static bool is_plain(zmq_msg_t *parts, size_t count)
+{
+    return count == CREDENTIAL && bytes_equal(zlink_part(&parts[VERSION]), BYTES_LIT("1.0")) &&
+           bytes_equal(zlink_part(&parts[MECHANISM]), BYTES_LIT("NULL"));
+}
+
+static bool has_good_key(struct zlink_auth *auth, zmq_msg_t *parts, size_t count)
 {
     return count == FRAME_COUNT && bytes_equal(zlink_part(&parts[VERSION]), BYTES_LIT("1.0")) &&
            bytes_equal(zlink_part(&parts[MECHANISM]), BYTES_LIT("CURVE")) &&
@@ -39,9 +46,10 @@ static void on_request(void *owner, zmq_msg_t *parts, size_t count)
 {
     struct zlink_auth *auth = owner;
     char user[CURVE_KEY_CHARS];
-    bool good = judge(auth, parts, count);
+    bool keyed = has_good_key(auth, parts, count);
+    bool good = keyed || is_plain(parts, count);
     struct bytes user_id = BYTES_EMPTY;
-    if (good) {
+    if (keyed) {
         z85_encode(zlink_part(&parts[CREDENTIAL]).data, CURVE_KEY_BYTES, user);
         user_id = bytes_of(user, sizeof(user));
     }

@@ -228,7 +228,7 @@ static void receive_frame(struct router_plane *plane, const struct plane_frame *
     }
     if (!plane_sender_may_be(plane, edge->id)) { /* it took that edge's routing id: not its fault */
         plane->stats.impostors++;
-        plane->callbacks.on_edge(plane->owner, PLANE_EDGE_BAD_FRAME, edge->id,
+        plane->callbacks.on_edge(plane->owner, PLANE_EDGE_IMPOSTOR, edge->id,
                                  "from a connection with another edge's key");
         return;
     }

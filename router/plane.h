@@ -27,6 +27,7 @@ enum plane_edge_event {
     PLANE_EDGE_DRAINING,
     PLANE_EDGE_REFUSED,   /* version, fenced incarnation, limit: see text */
     PLANE_EDGE_OVERFLOW,  /* did not take its deliveries: fenced */
+    PLANE_EDGE_IMPOSTOR,  /* somebody with another key spoke on its link: nothing to it */
     PLANE_EDGE_BAD_FRAME, /* undecodable or impossible */
     PLANE_EDGE_EXPELLED,  /* router_plane_expel() */
     PLANE_EDGE_LIMITED    /* announces more than it may: the rest was left out; once per link */

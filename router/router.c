@@ -76,6 +76,7 @@ static const struct {
     [PLANE_EDGE_REFUSED] = {LOG_LINK_REFUSED, "refused"},
     [PLANE_EDGE_OVERFLOW] = {LOG_EDGE_DOWN, "overflow"},
     [PLANE_EDGE_BAD_FRAME] = {LOG_PLANE_BAD_FRAME, "bad frame"},
+    [PLANE_EDGE_IMPOSTOR] = {LOG_PLANE_BAD_FRAME, "impostor"},
     [PLANE_EDGE_EXPELLED] = {LOG_EDGE_DOWN, "expelled"},
     [PLANE_EDGE_LIMITED] = {LOG_EDGE_LIMITED, "limited"},
 };
@@ -91,7 +92,8 @@ static void on_edge(void *owner, enum plane_edge_event event, struct bytes edge_
                     const char *text)
 {
     struct router *router = owner;
-    bool often = event == PLANE_EDGE_REFUSED || event == PLANE_EDGE_BAD_FRAME;
+    bool often = event == PLANE_EDGE_REFUSED || event == PLANE_EDGE_BAD_FRAME ||
+                 event == PLANE_EDGE_IMPOSTOR;
     if (often && !router_doors_first(router->doors, edge_lines[event].what, edge_id, text)) {
         return; /* whoever does not mend its ways says it again and again */
     }

@@ -134,7 +134,7 @@ class WhoGetsIn(CurveCase):
         await self.said("link.refused.*does not allow our key", self.cluster.edges[1].program)
         await ann.ok("room_message", room="lobby", payload="for few")
         self.assertEqual([m for m in ben.heard("room_message") if m["payload"] == "for few"], [])
-        self.assertEqual([e["id"] for e in self.cluster.ctl("edges")["edges"]], ["edge-1"])
+        self.assertEqual([e["edgeId"] for e in self.cluster.ctl("edges")["edges"]], ["edge-1"])
         self.reload("edge-1", "edge-2")
         await self.cluster.ready()
         await ben.closed()
