@@ -1,4 +1,5 @@
 #include "router/auth.h"
+#include "tests/support/base64url.h"
 #include "tests/support/check_main.h"
 #include "tests/support/guard_page.h"
 
@@ -22,23 +23,6 @@ static struct jws_keys *secret_keys(struct bytes secret)
     struct jws_keys *keys = jws_keys_new();
     ck_assert(jws_keys_add_secret(keys, JWS_HS256, secret));
     return keys;
-}
-
-static void append_base64url(struct buf *out, struct bytes bytes)
-{
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    uint32_t bits = 0;
-    unsigned bit_count = 0;
-    for (size_t i = 0; i < bytes.len; i++) {
-        bits = bits << 8 | bytes.data[i];
-        for (bit_count += 8; bit_count >= 6; bit_count -= 6) {
-            buf_append_byte(out, (uint8_t)letters[bits >> (bit_count - 6) & 63]);
-        }
-    }
-    if (bit_count != 0) {
-        buf_append_byte(out, (uint8_t)letters[bits << (6 - bit_count) & 63]);
-    }
 }
 
 static void sign(struct buf *token, struct bytes key, const EVP_MD *hash)
