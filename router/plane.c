@@ -214,29 +214,48 @@ bool plane_sender_may_be(const struct router_plane *plane, struct bytes edge_id)
     return plane->sender->key.len == 0 || plane_edge_id_fits(plane->sender->edge_id, edge_id);
 }
 
-static void receive_frame(struct router_plane *plane, const struct plane_frame *frame, size_t len)
+/* It took that edge's routing id: not its fault. */
+static bool is_impostor(struct router_plane *plane, const struct plane_edge *edge)
 {
-    struct bytes peer = plane->sender->peer;
+    if (edge == NULL || plane_sender_may_be(plane, edge->id)) {
+        return false;
+    }
+    plane->stats.impostors++;
+    plane->callbacks.on_edge(plane->owner, PLANE_EDGE_IMPOSTOR, edge->id,
+                             "from a connection with another edge's key");
+    return true;
+}
+
+static void receive_frame(struct router_plane *plane, struct plane_edge *edge,
+                          const struct plane_frame *frame, size_t len)
+{
     if (frame->kind == PLANE_FRAME_HELLO) {
-        plane_receive_hello(plane, peer, &frame->greeting);
-        return;
-    }
-    struct plane_edge *edge = strmap_get(&plane->by_peer, peer);
-    if (edge == NULL) {
-        reset_peer(plane, peer);
-        return;
-    }
-    if (!plane_sender_may_be(plane, edge->id)) { /* it took that edge's routing id: not its fault */
-        plane->stats.impostors++;
-        plane->callbacks.on_edge(plane->owner, PLANE_EDGE_IMPOSTOR, edge->id,
-                                 "from a connection with another edge's key");
-        return;
-    }
-    if (frame->kind == PLANE_FRAME_DATA || frame->kind == PLANE_FRAME_ACK) {
+        plane_receive_hello(plane, plane->sender->peer, &frame->greeting);
+    } else if (edge == NULL) {
+        reset_peer(plane, plane->sender->peer);
+    } else if (frame->kind == PLANE_FRAME_DATA || frame->kind == PLANE_FRAME_ACK) {
         receive_data(plane, edge, frame, len);
+    } else {
+        plane_give_up(plane, edge, "the router's own words");
+    }
+}
+
+static void receive_message(struct router_plane *plane, struct bytes message)
+{
+    struct plane_frame frame;
+    struct bytes peer = plane->sender->peer;
+    struct plane_edge *edge = strmap_get(&plane->by_peer, peer);
+    if (is_impostor(plane, edge)) {
         return;
     }
-    plane_give_up(plane, edge, "the router's own words");
+    if (peer.len == 0 || peer.len > PEER_BYTES_MAX ||
+        !plane_frame_read(&plane->arena, message, &frame)) {
+        plane->stats.bad_frames++;
+        plane->callbacks.on_edge(plane->owner, PLANE_EDGE_BAD_FRAME,
+                                 edge == NULL ? BYTES_EMPTY : edge->id, "not a frame");
+        return;
+    }
+    receive_frame(plane, edge, &frame, message.len);
 }
 
 void router_plane_receive_from(struct router_plane *plane, const struct plane_sender *sender,
@@ -250,17 +269,8 @@ void router_plane_receive_from(struct router_plane *plane, const struct plane_se
     plane->stats.frames_in++;
     plane->stats.bytes_in += message.len;
     arena_reset(&plane->arena);
-    struct plane_frame frame;
-    if (sender->peer.len == 0 || sender->peer.len > PEER_BYTES_MAX ||
-        !plane_frame_read(&plane->arena, message, &frame)) {
-        plane->stats.bad_frames++;
-        struct plane_edge *bad = strmap_get(&plane->by_peer, sender->peer);
-        plane->callbacks.on_edge(plane->owner, PLANE_EDGE_BAD_FRAME,
-                                 bad == NULL ? BYTES_EMPTY : bad->id, "not a frame");
-        return;
-    }
     plane->sender = sender;
-    receive_frame(plane, &frame, message.len);
+    receive_message(plane, message);
     plane->sender = NULL;
 }
 
