@@ -32,9 +32,9 @@ unsigned conn_retry_after_s(const struct edge *edge, enum edge_refusal refusal)
     if (refusal == EDGE_REFUSED_DRAINING) {
         wait_ms = edge_random(1, edge->drain.delay_ms);
     } else if (refusal == EDGE_REFUSED_NO_ROUTER) {
-        wait_ms = edge_random(RETRY_NO_ROUTER_MS, 3 * RETRY_NO_ROUTER_MS);
+        wait_ms = edge_random(RETRY_NO_ROUTER_MS, UINT64_C(3) * RETRY_NO_ROUTER_MS);
     } else if (refusal == EDGE_REFUSED_FULL) {
-        wait_ms = edge_random(RETRY_FULL_MS, 3 * RETRY_FULL_MS);
+        wait_ms = edge_random(RETRY_FULL_MS, UINT64_C(3) * RETRY_FULL_MS);
     }
     return (unsigned)((wait_ms + 999) / 1000);
 }

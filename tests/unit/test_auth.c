@@ -1,4 +1,5 @@
 #include "router/auth.h"
+#include "router/jws.h"
 #include "tests/support/base64url.h"
 #include "tests/support/check_main.h"
 #include "tests/support/guard_page.h"
@@ -521,6 +522,26 @@ static void tear_down(void)
     jws_keys_unref(&own_keys);
 }
 
+START_TEST(what_takes_long_to_check_is_known_by_its_header_at_any_length)
+{
+    struct buf token;
+    buf_init(&token, 0);
+    buf_append_str(&token, "eyJhbGciOiJFUzI1NiJ9."); /* {"alg":"ES256"} */
+    ck_assert(!auth_is_costly(&jwt_config, buf_bytes(&token)));
+    buf_append_str(&token, "e30.");
+    while (token.len <= JWS_BYTES_MAX) {
+        ck_assert_msg(auth_is_costly(&jwt_config, buf_bytes(&token)), "%zu bytes", token.len);
+        buf_append_byte(&token, 'A');
+    }
+    ck_assert(!auth_is_costly(&jwt_config, buf_bytes(&token)));
+    make_token(&token, BYTES_LIT(GOOD_HEADER), BYTES_LIT(GOOD_CLAIMS));
+    ck_assert(!auth_is_costly(&jwt_config, buf_bytes(&token)));
+    struct auth_config insecure = {.mode = AUTH_INSECURE};
+    ck_assert(!auth_is_costly(&insecure, BYTES_LIT("eyJhbGciOiJFUzI1NiJ9.e30.AA")));
+    buf_fini(&token);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("auth");
@@ -542,6 +563,7 @@ int main(void)
     tcase_add_test(tcase, a_token_over_8192_bytes_is_refused_unread);
     tcase_add_test(tcase, scratch_that_may_not_grow_refuses);
     tcase_add_test(tcase, an_enormous_leeway_does_not_wrap);
+    tcase_add_test(tcase, what_takes_long_to_check_is_known_by_its_header_at_any_length);
     suite_add_tcase(suite, tcase);
     TCase *insecure = tcase_create("insecure");
     tcase_add_test(insecure, in_insecure_mode_the_token_is_the_name);
