@@ -151,6 +151,7 @@ static void on_signal(evutil_socket_t signo, short what, void *owner)
     if (signo == SIGHUP) {
         edge->on_hangup(edge->hangup_owner);
         edge_tls_reload(edge);
+        edge_curve_reload(edge);
     } else if (edge->drain.active) {
         edge_stop(edge, 1);
     } else {

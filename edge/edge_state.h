@@ -14,6 +14,7 @@
 #include "edge/admission.h"
 #include "edge/drain.h"
 #include "edge/edge.h"
+#include "edge/edge_curve.h"
 #include "edge/edge_metrics.h"
 #include "edge/ip_counts.h"
 #include "edge/output.h"
@@ -110,6 +111,7 @@ struct edge {
     struct uplink *uplink;
     struct zlink_context *zlink_context;
     struct zlink *zlink;
+    struct edge_curve curve;
     bool router_seen; /* was up at least once */
     bool router_lost; /* clients are being let go for want of a router */
     uint64_t trim_ms; /* when to give back what announcing took; 0 = no */

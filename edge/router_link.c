@@ -60,6 +60,7 @@ static enum status open_socket(struct edge *edge)
     };
     edge->zlink = zlink_new(edge->zlink_context, edge->base, &config, &CALLBACKS, edge);
     buf_fini(&routing_id);
+    edge_curve_prepare(edge, edge->zlink);
     return zlink_connect(edge->zlink, edge->options->router.items[0]);
 }
 
@@ -250,6 +251,9 @@ enum status router_link_open(struct edge *edge, struct buf *error)
         edge->uplink = uplink_new(&config, &CALLBACKS, edge, edge_now(edge));
         return STATUS_OK;
     }
+    if (edge_curve_read(edge, error) != STATUS_OK) {
+        return STATUS_IO;
+    }
     edge->zlink_context = zlink_context_new();
     if (open_socket(edge) != STATUS_OK) {
         buf_append_str(error, "cannot connect to --router ");
@@ -266,6 +270,7 @@ void router_link_close(struct edge *edge)
 {
     uplink_free(&edge->uplink);
     zlink_free(&edge->zlink);
+    edge_curve_wipe(edge);
     if (edge->zlink_context != NULL) {
         zlink_context_free(&edge->zlink_context);
     }
@@ -286,6 +291,9 @@ void router_link_step(struct edge *edge)
     uint64_t now_ms = edge_now(edge);
     if (edge->options->echo) {
         return;
+    }
+    if (edge->curve.retry_ms != 0 && now_ms >= edge->curve.retry_ms) {
+        reconnect(edge);
     }
     if (now_ms >= uplink_deadline(edge->uplink)) {
         uplink_tick(edge->uplink, now_ms);
@@ -310,7 +318,9 @@ uint64_t router_link_deadline(const struct edge *edge)
     uint64_t grace_ms = grace_end_ms(edge);
     uint64_t uplink_ms = uplink_deadline(edge->uplink);
     uint64_t due_ms = grace_ms < uplink_ms ? grace_ms : uplink_ms;
-    return edge->trim_ms != 0 && edge->trim_ms < due_ms ? edge->trim_ms : due_ms;
+    due_ms = edge->trim_ms != 0 && edge->trim_ms < due_ms ? edge->trim_ms : due_ms;
+    uint64_t retry_ms = edge->curve.retry_ms;
+    return retry_ms != 0 && retry_ms < due_ms ? retry_ms : due_ms;
 }
 
 void router_link_watch_congestion(struct edge *edge)

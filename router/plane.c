@@ -80,6 +80,7 @@ void plane_edge_free(struct plane_edge *edge)
     mem_free(edge->unfinished);
     mem_free((void *)(uintptr_t)edge->id.data);
     mem_free((void *)(uintptr_t)edge->peer.data);
+    mem_free((void *)(uintptr_t)edge->key.data);
     mem_free(edge);
 }
 
@@ -200,8 +201,65 @@ static void receive_data(struct router_plane *plane, struct plane_edge *edge,
     }
 }
 
-void router_plane_receive(struct router_plane *plane, struct bytes peer, struct bytes message,
-                          uint64_t now_ms, uint64_t wall_ms)
+bool plane_edge_id_fits(struct bytes allowed, struct bytes id)
+{
+    if (allowed.len > 0 && allowed.data[allowed.len - 1] == '*') {
+        return bytes_starts_with(id, bytes_slice(allowed, 0, allowed.len - 1));
+    }
+    return bytes_equal(id, allowed);
+}
+
+bool plane_sender_may_be(const struct router_plane *plane, struct bytes edge_id)
+{
+    return plane->sender->key.len == 0 || plane_edge_id_fits(plane->sender->edge_id, edge_id);
+}
+
+/* It took that edge's routing id: not its fault. */
+static bool is_impostor(struct router_plane *plane, const struct plane_edge *edge)
+{
+    if (edge == NULL || plane_sender_may_be(plane, edge->id)) {
+        return false;
+    }
+    plane->stats.impostors++;
+    plane->callbacks.on_edge(plane->owner, PLANE_EDGE_IMPOSTOR, edge->id,
+                             "from a connection with another edge's key");
+    return true;
+}
+
+static void receive_frame(struct router_plane *plane, struct plane_edge *edge,
+                          const struct plane_frame *frame, size_t len)
+{
+    if (frame->kind == PLANE_FRAME_HELLO) {
+        plane_receive_hello(plane, plane->sender->peer, &frame->greeting);
+    } else if (edge == NULL) {
+        reset_peer(plane, plane->sender->peer);
+    } else if (frame->kind == PLANE_FRAME_DATA || frame->kind == PLANE_FRAME_ACK) {
+        receive_data(plane, edge, frame, len);
+    } else {
+        plane_give_up(plane, edge, "the router's own words");
+    }
+}
+
+static void receive_message(struct router_plane *plane, struct bytes message)
+{
+    struct plane_frame frame;
+    struct bytes peer = plane->sender->peer;
+    struct plane_edge *edge = strmap_get(&plane->by_peer, peer);
+    if (is_impostor(plane, edge)) {
+        return;
+    }
+    if (peer.len == 0 || peer.len > PEER_BYTES_MAX ||
+        !plane_frame_read(&plane->arena, message, &frame)) {
+        plane->stats.bad_frames++;
+        plane->callbacks.on_edge(plane->owner, PLANE_EDGE_BAD_FRAME,
+                                 edge == NULL ? BYTES_EMPTY : edge->id, "not a frame");
+        return;
+    }
+    receive_frame(plane, edge, &frame, message.len);
+}
+
+void router_plane_receive_from(struct router_plane *plane, const struct plane_sender *sender,
+                               struct bytes message, uint64_t now_ms, uint64_t wall_ms)
 {
     if (plane->holding) {
         return; /* not acknowledged: the next router gets it again */
@@ -211,29 +269,26 @@ void router_plane_receive(struct router_plane *plane, struct bytes peer, struct 
     plane->stats.frames_in++;
     plane->stats.bytes_in += message.len;
     arena_reset(&plane->arena);
-    struct plane_frame frame;
-    if (peer.len == 0 || peer.len > PEER_BYTES_MAX ||
-        !plane_frame_read(&plane->arena, message, &frame)) {
-        plane->stats.bad_frames++;
-        struct plane_edge *bad = strmap_get(&plane->by_peer, peer);
-        plane->callbacks.on_edge(plane->owner, PLANE_EDGE_BAD_FRAME,
-                                 bad == NULL ? BYTES_EMPTY : bad->id, "not a frame");
-        return;
+    plane->sender = sender;
+    receive_message(plane, message);
+    plane->sender = NULL;
+}
+
+void router_plane_receive(struct router_plane *plane, struct bytes peer, struct bytes frame,
+                          uint64_t now_ms, uint64_t wall_ms)
+{
+    router_plane_receive_from(plane, &(struct plane_sender){.peer = peer}, frame, now_ms, wall_ms);
+}
+
+void router_plane_expel(struct router_plane *plane, uint32_t edge, uint64_t now_ms,
+                        uint64_t wall_ms)
+{
+    plane->now_ms = now_ms;
+    plane->wall_ms = wall_ms;
+    if (!plane->holding && edge < plane->edge_capacity && plane->edges[edge] != NULL) {
+        plane_drop_edge(plane, plane->edges[edge], PLANE_EDGE_EXPELLED,
+                        "its key is not allowed any more");
     }
-    if (frame.kind == PLANE_FRAME_HELLO) {
-        plane_receive_hello(plane, peer, &frame.greeting);
-        return;
-    }
-    struct plane_edge *edge = strmap_get(&plane->by_peer, peer);
-    if (edge == NULL) {
-        reset_peer(plane, peer);
-        return;
-    }
-    if (frame.kind == PLANE_FRAME_DATA || frame.kind == PLANE_FRAME_ACK) {
-        receive_data(plane, edge, &frame, message.len);
-        return;
-    }
-    plane_give_up(plane, edge, "the router's own words");
 }
 
 /* ---- the turn ---- */
@@ -404,6 +459,7 @@ bool router_plane_edge_next(const struct router_plane *plane, uint64_t now_ms, u
         }
         *ret_info = (struct plane_edge_info){.edge = edge->index,
                                              .id = edge->id,
+                                             .key = edge->key,
                                              .incarnation = edge->incarnation,
                                              .up = edge->link.phase == LINK_UP,
                                              .suspect = edge->link.phase == LINK_SUSPECT,

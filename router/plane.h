@@ -25,9 +25,12 @@ enum plane_edge_event {
     PLANE_EDGE_REPLACED, /* the same id came with a new incarnation */
     PLANE_EDGE_GONE,     /* said goodbye */
     PLANE_EDGE_DRAINING,
-    PLANE_EDGE_REFUSED,  /* version, fenced incarnation, limit: see text */
-    PLANE_EDGE_OVERFLOW, /* did not take its deliveries: fenced */
-    PLANE_EDGE_BAD_FRAME /* undecodable or impossible */
+    PLANE_EDGE_REFUSED,   /* version, fenced incarnation, limit: see text */
+    PLANE_EDGE_OVERFLOW,  /* did not take its deliveries: fenced */
+    PLANE_EDGE_IMPOSTOR,  /* somebody with another key spoke on its link: nothing to it */
+    PLANE_EDGE_BAD_FRAME, /* undecodable or impossible */
+    PLANE_EDGE_EXPELLED,  /* router_plane_expel() */
+    PLANE_EDGE_LIMITED    /* announces more than it may: the rest was left out; once per link */
 };
 
 struct plane_callbacks {
@@ -69,7 +72,16 @@ struct plane_config {
     uint64_t canary_timeout_ms; /* for what router_plane_canary_overdue says */
     uint64_t digest_ms;         /* edges are asked what they hold this often; 0 = never */
     uint32_t edges_max;
-    uint32_t connect_rate; /* new clients per second over all edges, 0 = no limit */
+    uint32_t connect_rate;       /* new clients per second over all edges, 0 = no limit */
+    uint32_t rooms_per_edge_max; /* that one edge may announce; 0 = no limit of its own */
+    uint32_t users_per_edge_max; /* groups of users, likewise */
+};
+
+/* Who a message comes from, as far as the transport knows. */
+struct plane_sender {
+    struct bytes peer;    /* routing id: what the sender calls itself */
+    struct bytes key;     /* that its connection has proved; empty: none was asked for */
+    struct bytes edge_id; /* with a key: the edge that it is; "PREFIX*": any that begins so */
 };
 
 /* Takes the engine (and NULLs the caller's pointer). */
@@ -78,9 +90,21 @@ struct router_plane *router_plane_new(const struct plane_config *config, struct 
                                       uint64_t now_ms);
 void router_plane_free(struct router_plane **plane);
 
-/* One message from the transport. `wall_ms` is a label. */
+/* True when a key for `allowed`, as in plane_sender.edge_id, is good for the edge `id`. */
+bool plane_edge_id_fits(struct bytes allowed, struct bytes id);
+
+/* One message from the transport. `wall_ms` is a label. With a key the sender is heard only as an
+ * edge that it may be: no other edge's id, and no frame on another edge's link. */
+void router_plane_receive_from(struct router_plane *plane, const struct plane_sender *sender,
+                               struct bytes frame, uint64_t now_ms, uint64_t wall_ms);
+/* The same from a transport without keys. */
 void router_plane_receive(struct router_plane *plane, struct bytes peer, struct bytes frame,
                           uint64_t now_ms, uint64_t wall_ms);
+
+/* Gives the edge with this index (plane_edge_info) up: its key is not allowed any more. Flush
+ * afterwards. */
+void router_plane_expel(struct router_plane *plane, uint32_t edge, uint64_t now_ms,
+                        uint64_t wall_ms);
 
 /* Sends what this loop turn produced, one batch per edge. */
 void router_plane_flush(struct router_plane *plane, uint64_t now_ms);
@@ -134,6 +158,7 @@ void router_plane_set_rates(struct router_plane *plane, uint64_t messages_per_se
 struct plane_edge_info {
     uint32_t edge; /* as in registry_edge */
     struct bytes id;
+    struct bytes key; /* as in plane_sender, of its newest hello */
     uint64_t incarnation;
     bool up; /* link is up and not suspect */
     bool suspect;
@@ -155,6 +180,8 @@ struct plane_stats {
     uint64_t resumes;
     uint64_t fresh_links;
     uint64_t refused;
+    uint64_t impostors;      /* frames and hellos with a key that is another edge's */
+    uint64_t groups_refused; /* announced above the limits per edge */
     uint64_t auth_ok;
     uint64_t auth_failed;
     uint64_t checks_here;      /* of tokens: at once */

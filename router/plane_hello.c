@@ -64,6 +64,8 @@ static void set_peer(struct router_plane *plane, struct plane_edge *edge, struct
     assert(squatter == NULL && "the caller gave the peer's former edge up");
     edge->peer = bytes_of(mem_copy(peer), peer.len);
     strmap_put(&plane->by_peer, edge->peer, edge);
+    mem_free((void *)(uintptr_t)edge->key.data);
+    edge->key = bytes_of(mem_copy(plane->sender->key), plane->sender->key.len);
 }
 
 static struct plane_edge *add_edge(struct router_plane *plane, struct bytes peer,
@@ -230,6 +232,12 @@ void plane_receive_hello(struct router_plane *plane, struct bytes peer,
     }
     if (!edge_id_valid(hello->id) || hello->edge_incarnation == 0 || hello->credit == 0) {
         refuse(plane, peer, BYTES_EMPTY, PLANE_REFUSE_BAD_HELLO, "impossible hello");
+        return;
+    }
+    if (!plane_sender_may_be(plane, hello->id)) {
+        plane->stats.impostors++;
+        refuse(plane, peer, hello->id, PLANE_REFUSE_BAD_HELLO,
+               "the edge's key is allowed for another --id: see --curve-allowed-file");
         return;
     }
     struct plane_edge *same_peer = strmap_get(&plane->by_peer, peer);

@@ -40,6 +40,7 @@ struct plane_edge {
     uint32_t index;    /* the core's number */
     struct bytes id;   /* owned */
     struct bytes peer; /* routing id, owned */
+    struct bytes key;  /* of its newest hello, owned */
     uint64_t incarnation;
     struct link link;
     uint64_t up_since_ms;
@@ -54,6 +55,8 @@ struct plane_edge {
     uint64_t told_others;
     struct u32map waiting; /* slot of a connection whose token is being checked -> its place */
     struct plane_truth truth;
+    uint32_t rooms; /* announced since the link is fresh */
+    uint32_t users;
     bool goodbye; /* said that it ends: no grace for the link itself */
 };
 
@@ -97,6 +100,7 @@ struct router_plane {
     const struct auth_verdict *verdict; /* for the operation that is done now and had waited */
     struct buf push;                    /* the push being written */
     struct plane_tickets tickets;
+    const struct plane_sender *sender; /* of the frame being read */
     uint64_t admission_due_ms;
     uint64_t wall_ms; /* of this call */
     uint64_t now_ms;
@@ -141,6 +145,9 @@ void plane_pump(struct router_plane *plane, struct plane_edge *edge);
 /* Acts upon a hello from the socket `peer`. */
 void plane_receive_hello(struct router_plane *plane, struct bytes peer,
                          const struct plane_greeting *hello);
+/* True when the sender of this frame may be that edge. */
+bool plane_sender_may_be(const struct router_plane *plane, struct bytes edge_id);
+
 /* Gives the edge's incarnation up for good: it may come back as new only. Frees the edge. */
 void plane_drop_edge(struct router_plane *plane, struct plane_edge *edge, enum plane_edge_event why,
                      const char *text);

@@ -121,6 +121,29 @@ static bool read_group(struct router_plane *plane, struct bytes bytes, struct gr
     return true;
 }
 
+/* False when the edge has announced as many as it may; it is told that there is no such group, as
+ * for every other limit. */
+static bool may_announce(struct router_plane *plane, struct plane_edge *edge,
+                         const struct group_info *group, uint32_t local)
+{
+    bool room = group->kind == CHANNEL_ROOM;
+    uint32_t *count = room ? &edge->rooms : &edge->users;
+    uint32_t max = room ? plane->config.rooms_per_edge_max : plane->config.users_per_edge_max;
+    if (max == 0 || *count < max) {
+        ++*count;
+        return true;
+    }
+    plane->stats.groups_refused++;
+    if (*count == max) {
+        ++*count; /* told once */
+        plane->callbacks.on_edge(plane->owner, PLANE_EDGE_LIMITED, edge->id,
+                                 room ? "announces more rooms than --max-rooms-per-edge"
+                                      : "announces more users than --max-users-per-edge");
+    }
+    plane_say(plane, edge, &(struct plane_op){.kind = OP_GROUP_BIND, .slot = local});
+    return false;
+}
+
 static bool on_announce_group(struct router_plane *plane, struct plane_edge *edge,
                               const struct plane_op *op)
 {
@@ -128,6 +151,9 @@ static bool on_announce_group(struct router_plane *plane, struct plane_edge *edg
     uint64_t newest = (uint64_t)op->gen << 32 | op->slot;
     if (op->a > UINT32_MAX || !read_group(plane, op->bytes, &group)) {
         return false;
+    }
+    if (!may_announce(plane, edge, &group, (uint32_t)op->a)) {
+        return true;
     }
     plane_step(plane, &(struct core_event){.kind = CORE_ANNOUNCE_GROUP,
                                            .edge = edge->index,

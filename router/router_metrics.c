@@ -103,6 +103,8 @@ static void refresh_plane(struct metrics *metrics, const struct router_plane *pl
     set(metrics, ROUTER_METRIC_RESYNCS, 0, stats.fresh_links);
     set(metrics, ROUTER_METRIC_RESYNCS, 1, stats.resumes);
     set(metrics, ROUTER_METRIC_LINKS_REFUSED, 0, stats.refused);
+    set(metrics, ROUTER_METRIC_IMPOSTORS, 0, stats.impostors);
+    set(metrics, ROUTER_METRIC_GROUPS_REFUSED, 0, stats.groups_refused);
     set(metrics, ROUTER_METRIC_PLANE_FRAMES, 0, stats.frames_in);
     set(metrics, ROUTER_METRIC_PLANE_FRAMES, 1, stats.frames_out);
     set(metrics, ROUTER_METRIC_PLANE_BYTES, 0, stats.bytes_in);

@@ -292,6 +292,7 @@ static void put_answer(const struct ctl_args *args, const Splitrail__Admin__Repl
     case CTL_CHECK: /* these never get here: they ask no router */
     case CTL_EXPORT:
     case CTL_IMPORT:
+    case CTL_KEYGEN:
     case CTL_COMMAND_COUNT:
         put_info(args, reply, root);
         break;

@@ -1,4 +1,4 @@
-/* Commands about a data directory: they ask no router, and must not, because none may use it. */
+/* Commands that ask no router: about a data directory, which none may use, and about keys. */
 #ifndef ROUTER_CTL_CTL_OFFLINE_H
 #define ROUTER_CTL_CTL_OFFLINE_H
 

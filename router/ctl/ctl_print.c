@@ -340,6 +340,7 @@ void ctl_print(const struct ctl_args *args, const Splitrail__Admin__Reply *reply
     case CTL_CHECK: /* these never get here: they ask no router */
     case CTL_EXPORT:
     case CTL_IMPORT:
+    case CTL_KEYGEN:
     case CTL_COMMAND_COUNT:
         print_health(reply, out);
         break;

@@ -156,6 +156,7 @@ static void fill(struct parts *parts, const struct ctl_args *args)
     case CTL_CHECK: /* these never get here: they ask no router */
     case CTL_EXPORT:
     case CTL_IMPORT:
+    case CTL_KEYGEN:
     case CTL_COMMAND_COUNT:
         ask_empty(parts, ASK(INFO));
         break;

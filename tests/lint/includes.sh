@@ -7,11 +7,11 @@
 cd "${1:-.}" || exit 2
 export LC_ALL=C
 
-pure='bytes.h buf.h digest.h mem.h status.h status.def blob.h strmap.h slotmap.h u32map.h wheel.h gcra.h link.h utf8.h'
+pure='bytes.h buf.h digest.h mem.h status.h status.def blob.h strmap.h slotmap.h u32map.h wheel.h gcra.h link.h utf8.h z85.h'
 
 # Prefixes of files that may see, of common/, only its pure half.
 pure_files='common/blob. common/buf. common/bytes. common/digest. common/gcra. common/link. common/mem.
-common/slotmap. common/status. common/strmap. common/u32map. common/utf8. common/wheel.
+common/slotmap. common/status. common/strmap. common/u32map. common/utf8. common/wheel. common/z85.
 edge/ws_ edge/uplink edge/groups edge/lags edge/notices edge/hold
 edge/address. edge/forwarded. edge/proxy_protocol. edge/ticket_keys. proto/ router/'
 
@@ -62,9 +62,9 @@ $file common/$header"
     done
 done
 
-homes='zmq.h common/zlink.c
+homes='zmq.h common/zlink
 event2/ common/httpd.c
-event2/ common/zlink.c
+event2/ common/zlink
 event2/ edge/listener.
 event2/ edge/conn
 event2/ edge/edge.
@@ -78,6 +78,7 @@ openssl/ edge/tls_certs.
 openssl/ router/auth_cache.c
 openssl/ router/jws.c
 openssl/ router/jws_keys.c
+sodium common/curve_key.c
 sodium common/digest.c
 sodium common/strmap.c
 sodium router/channel.c

@@ -68,6 +68,9 @@ static void router_on_edge(void *owner, enum plane_edge_event event, struct byte
                 (int)edge_id.len, (const char *)edge_id.data, (int)event, text);
     }
     switch (event) {
+    case PLANE_EDGE_IMPOSTOR:
+    case PLANE_EDGE_EXPELLED:
+    case PLANE_EDGE_LIMITED:
     case PLANE_EDGE_BAD_FRAME:
     case PLANE_EDGE_OVERFLOW:
         world_fail(world, "the router gave an honest edge up", NULL);
