@@ -160,6 +160,7 @@ static void on_hangup(void *owner)
         configure_log(options);
         reload_policy(process, &text);
         reload_keys(process, &text);
+        router_reload_api(process->router);
     }
     buf_fini(&text);
 }

@@ -50,6 +50,7 @@ struct plane_edge {
     uint32_t frame_capacity;
     struct u32map waiting; /* slot of a connection whose token is being checked -> its place */
     struct plane_truth truth;
+    bool drains;  /* acts upon OP_DRAIN */
     bool goodbye; /* said that it ends: no grace for the link itself */
 };
 

@@ -28,6 +28,9 @@ void router_set_policy(struct router *router, const struct policy_table *policy)
 /* Other keys for tokens, borrowed until the next call or the router's end. */
 void router_set_keys(struct router *router, struct jws_keys *keys);
 
+/* Reads --api-keys-file again and takes over what else is live of the API; logs what it found. */
+void router_reload_api(struct router *router);
+
 /* Live rate change, 0 = no limit. */
 void router_set_rates(struct router *router, uint64_t messages_per_second,
                       uint64_t bytes_per_second);
