@@ -74,6 +74,32 @@ static bool read_number(struct bytes text, uint64_t min, uint64_t max, uint64_t 
     return text.len != 0 && number >= min && number <= max;
 }
 
+/* "10m" */
+static bool read_time(struct bytes text, uint64_t min, uint64_t max, uint64_t *ret_ms)
+{
+    static const struct {
+        struct bytes unit;
+        uint64_t ms;
+    } units[] = {{BYTES_INIT("ms"), 1},
+                 {BYTES_INIT("s"), 1000},
+                 {BYTES_INIT("m"), 60000},
+                 {BYTES_INIT("h"), 3600000}};
+    uint64_t number = 0;
+    size_t digits = 0;
+    while (digits < text.len && text.data[digits] >= '0' && text.data[digits] <= '9') {
+        digits++;
+    }
+    struct bytes unit = bytes_slice(text, digits, text.len);
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (bytes_equal(unit, units[i].unit) &&
+            read_number(bytes_slice(text, 0, digits), 0, max / units[i].ms, &number)) {
+            *ret_ms = number * units[i].ms;
+            return *ret_ms >= min;
+        }
+    }
+    return false;
+}
+
 static bool param_ok(struct api_call *call, enum api_param param, struct bytes text)
 {
     const struct api_param_spec *spec = &api_params[param];
@@ -86,6 +112,8 @@ static bool param_ok(struct api_call *call, enum api_param param, struct bytes t
         return read_number(text, spec->min, spec->max, &call->numbers[param]);
     case API_EPOCH:
         return is_epoch(text);
+    case API_TIME:
+        return read_time(text, spec->min, spec->max, &call->numbers[param]);
     case API_ANY:
     case API_NAMES:
         break;
@@ -254,6 +282,7 @@ static bool take_field(struct reading *reading, enum api_field field, struct jso
         return take_text(reading, field, value);
     case API_NUMBER:
     case API_EPOCH:
+    case API_TIME:
         break;
     }
     return false;

@@ -44,6 +44,8 @@ static void put_param(struct buf *out, const struct api_param_spec *spec)
     if (spec->kind == API_NUMBER) {
         put(out, ",'schema':{'type':'integer'");
         put_bounds(out, ",'minimum':", ",'maximum':", spec);
+    } else if (spec->kind == API_TIME) {
+        put(out, ",'schema':{'type':'string','pattern':'^[0-9]+(ms|s|m|h)$'");
     } else {
         put(out, ",'schema':{'type':'string'");
         put_bounds(out, ",'minLength':", ",'maxLength':", spec);

@@ -38,7 +38,7 @@ struct api_error_spec {
 };
 extern const struct api_error_spec api_errors[API_ERROR_COUNT];
 
-enum api_kind { API_NAME, API_TEXT, API_NUMBER, API_EPOCH, API_ANY, API_NAMES };
+enum api_kind { API_NAME, API_TEXT, API_NUMBER, API_EPOCH, API_TIME, API_ANY, API_NAMES };
 
 enum api_place { API_PATH, API_QUERY };
 

@@ -44,6 +44,13 @@ START_TEST(a_plus_in_a_query_is_a_space)
 }
 END_TEST
 
+START_TEST(times_have_units)
+{
+    ck_assert(read_call("DELETE", "/v1/users/u/connections", "ban=10m&reason=x", ""));
+    ck_assert_uint_eq(call.numbers[API_PARAM_BAN], 600000);
+}
+END_TEST
+
 START_TEST(fields_are_decoded_and_the_payload_is_not_touched)
 {
     ck_assert(
@@ -96,6 +103,11 @@ static const struct {
     {"GET", "/v1/rooms", "prefix=%80", "", API_ERROR_QUERY, "prefix"},
     {"GET", ROOM, "epoch=0123456789ABCDEF", "", API_ERROR_QUERY, "epoch"},
     {"GET", ROOM, "epoch=0123", "", API_ERROR_QUERY, "epoch"},
+    {"DELETE", "/v1/users/u/connections", "ban=10", "", API_ERROR_QUERY, "ban"},
+    {"DELETE", "/v1/users/u/connections", "ban=m", "", API_ERROR_QUERY, "ban"},
+    {"DELETE", "/v1/users/u/connections", "ban=999ms", "", API_ERROR_QUERY, "ban"},
+    {"DELETE", "/v1/users/u/connections", "ban=99999999999999h", "", API_ERROR_QUERY, "ban"},
+    {"DELETE", "/v1/rooms/r/members/u", "ban=10m", "", API_ERROR_QUERY, "unknown"},
     {"GET", "/v1/rooms", "", "x", API_ERROR_BODY, ""},
     {"GET", "/v1/rooms", "", "{\"a\":1}", API_ERROR_BODY, ""},
     {"POST", ROOM, "", "", API_ERROR_JSON, ""},
@@ -138,6 +150,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, NULL, teardown);
     tcase_add_test(tcase, parts_of_paths_and_queries_are_decoded);
     tcase_add_test(tcase, a_plus_in_a_query_is_a_space);
+    tcase_add_test(tcase, times_have_units);
     tcase_add_test(tcase, fields_are_decoded_and_the_payload_is_not_touched);
     tcase_add_test(tcase, names_of_a_broadcast_are_a_list);
     tcase_add_loop_test(tcase, what_is_wrong_is_told_by_name, 0, ROWS(bad));
