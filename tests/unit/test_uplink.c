@@ -135,7 +135,7 @@ static void on_drain(void *owner)
 {
     struct rig *rig = owner;
     rig->drains++;
-    uplink_drain(rig->uplink); /* as a shell does at once */
+    uplink_drain(rig->uplink, 0); /* as a shell does at once */
 }
 
 static uint64_t draw(void *owner)
