@@ -205,6 +205,13 @@ static void on_canary(void *owner, uint64_t took_us)
     metrics_observe(edge->metrics, EDGE_METRIC_CANARY_RTT, 0, (double)took_us / 1e6);
 }
 
+static void on_drain(void *owner)
+{
+    struct edge *edge = owner;
+    log_event(LOG_STOP, LOG_S("signal", "drain asked for by the router"));
+    drain_begin(edge);
+}
+
 static uint64_t clock_us(void *owner)
 {
     return edge_now_us(owner);
@@ -233,6 +240,7 @@ enum status router_link_open(struct edge *edge, struct buf *error)
         .on_ticket_keys = on_ticket_keys,
         .on_admission = on_admission,
         .on_canary = on_canary,
+        .drain = on_drain,
         .clock_us = clock_us,
         .random = random_bits,
     };

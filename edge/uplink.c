@@ -309,6 +309,7 @@ static void send_hello(struct uplink *uplink, uint64_t now_ms)
                                  .attempt = ++uplink->attempt,
                                  .features =
                                      PLANE_FEATURE_DIGEST |
+                                     (uplink->callbacks.drain != NULL ? PLANE_FEATURE_DRAIN : 0) |
                                      (uplink->config.canary_ms != 0 ? PLANE_FEATURE_CANARY : 0)},
         &uplink->scratch);
     if (transmit(uplink, buf_bytes(&uplink->scratch), BYTES_EMPTY)) {

@@ -63,6 +63,9 @@ struct uplink_callbacks {
     void (*on_canary)(void *owner, uint64_t took_us);
     /* Monotonic microseconds, for what canaries take; of the same clock as the now_ms given. */
     uint64_t (*clock_us)(void *owner);
+    /* An operator wants this edge to drain. May call uplink_drain. NULL: the router is told that it
+     * cannot. */
+    void (*drain)(void *owner);
     /* 64 random bits. */
     uint64_t (*random)(void *owner);
 };

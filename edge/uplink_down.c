@@ -244,6 +244,7 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
     case OP_CANARY_BACK:
     case OP_DIGEST_ASK:
     case OP_GROUP_TOP:
+    case OP_DRAIN:
     default:
         uplink->stats.bad_frames++;
         break;
@@ -257,6 +258,13 @@ void uplink_ticket_keys(struct uplink *uplink, struct bytes encoded)
         uplink->callbacks.on_ticket_keys(uplink->owner, &keys);
     } else {
         uplink->stats.bad_frames++;
+    }
+}
+
+static void on_drain(struct uplink *uplink)
+{
+    if (uplink->callbacks.drain != NULL) {
+        uplink->callbacks.drain(uplink->owner);
     }
 }
 
@@ -285,6 +293,8 @@ void uplink_down_batch(struct uplink *uplink, const struct plane_batch *batch)
             uplink_digest_ask(uplink, &op);
         } else if (op.kind == OP_GROUP_TOP) {
             on_group_top(uplink, &op);
+        } else if (op.kind == OP_DRAIN) {
+            on_drain(uplink);
         } else {
             on_conn_op(uplink, &op);
         }

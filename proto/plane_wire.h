@@ -59,7 +59,8 @@ enum plane_op_kind {
                             limit), b = number that stands for the edges there are, 0 = as before */
     OP_CANARY_BACK = 31, /* a = number */
     OP_DIGEST_ASK = 32,  /* a = number of the question; slot as in the answer */
-    OP_GROUP_TOP = 33    /* a = group, b = newest offset delivered */
+    OP_GROUP_TOP = 33,   /* a = group, b = newest offset delivered */
+    OP_DRAIN = 37        /* the edge is to drain and to end, as with SIGTERM */
 };
 
 #define PLANE_SPAN_ALL UINT32_MAX
@@ -74,7 +75,8 @@ enum plane_group_policy {
 /* What one end may ask of the other only if that said so in its greeting; bits on the wire. */
 enum plane_feature {
     PLANE_FEATURE_CANARY = 1, /* HELLO: the edge sends canaries. WELCOME: they come back */
-    PLANE_FEATURE_DIGEST = 2  /* HELLO: the edge answers OP_DIGEST_ASK */
+    PLANE_FEATURE_DIGEST = 2, /* HELLO: the edge answers OP_DIGEST_ASK */
+    PLANE_FEATURE_DRAIN = 16  /* HELLO: the edge acts upon OP_DRAIN */
 };
 
 struct plane_op {

@@ -114,6 +114,12 @@ void admin_answer(struct admin_ask *ask)
     ask->reply.id = ask->id;
     ask->reply.as_of_ms = ask->wall_ms;
     ask->reply.synced = totals.synced;
+    if (ask->local) {
+        if (admin->local_reply != NULL) { /* whoever asked may have ended */
+            admin->local_reply(admin->local_owner, ask->id, &ask->reply);
+        }
+        return;
+    }
     admin->stats.replies[ask->reply.status]++;
     buf_clear(&admin->out);
     size_t len = splitrail__admin__reply__get_packed_size(&ask->reply);
@@ -161,6 +167,12 @@ static void dispatch(struct admin_ask *ask, const Splitrail__Admin__Request *req
         break;
     case SPLITRAIL__ADMIN__REQUEST__ASK_SEND:
         admin_send(ask, request->send);
+        break;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_HISTORY:
+        admin_history(ask, request->history);
+        break;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_DRAIN:
+        admin_drain(ask, request->drain);
         break;
     case SPLITRAIL__ADMIN__REQUEST__ASK_INFO:
         admin_info(ask);
@@ -236,6 +248,23 @@ void admin_handle(struct admin *admin, struct bytes peer, struct bytes request, 
     } else {
         dispatch(&ask, read);
     }
+    if (!ask.deferred) {
+        admin_answer(&ask);
+    }
+}
+
+void admin_set_local(struct admin *admin, admin_local_reply *reply, void *owner)
+{
+    admin->local_reply = reply;
+    admin->local_owner = owner;
+}
+
+void admin_ask_local(struct admin *admin, uint64_t token, const Splitrail__Admin__Request *request,
+                     uint64_t now_ms, uint64_t wall_ms)
+{
+    struct admin_ask ask = {.local = true, .id = token, .now_ms = now_ms, .wall_ms = wall_ms};
+    begin(admin, &ask);
+    dispatch(&ask, request);
     if (!ask.deferred) {
         admin_answer(&ask);
     }

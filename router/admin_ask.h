@@ -10,6 +10,7 @@
 #include "proto/admin.pb-c.h"
 #include "proto/arena.h"
 #include "router/admin.h"
+#include "router/admin_local.h"
 #include "router/registry.h"
 
 #include <stdbool.h>
@@ -28,6 +29,8 @@ struct admin {
     struct arena request_arena;
     struct arena reply_arena;
     struct buf out;
+    admin_local_reply *local_reply; /* admin_local.h */
+    void *local_owner;
     struct slotmap pending; /* struct pending of admin_actions.c, by the token given to the plane */
     struct admin_stats stats;
 };
@@ -36,6 +39,7 @@ struct admin_ask {
     struct admin *admin;
     const struct router_core *core;
     struct bytes peer;
+    bool local; /* asked through admin_local.h; `id` is its token */
     uint64_t id;
     uint64_t now_ms;
     uint64_t wall_ms;
@@ -52,6 +56,9 @@ void *admin_pointers(struct admin_ask *ask, size_t count);
 
 /* NUL-terminated copy in the reply; "" once it does not fit. */
 char *admin_text(struct admin_ask *ask, struct bytes text);
+
+/* 64 bits as 16 hexadecimal digits. */
+char *admin_hex(struct admin_ask *ask, uint64_t value);
 
 /* Makes the reply a failure; `text` is static. */
 void admin_fail(struct admin_ask *ask, Splitrail__Admin__Reply__Status status, const char *text);
@@ -92,6 +99,9 @@ void admin_figures(struct admin_ask *ask);
 void admin_kick(struct admin_ask *ask, const Splitrail__Admin__Kick *asked);
 void admin_publish(struct admin_ask *ask, const Splitrail__Admin__Publish *asked);
 void admin_send(struct admin_ask *ask, const Splitrail__Admin__Send *asked);
+void admin_history(struct admin_ask *ask, const Splitrail__Admin__History *asked);
+/* Answered at once. */
+void admin_drain(struct admin_ask *ask, const Splitrail__Admin__One *asked);
 /* Frees what waits, without an answer. */
 void admin_forget_pending(struct admin *admin);
 

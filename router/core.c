@@ -268,6 +268,7 @@ struct core_effects router_core_step(struct router_core *core, const struct core
         [CORE_PUBLISH] = session_publish,
         [CORE_SEND] = session_send,
         [CORE_KICK] = session_kick,
+        [CORE_READ] = session_read,
         [CORE_LAGGING] = session_lagging,
         [CORE_CANARY] = truth_canary,
         [CORE_LISTING] = truth_listing,

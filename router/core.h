@@ -100,17 +100,20 @@ enum core_event_kind {
     CORE_ANNOUNCE_CONN,
     CORE_ANNOUNCE_UNSURE, /* in the group `local` somebody was in grace as the former router died */
     CORE_ANNOUNCE_END,
-    CORE_APPENDED,   /* the engine finished the append of `append_id` */
-    CORE_LOADED,     /* the engine has read the log of `channel`; NULL: it could not */
-    CORE_PUBLISH,    /* by an operator or the API: room, user (may be empty), payload, key */
-    CORE_SEND,       /* direct message by an operator: target user, user = from */
-    CORE_KICK,       /* user or connection, or only out of `room` */
-    CORE_LAGGING,    /* an edge left deliveries of a room out for a slow connection, which has now
-                        read what it had: it is to be told */
-    CORE_CANARY,     /* comes back to its edge as CORE_CANARY_BACK */
-    CORE_LISTING,    /* what an edge holds in one bucket of the digest: truth.h */
-    CORE_REPAIR,     /* an edge lacks deliveries of `group`: last_offset is the first, to_offset the
-                        last */
+    CORE_APPENDED, /* the engine finished the append of `append_id` */
+    CORE_LOADED,   /* the engine has read the log of `channel`; NULL: it could not */
+    CORE_PUBLISH,  /* by an operator or the API: room, user (may be empty), payload, key; `conn` is
+                      left out unless its gen is 0 */
+    CORE_SEND,     /* direct message by an operator: target user, user = from */
+    CORE_KICK,     /* user or connection, or only out of `room` */
+    CORE_READ,     /* history of `room` for an operator: since and limit of `command`; a since
+                      without epoch means the room's present one */
+    CORE_LAGGING,  /* an edge left deliveries of a room out for a slow connection, which has now
+                      read what it had: it is to be told */
+    CORE_CANARY,   /* comes back to its edge as CORE_CANARY_BACK */
+    CORE_LISTING,  /* what an edge holds in one bucket of the digest: truth.h */
+    CORE_REPAIR,   /* an edge lacks deliveries of `group`: last_offset is the first, to_offset the
+                      last */
     CORE_SET_POLICY, /* of rooms: limits from now on, the class for rooms made from now on */
     CORE_TICK        /* router_core_deadline() has come */
 };
@@ -180,7 +183,7 @@ struct core_event {
     uint64_t channel;                   /* LOADED */
     const struct core_log *log;         /* LOADED */
     const struct core_listing *listing; /* LISTING, of `edge` */
-    uint64_t admin;                     /* PUBLISH, SEND, KICK: token for ADMIN_DONE */
+    uint64_t admin;                     /* PUBLISH, SEND, KICK, READ: token for ADMIN_DONE */
     struct bytes room;
     struct bytes user;
     struct bytes target; /* SEND: to; KICK: user, or empty when `conn` is meant */
@@ -234,7 +237,8 @@ struct core_effect {
     uint32_t local;                      /* GROUP_BIND */
     const struct group_info *group_info; /* GROUP_ADD (first on the edge) and BIND, else NULL */
     const struct session_info *session;  /* ACCEPT */
-    const struct push *push;             /* SEND_CONN, DELIVER, CATCH_UP (NULL: nothing is said) */
+    const struct push *push;             /* SEND_CONN, DELIVER, CATCH_UP (NULL: nothing is said),
+                                            ADMIN_DONE of READ (NULL: error) */
     uint16_t code;                       /* CLOSE */
     struct bytes text;                   /* CLOSE */
     uint64_t append_id;

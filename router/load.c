@@ -240,6 +240,8 @@ static void replay(struct router_core *core, struct channel *channel, const stru
         session_publish(core, &parked->event);
     } else if (parked->event.kind == CORE_SEND) {
         session_send(core, &parked->event);
+    } else if (parked->event.kind == CORE_READ) {
+        session_read(core, &parked->event);
     } else {
         replay_of_edge(core, channel, parked);
     }
@@ -265,7 +267,7 @@ static void replay_all(struct router_core *core, struct channel *channel)
 static void refuse(struct router_core *core, const struct parked *parked)
 {
     const struct core_event *event = &parked->event;
-    if (event->kind == CORE_PUBLISH || event->kind == CORE_SEND) {
+    if (event->kind == CORE_PUBLISH || event->kind == CORE_SEND || event->kind == CORE_READ) {
         struct core_effect *done = effects_add(&core->effects, CORE_ADMIN_DONE);
         done->admin = event->admin;
         done->error = CLIENT_ERROR_UNAVAILABLE;

@@ -26,7 +26,7 @@ bool load_ready(struct router_core *core, struct channel *channel);
 /* Begins to read the log again because older messages than those in memory are wanted. */
 void load_again(struct router_core *core, struct channel *channel);
 
-/* Parks this step's event (COMMAND, CONN_CLOSED, PUBLISH, SEND, ANNOUNCE_GROUP,
+/* Parks this step's event (COMMAND, CONN_CLOSED, PUBLISH, SEND, READ, ANNOUNCE_GROUP,
  * REPAIR) or a connection
  * (CONN_OPEN: its welcome waits; ANNOUNCE_CONN: its place in the inbox does). False when too much
  * is parked already: the caller answers `unavailable`. */

@@ -180,6 +180,7 @@ static void on_hangup(void *owner)
         reload_policy(process, &text);
         reload_keys(process, &text);
         reload_allowed(process, &text);
+        router_reload_api(process->router);
     }
     buf_fini(&text);
 }

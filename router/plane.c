@@ -430,6 +430,21 @@ void router_plane_admin(struct router_plane *plane, struct core_event *event, ui
     plane_step(plane, event);
 }
 
+enum plane_drain router_plane_drain(struct router_plane *plane, struct bytes edge_id,
+                                    uint64_t now_ms)
+{
+    struct plane_edge *edge = strmap_get(&plane->by_id, edge_id);
+    plane->now_ms = now_ms;
+    if (edge == NULL) {
+        return PLANE_DRAIN_NO_EDGE;
+    }
+    if (!edge->drains) {
+        return PLANE_DRAIN_TOO_OLD;
+    }
+    plane_say(plane, edge, &(struct plane_op){.kind = OP_DRAIN});
+    return PLANE_DRAIN_OK;
+}
+
 const struct router_core *router_plane_core(const struct router_plane *plane)
 {
     return plane->core;

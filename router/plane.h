@@ -122,6 +122,11 @@ void router_plane_hold(struct router_plane *plane, uint64_t now_ms);
 void router_plane_admin(struct router_plane *plane, struct core_event *event, uint64_t admin,
                         uint64_t now_ms, uint64_t wall_ms);
 
+/* Tells an edge to drain and to end. Flush afterwards. */
+enum plane_drain { PLANE_DRAIN_OK, PLANE_DRAIN_NO_EDGE, PLANE_DRAIN_TOO_OLD };
+enum plane_drain router_plane_drain(struct router_plane *plane, struct bytes edge_id,
+                                    uint64_t now_ms);
+
 /* A job has run; takes it. Flush afterwards. */
 void router_plane_verified(struct router_plane *plane, struct auth_job *job, uint64_t now_ms,
                            uint64_t wall_ms);

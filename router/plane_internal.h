@@ -57,6 +57,7 @@ struct plane_edge {
     struct plane_truth truth;
     uint32_t rooms; /* announced since the link is fresh */
     uint32_t users;
+    bool drains;  /* acts upon OP_DRAIN */
     bool goodbye; /* said that it ends: no grace for the link itself */
 };
 

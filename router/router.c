@@ -390,6 +390,7 @@ static bool open_http(struct router *router)
         .plane = router->plane,
         .admin = router->admin,
         .metrics = router->metrics,
+        .options = router->options,
         .credit_bytes = (uint64_t)router->options->link_credit,
         .started_ms = router->started_ms,
     };
@@ -576,6 +577,11 @@ void router_set_rates(struct router *router, uint64_t messages_per_second,
                       uint64_t bytes_per_second)
 {
     router_plane_set_rates(router->plane, messages_per_second, bytes_per_second);
+}
+
+void router_reload_api(struct router *router)
+{
+    router_api_reload(router_http_api(router->http));
 }
 
 bool router_stopped_well(const struct router *router)

@@ -30,6 +30,8 @@ void router_set_keys(struct router *router, struct jws_keys *keys);
 
 /* The lists of options->curve have changed: removed edges are given up. */
 void router_set_allowed(struct router *router);
+/* Reads --api-keys-file again and takes over what else is live of the API; logs what it found. */
+void router_reload_api(struct router *router);
 
 /* Live rate change, 0 = no limit. */
 void router_set_rates(struct router *router, uint64_t messages_per_second,

@@ -4,6 +4,7 @@
 #include "common/mem.h"
 #include "router/auth.h"
 #include "router/endpoint.h"
+#include "router/router_api.h"
 #include "router/router_keys.h"
 
 #include <stddef.h>
@@ -72,6 +73,15 @@ static enum status complete_id(struct router_options *options, struct buf *text)
 static enum status complete_auth(struct router_options *options, struct buf *text)
 {
     return options->auth == AUTH_JWT ? router_keys_read(options, &options->keys, text) : STATUS_OK;
+}
+
+/* The API reads the file for itself, and again later. */
+static enum status check_api_keys(const struct router_options *options, struct buf *text)
+{
+    struct api_keys *keys = NULL;
+    enum status status = router_api_keys_read(options, &keys, text);
+    api_keys_free(&keys);
+    return status;
 }
 
 static void add_admin_endpoint(struct router_options *options, struct bytes endpoint)
@@ -152,6 +162,9 @@ enum status router_options_complete(struct router_options *options, struct buf *
     }
     if (status == STATUS_OK) {
         status = complete_auth(options, text);
+    }
+    if (status == STATUS_OK) {
+        status = check_api_keys(options, text);
     }
     if (status == STATUS_OK) {
         buf_clear(text);

@@ -14,6 +14,7 @@ void session_command(struct router_core *core, const struct core_event *event);
 /* Asks the room what the connection is to be told. */
 void session_lagging(struct router_core *core, const struct core_event *event);
 void session_kick(struct router_core *core, const struct core_event *event);
+void session_read(struct router_core *core, const struct core_event *event);
 void session_send(struct router_core *core, const struct core_event *event);
 void session_publish(struct router_core *core, const struct core_event *event);
 

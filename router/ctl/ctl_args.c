@@ -159,6 +159,7 @@ static enum ctl_args_outcome check_flags(const struct ctl_args *args, struct buf
         {"--ip", CTL_TAKES_IP, args->ip != NULL},
         {"--room", CTL_TAKES_ROOM, args->room != NULL},
         {"--reason", CTL_TAKES_REASON, args->reason != NULL},
+        {"--scope", CTL_TAKES_SCOPE, args->scope != NULL},
         {"--from", CTL_TAKES_FROM, args->from != NULL},
         {"--key", CTL_TAKES_KEY, args->key != NULL},
     };

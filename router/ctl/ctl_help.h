@@ -17,7 +17,8 @@ enum {
     CTL_TAKES_ROOM = 64,
     CTL_TAKES_REASON = 128,
     CTL_TAKES_FROM = 256,
-    CTL_TAKES_KEY = 512
+    CTL_TAKES_KEY = 512,
+    CTL_TAKES_SCOPE = 16384
 };
 
 struct ctl_command_spec {

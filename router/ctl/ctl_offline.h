@@ -1,4 +1,5 @@
-/* Commands that ask no router: about a data directory, which none may use, and about keys. */
+/* Commands that ask no router: those about a data directory, which none may use meanwhile, and the
+ * making of keys. */
 #ifndef ROUTER_CTL_CTL_OFFLINE_H
 #define ROUTER_CTL_CTL_OFFLINE_H
 

@@ -52,6 +52,8 @@ router/engine/embedded common/
 router/ctl/ router/ctl/
 router/ctl/ common/
 router/ctl/ proto/
+router/ctl/ router/api_keys.h
+router/ctl/ router/api_route.h
 router/ctl/ router/endpoint.h
 router/ctl/ router/engine/embedded_offline.h
 tests/ '
@@ -63,7 +65,7 @@ $file common/$header"
 done
 
 homes='zmq.h common/zlink
-event2/ common/httpd.c
+event2/ common/httpd
 event2/ common/zlink
 event2/ edge/listener.
 event2/ edge/conn
@@ -75,6 +77,7 @@ event2/ router/ctl/
 openssl/evp.h edge/ws_
 openssl/ edge/tls.c
 openssl/ edge/tls_certs.
+openssl/ router/api_keys.c
 openssl/ router/auth_cache.c
 openssl/ router/jws.c
 openssl/ router/jws_keys.c

@@ -155,6 +155,14 @@ static uint64_t edge_random(void *owner)
     return rng_u64(&edge->world->rng);
 }
 
+static void edge_drain_asked(void *owner)
+{
+    struct sim_edge *edge = owner;
+    if (!edge->draining) {
+        edge_drain(edge);
+    }
+}
+
 void edge_start(struct sim_edge *edge)
 {
     static const struct uplink_callbacks callbacks = {.transmit = edge_transmit,
@@ -170,6 +178,7 @@ void edge_start(struct sim_edge *edge)
                                                       .on_admission = edge_admission,
                                                       .on_canary = edge_canary,
                                                       .clock_us = edge_clock_us,
+                                                      .drain = edge_drain_asked,
                                                       .random = edge_random};
     char id[16];
     snprintf(id, sizeof(id), "edge-%u", edge->number);

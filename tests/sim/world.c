@@ -61,6 +61,15 @@ static void heal_cuts(struct world *world)
     }
 }
 
+/* Half of the drains are asked for at the router, if it knows the edge. */
+static bool drain_by_router(struct world *world, const struct sim_edge *edge)
+{
+    char id[16];
+    snprintf(id, sizeof(id), "edge-%u", edge->number);
+    return world->plane != NULL && world->now_ms % 2 == 0 &&
+           router_plane_drain(world->plane, bytes_of_str(id), world->now_ms) == PLANE_DRAIN_OK;
+}
+
 static void edge_faults(struct world *world)
 {
     struct sim_edge *edge = &world->edges[rng_below(&world->rng, EDGES)];
@@ -75,7 +84,7 @@ static void edge_faults(struct world *world)
         edge->paused_until = world->now_ms + rng_below(&world->rng, 9000);
         break;
     default:
-        if (!edge->draining) {
+        if (!edge->draining && !drain_by_router(world, edge)) {
             edge_drain(edge);
         }
         break;

@@ -19,6 +19,7 @@ struct rig {
     uint64_t attempt;
     struct plane_op ops[OPS_MAX]; /* of data frames since forget() */
     size_t count;
+    unsigned drains;
     unsigned closes;
     bool close_ends; /* the shell ends a connection at once when it is told to close it */
     unsigned fenced;
@@ -130,6 +131,13 @@ static void on_ticket_keys(void *owner, const struct plane_ticket_keys *keys)
     rig->ticket[1] = keys->previous.len == 0 ? 0 : keys->previous.data[0];
 }
 
+static void on_drain(void *owner)
+{
+    struct rig *rig = owner;
+    rig->drains++;
+    uplink_drain(rig->uplink, 0); /* as a shell does at once */
+}
+
 static uint64_t draw(void *owner)
 {
     struct rig *rig = owner;
@@ -149,6 +157,7 @@ static void start(struct rig *rig)
         .fenced = fenced,
         .refused = refused,
         .on_ticket_keys = on_ticket_keys,
+        .drain = on_drain,
         .on_admission = on_admission,
         .random = draw,
     };
@@ -287,6 +296,18 @@ START_TEST(a_new_router_is_told_of_every_accepted_connection)
     ck_assert_uint_eq(count_of(&rig, OP_ANNOUNCE_CONN), 1);
     ck_assert_uint_eq(count_of(&rig, OP_ANNOUNCE_END), 1);
     ck_assert_uint_eq(count_of(&rig, OP_OPEN), 1); /* never acknowledged */
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(a_router_that_asks_for_a_drain_hears_that_it_has_begun)
+{
+    struct rig rig;
+    start_with_one(&rig);
+    router_says(&rig, &(struct plane_op){.kind = OP_DRAIN}, 1);
+    ck_assert_uint_eq(rig.drains, 1);
+    uplink_flush(rig.uplink, rig.now_ms);
+    ck_assert_uint_eq(count_of(&rig, OP_DRAINING), 1);
     stop(&rig);
 }
 END_TEST
@@ -687,6 +708,7 @@ int main(void)
     tcase_add_test(tcase, an_unanswered_question_is_asked_again_of_the_next_router);
     tcase_add_test(tcase, who_lags_over_a_routers_death_names_the_life_that_it_knows);
     tcase_add_test(tcase, who_leaves_or_ends_lags_no_more);
+    tcase_add_test(tcase, a_router_that_asks_for_a_drain_hears_that_it_has_begun);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
 }
