@@ -42,9 +42,11 @@ struct channel {
     uint32_t edge_capacity;
     uint32_t member_count; /* sum over edges */
     enum channel_kind kind;
-    bool durable; /* its messages live in the engine's log; the ring holds the newest of them */
-    bool loaded;  /* durable: the log was read once */
-    bool loading; /* it is being read */
+    bool durable;   /* its messages live in the engine's log; the ring holds the newest of them */
+    bool loaded;    /* durable: the log was read once */
+    bool loading;   /* it is being read */
+    bool postponed; /* in the core's list: see load.c */
+    uint64_t read_first; /* oldest offset in memory when the log was read last */
 };
 
 /* In place; `name` is borrowed for the channel's life. */

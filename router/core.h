@@ -108,6 +108,9 @@ enum core_event_kind {
     CORE_REPAIR,     /* an edge lacks deliveries of `group`: last_offset is the first, to_offset the
                         last */
     CORE_SET_POLICY, /* of rooms: limits from now on, the class for rooms made from now on */
+    CORE_EDGE_PACE,  /* `edge` does not take what it is told (`held`), or does again: what waited
+                        for a log and belongs to it waits on */
+    CORE_GO_ON,      /* runs some of what waited for a log and may run now */
     CORE_TICK        /* router_core_deadline() has come */
 };
 
@@ -149,6 +152,7 @@ struct core_event {
     uint64_t cause; /* of the frame that this event came with, 0 = none: given back in CORE_HELD and
                        CORE_FREED */
     uint64_t delay_ms; /* EDGE_DRAINING */
+    bool held;         /* EDGE_PACE */
     struct conn_ref conn;
     uint64_t number;     /* COMMAND: of this message on its connection, counted by the edge from 1;
                             one not above the last is a repetition and ignored */
@@ -200,6 +204,7 @@ enum core_effect_kind {
     CORE_HELD,         /* something of the frame `cause` is not finished yet */
     CORE_FREED,        /* one such thing is finished now */
     CORE_CUT,          /* what stands before and after need not leave together */
+    CORE_MORE,         /* CORE_GO_ON is to follow in this turn */
     CORE_CANARY_BACK,  /* to `edge`, with `token` */
     CORE_DIVERGED, /* edge and registry did not agree about `conn`: `text` says what and what was
                       done, `room` is its user if known */
@@ -262,6 +267,9 @@ struct core_effects router_core_step(struct router_core *core, const struct core
 
 /* When CORE_TICK is due; UINT64_MAX = never. */
 uint64_t router_core_deadline(const struct router_core *core);
+
+/* True when something waits that had its log: CORE_GO_ON is to come once in a turn. */
+bool router_core_postpones(const struct router_core *core);
 
 /* Changes the per-connection rates of all connections from now on. */
 void router_core_set_rates(struct router_core *core, uint64_t messages_per_second,

@@ -35,7 +35,7 @@ void plane_frame_begin(struct router_plane *plane, struct plane_edge *edge)
     if (seq - first >= edge->frame_capacity) {
         grow(edge, first, seq);
     }
-    *frame_at(edge, seq) = 0;
+    *frame_at(edge, seq) = 1;
     plane->cause = edge->index | (uint64_t)edge->tag << INDEX_BITS |
                    (seq & UINT32_MAX) << (INDEX_BITS + TAG_BITS);
 }

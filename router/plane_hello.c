@@ -27,6 +27,7 @@ void plane_drop_edge(struct router_plane *plane, struct plane_edge *edge, enum p
 {
     fence(plane, edge->incarnation);
     plane_verify_drop_edge(plane, edge);
+    plane_pace_drop_edge(edge);
     strmap_remove(&plane->by_id, edge->id);
     strmap_remove(&plane->by_peer, edge->peer);
     plane->edges[edge->index] = NULL;

@@ -239,7 +239,9 @@ bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const stru
     case OP_LAGGING:
         return on_lagging(plane, edge, op);
     case OP_CANARY:
-        plane_truth_canary(plane, edge, op);
+        if (!plane->rereading) {
+            plane_truth_canary(plane, edge, op);
+        }
         return true;
     case OP_DIGEST:
         return plane_truth_answer(plane, edge, op);
@@ -265,11 +267,10 @@ bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const stru
 }
 
 bool plane_up_batch(struct router_plane *plane, struct plane_edge *edge,
-                    const struct plane_batch *batch)
+                    const struct plane_batch *batch, struct plane_cursor *cursor)
 {
-    struct plane_cursor cursor = {0};
     struct plane_op op;
-    while (plane_batch_next(batch, &cursor, &op)) {
+    while (!edge->pace.held && plane_batch_next(batch, cursor, &op)) {
         if (!plane_up_op(plane, edge, &op)) {
             return false;
         }

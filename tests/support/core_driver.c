@@ -328,6 +328,9 @@ static void out_effect(struct core_driver *driver, const struct core_effect *eff
         break;
     case CORE_CUT:
         return;
+    case CORE_MORE:
+        driver->more = true;
+        return;
     case CORE_HELD:
     case CORE_FREED:
         out(driver, "%s %u", effect->kind == CORE_HELD ? "held" : "freed", (unsigned)effect->cause);
@@ -349,6 +352,10 @@ void core_driver_step(struct core_driver *driver, struct core_event *event)
     }
     if (!driver->loads_by_hand && driver->load_count != loads) {
         core_driver_loaded(driver, NULL);
+    }
+    while (driver->more) {
+        driver->more = false;
+        core_driver_step(driver, &(struct core_event){.kind = CORE_GO_ON});
     }
 }
 
