@@ -123,8 +123,8 @@ static void open_somewhere(struct world *world, struct sim_client *client)
     while (edge->slots[slot] != NULL) {
         slot++;
     }
-    char token[16];
-    snprintf(token, sizeof(token), "u%u", client->user);
+    char token[64];
+    snprintf(token, sizeof(token), "%su%u", verify_token_prefix(world), client->user);
     client->open = true;
     client->edge = edge->number;
     client->slot = slot;

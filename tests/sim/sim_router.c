@@ -161,7 +161,8 @@ static struct plane_config router_config(struct world *world)
                  .idle_channel_ms = world->forgetful ? 300 : 3600000,
                  .key_window = 100,
                  .key_window_ms = 600000},
-        .auth = {.mode = AUTH_INSECURE},
+        .auth = {.mode = world->costly ? AUTH_JWT : AUTH_INSECURE},
+        .tokens_cached_max = 2,
         .token_in_query = true,
         .credit_bytes = world->credit_bytes,
         .queue_bytes_max = QUEUE_BYTES_MAX,
@@ -180,6 +181,7 @@ void router_start(struct world *world)
     static const struct plane_callbacks callbacks = {.transmit = router_transmit,
                                                      .on_edge = router_on_edge,
                                                      .on_auth_failed = router_on_auth_failed,
+                                                     .verify = verify_begin,
                                                      .on_admin_done = router_on_admin_done,
                                                      .random = router_random,
                                                      .on_canary = router_canary,
@@ -200,6 +202,7 @@ void router_die(struct world *world)
         router_plane_hold(world->plane, world->now_ms);
     }
     router_plane_free(&world->plane);
+    verify_router_died(world);
     world->router_died_ms = world->now_ms;
     net_router_died(&world->net);
     world->settled_ms = 0;
@@ -272,6 +275,7 @@ void router_step(struct world *world)
         }
         return;
     }
+    verify_step(world);
     struct net_message message;
     for (uint32_t i = 0; i < EDGES; i++) {
         while (net_take_up(&world->net, i, world->now_ms, &message)) {

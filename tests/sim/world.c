@@ -147,6 +147,7 @@ static struct world *world_new(uint64_t seed, unsigned faults, bool trace)
     world->credit_bytes = kind % 5 == 0 ? 2000 : 1 << 20;
     world->hold_bytes = kind % 7 == 0 ? 2000 : 1 << 26;
     world->forgetful = kind % 4 == 1;
+    verify_init(world);
     if ((faults & FAULTS_DISK) != 0 || kind % 6 == 3) {
         world->disk = disk_new(seed);
     }
@@ -174,6 +175,7 @@ static void world_free(struct world *world)
         uplink_free(&world->edges[i].uplink);
     }
     router_plane_free(&world->plane);
+    verify_router_died(world);
     net_fini(&world->net);
     judge_book_free(&world->book);
     if (world->disk != NULL) {

@@ -12,6 +12,7 @@
  *   truth.c     who is really there, and since when not: the measure for presence
  *   corrupt.c   records that vanish or appear by themselves, and whether that is found
  *   skip.c    deliveries that miss an edge where the link cannot tell
+ *   verify.c    tokens whose check takes a while
  *   final.c     what must be true when all is quiet */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
@@ -143,6 +144,14 @@ struct sim_corruption {
     uint32_t count;
 };
 
+/* A token that is being checked. */
+struct sim_check {
+    struct auth_job *job;
+    uint64_t due_ms;
+};
+
+enum { CHECKS_MAX = 4096 };
+
 struct disk;
 struct truth;
 
@@ -173,10 +182,13 @@ struct world {
     uint64_t hold_bytes;
     uint32_t history_count;
     struct disk *disk; /* NULL: the engine keeps nothing */
-    bool forgetful;    /* empty rooms and offline users are forgotten soon, and kicks are many */
-    bool calm;         /* no more actions or faults */
-    bool gaps;         /* rooms leave deliveries out for slow readers */
-    bool skips;        /* deliveries miss an edge now and then */
+    bool costly;       /* tokens take a while to check */
+    struct sim_check checks[CHECKS_MAX];
+    size_t check_count;
+    bool forgetful; /* empty rooms and offline users are forgotten soon, and kicks are many */
+    bool calm;      /* no more actions or faults */
+    bool gaps;      /* rooms leave deliveries out for slow readers */
+    bool skips;     /* deliveries miss an edge now and then */
     uint64_t repair_bytes;
     bool trace;
     uint64_t skipped;
@@ -191,6 +203,16 @@ _Noreturn void world_fail(const struct world *world, const char *what,
 
 /* The number behind the letter of "r3", "user_u3", "edge-3". */
 uint32_t last_digit(struct bytes name);
+
+/* ---- verify.c ---- */
+
+void verify_init(struct world *world);
+/* What stands before a user's name in its token. */
+const char *verify_token_prefix(const struct world *world);
+/* The plane's callback. */
+void verify_begin(void *owner, struct auth_job *job);
+void verify_step(struct world *world);
+void verify_router_died(struct world *world);
 
 /* ---- sim_edge.c ---- */
 
