@@ -113,6 +113,12 @@ static void say(struct world *world, struct sim_client *client, struct sim_pendi
     }
 }
 
+static bool client_may_speak(const struct world *world, const struct sim_client *client)
+{
+    return world->now_ms >= world->edges[client->edge].paused_until && client->welcomed &&
+           client->ending_at == 0 && !client->doomed;
+}
+
 static void open_somewhere(struct world *world, struct sim_client *client)
 {
     struct sim_edge *edge = &world->edges[rng_below(&world->rng, EDGES)];
@@ -229,6 +235,19 @@ static void watch(struct world *world, struct sim_client *client, uint32_t user,
         text);
 }
 
+void client_ask_history(struct world *world, struct sim_client *client, uint32_t room)
+{
+    char text[TEXT_MAX];
+    if (!client_may_speak(world, client) || !client->rooms[room].joined) {
+        return;
+    }
+    uint64_t id = ++client->next_id;
+    snprintf(text, sizeof(text),
+             "{\"type\":\"history\",\"room\":\"r%u\",\"limit\":1000,\"id\":%" PRIu64 "}", room, id);
+    say(world, client, (struct sim_pending){.id = id, .kind = COMMAND_HISTORY_ROOM, .room = room},
+        text);
+}
+
 static void talk(struct world *world, struct sim_client *client, uint32_t what)
 {
     uint32_t room = rng_below(&world->rng, ROOMS);
@@ -264,8 +283,7 @@ void client_act(struct world *world, struct sim_client *client)
         open_somewhere(world, client);
         return;
     }
-    if (world->now_ms < world->edges[client->edge].paused_until || !client->welcomed ||
-        client->ending_at != 0 || client->doomed) {
+    if (!client_may_speak(world, client)) {
         return;
     }
     if (client->retry_count != 0 && rng_below(&world->rng, 2) == 0) {

@@ -414,6 +414,8 @@ static void hear_ok(struct world *world, struct sim_client *client,
         hear_published(world, client, pending, reply);
     } else if (pending->kind == COMMAND_WATCH || pending->kind == COMMAND_UNWATCH) {
         hear_watch(world, client, pending, reply);
+    } else if (pending->kind == COMMAND_HISTORY_ROOM) {
+        world->histories++;
     } else if (number_of(reply, "delivered") > CLIENTS) {
         world_fail(world, "delivered to more connections than there are", client);
     } else {

@@ -52,6 +52,12 @@ mutant repeated_is_new common/link.c 's/return LINK_FRAME_REPEATED;/return LINK_
 mutant credit_ignored common/link.c 's/link->sent_bytes \+ entry->len > link->window/false/'
 mutant resume_skips_one common/link.c 's/\(peer_received \+ 1 - link->first_seq\);/(peer_received + 1 - link->first_seq);\n    keep += keep < link->sent_count;/'
 
+# Back-pressure
+mutant never_held router/plane_pace.c 's/return waiting_bytes\(edge\) > plane->config\.queue_bytes_max \/ HOLD_SHARE/return waiting_bytes(edge) > 0 \&\& plane->config.queue_bytes_max == 0/'
+mutant rest_of_the_frame_lost router/plane_pace.c 's/bool rest = possible && cursor->index < batch->count;/bool rest = false;/'
+mutant replays_not_held router/load.c 's/edge->serial == parked->edge_serial && edge->held/edge->serial == parked->edge_serial \&\& false/'
+mutant held_for_ever router/plane_pace.c 's/if \(is_little\(plane, edge\)\) \{/if (plane == NULL) {/'
+
 # The edge
 mutant nothing_sent_again edge/uplink.c 's/entry\.tag == 0/true/'
 mutant new_before_old edge/uplink.c 's/(    struct link_entry entry;\n    while \(link_queue_pop\(&old)/    if (uplink->up.count != 0) {\n        seal_batch(uplink);\n    }\n$1/'

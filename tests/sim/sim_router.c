@@ -7,7 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DEATH_MS_MAX = 6000, QUEUE_BYTES_MAX = 1 << 26, TICKET_PERIOD_MS = 3000 };
+enum {
+    DEATH_MS_MAX = 6000,
+    QUEUE_BYTES_MAX = 1 << 26,
+    QUEUE_BYTES_LITTLE = 1 << 18,
+    TICKET_PERIOD_MS = 3000
+};
 
 static enum status router_transmit(void *owner, struct bytes peer, struct bytes header,
                                    struct bytes body)
@@ -165,7 +170,7 @@ static struct plane_config router_config(struct world *world)
         .tokens_cached_max = 2,
         .token_in_query = true,
         .credit_bytes = world->credit_bytes,
-        .queue_bytes_max = QUEUE_BYTES_MAX,
+        .queue_bytes_max = world->floods ? QUEUE_BYTES_LITTLE : QUEUE_BYTES_MAX,
         .heartbeat_ms = BEAT_MS,
         .suspect_ms = DEAD_MS / 2,
         .dead_ms = DEAD_MS,

@@ -11,6 +11,7 @@
  *   disk.c      the store that outlives routers, slow and with faults
  *   truth.c     who is really there, and since when not: the measure for presence
  *   corrupt.c   records that vanish or appear by themselves, and whether that is found
+ *   flood.c   more is asked for than may wait for an edge
  *   skip.c    deliveries that miss an edge where the link cannot tell
  *   verify.c    tokens whose check takes a while
  *   final.c     what must be true when all is quiet */
@@ -190,7 +191,9 @@ struct world {
     bool gaps;      /* rooms leave deliveries out for slow readers */
     bool skips;     /* deliveries miss an edge now and then */
     uint64_t repair_bytes;
+    bool floods; /* everybody on an edge asks for histories at once, and little may wait */
     bool trace;
+    uint64_t histories; /* heard */
     uint64_t skipped;
     uint64_t messages;
     uint64_t left_out_gaps; /* told to clients that lagged */
@@ -243,6 +246,8 @@ void router_set_gaps(struct world *world, bool gaps);
 void client_init(struct sim_client *client, uint32_t number);
 /* One random action, or none. */
 void client_act(struct world *world, struct sim_client *client);
+/* One that is in the room asks for what was said there. */
+void client_ask_history(struct world *world, struct sim_client *client, uint32_t room);
 /* The connection is gone with its edge. */
 void client_lost(struct world *world, struct sim_client *client);
 /* The connection ends at its edge. */
@@ -286,6 +291,10 @@ void disk_check_all(const struct world *world);
 uint8_t *skip_one(struct world *world, struct bytes body, size_t *ret_len);
 /* One more message everywhere, so that nothing lacks unseen. */
 void skip_last_word(struct world *world);
+
+/* ---- flood.c ---- */
+
+void flood(struct world *world);
 
 /* ---- truth.c ---- */
 
