@@ -59,7 +59,6 @@ class BackPressure(FreshClusterCase):
             self.assertEqual(len(reply["messages"]), MESSAGES)
         self.assertGreater(self.holds(), 0)
         self.assertFalse(any(client.ended for client in [*readers, bystander]))
-        self.assertIsNone(self.cluster.router.find("edge.overflow"))
 
     async def test_those_of_a_dead_edge_come_back_at_once_with_what_they_lack(self):
         room = self.new()
@@ -71,7 +70,7 @@ class BackPressure(FreshClusterCase):
             await client.ok("join", room=room)
         lost = [await type(clients[0]).connect(late, token=self.new("user")) for _ in range(80)]
         joined = [await client.ok("join", room=room) for client in lost]
-        late.program.kill() if hasattr(late, "program") else late.kill()
+        late.program.kill()
         for _ in range(MESSAGES - 1):
             await clients[0].ok("room_message", room=room, payload="y" * MESSAGE_BYTES)
         since = {"epoch": joined[0]["epoch"], "offset": joined[0]["offset"]}
