@@ -54,7 +54,9 @@ enum plane_op_kind {
                               nothing */
     OP_CANARY_BACK = 31, /* a = number */
     OP_DIGEST_ASK = 32,  /* a = number of the question; slot as in the answer */
-    OP_GROUP_TOP = 33    /* a = group, b = newest offset delivered */
+    OP_GROUP_TOP = 33,   /* a = group, b = newest offset delivered */
+    OP_DONE = 34         /* slot gen, a = first, b = last number of TEXTs that are done although
+                            nothing answers them and their frame is not finished */
 };
 
 #define PLANE_SPAN_ALL UINT32_MAX
@@ -67,7 +69,8 @@ enum plane_group_policy {
 /* What one end may ask of the other only if that said so in its greeting; bits on the wire. */
 enum plane_feature {
     PLANE_FEATURE_CANARY = 1, /* HELLO: the edge sends canaries. WELCOME: they come back */
-    PLANE_FEATURE_DIGEST = 2  /* HELLO: the edge answers OP_DIGEST_ASK */
+    PLANE_FEATURE_DIGEST = 2, /* HELLO: the edge answers OP_DIGEST_ASK */
+    PLANE_FEATURE_DONE = 4    /* HELLO: the edge wants OP_DONE */
 };
 
 struct plane_op {

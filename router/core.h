@@ -204,6 +204,7 @@ enum core_effect_kind {
     CORE_HELD,         /* something of the frame `cause` is not finished yet */
     CORE_FREED,        /* one such thing is finished now */
     CORE_CUT,          /* what stands before and after need not leave together */
+    CORE_DONE,         /* the command `number` of `conn` is done, and nothing answers it */
     CORE_MORE,         /* CORE_GO_ON is to follow in this turn */
     CORE_CANARY_BACK,  /* to `edge`, with `token` */
     CORE_DIVERGED, /* edge and registry did not agree about `conn`: `text` says what and what was
@@ -213,7 +214,8 @@ enum core_effect_kind {
 
 struct core_effect {
     enum core_effect_kind kind;
-    struct conn_ref conn; /* SEND_CONN, GROUP_*, CLOSE, ACCEPT; DELIVER: left out when has_except */
+    struct conn_ref
+        conn; /* SEND_CONN, GROUP_*, CLOSE, ACCEPT, DONE; DELIVER: left out when has_except */
     bool has_except;
     uint64_t group;  /* DELIVER, GROUP_*, APPEND; never 0 but for BIND "forget" */
     uint64_t offset; /* DELIVER: of a numbered message (or of the gap in its place), else 0.
@@ -243,14 +245,14 @@ struct core_effect {
     uint64_t bytes_max;                 /* LOAD: wanted */
     bool ids;                           /* LOAD: beyond bytes_max bare records are wanted */
     uint64_t cause;                     /* HELD, FREED */
-    uint64_t number;                    /* SEND_CONN: of the command that this answers, or 0 */
-    struct bytes room;                  /* APPEND, LOAD: name of the room or user */
-    uint64_t epoch;                     /* APPEND, ADMIN_DONE */
-    uint64_t admin;                     /* ADMIN_DONE */
-    bool found;                         /* ADMIN_DONE: the user, room or connection exists */
-    bool duplicate;                     /* ADMIN_DONE of PUBLISH, SEND */
-    enum client_error error;            /* ADMIN_DONE: NONE, UNAVAILABLE, TOO_MANY… */
-    uint32_t count; /* ADMIN_DONE: connections reached (SEND) or removed (KICK) */
+    uint64_t number;         /* SEND_CONN: of the command that this answers, or 0. DONE */
+    struct bytes room;       /* APPEND, LOAD: name of the room or user */
+    uint64_t epoch;          /* APPEND, ADMIN_DONE */
+    uint64_t admin;          /* ADMIN_DONE */
+    bool found;              /* ADMIN_DONE: the user, room or connection exists */
+    bool duplicate;          /* ADMIN_DONE of PUBLISH, SEND */
+    enum client_error error; /* ADMIN_DONE: NONE, UNAVAILABLE, TOO_MANY… */
+    uint32_t count;          /* ADMIN_DONE: connections reached (SEND) or removed (KICK) */
 };
 
 struct core_effects {

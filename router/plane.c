@@ -78,6 +78,7 @@ void plane_edge_free(struct plane_edge *edge)
     link_fini(&edge->link);
     plane_builder_fini(&edge->out);
     mem_free(edge->unfinished);
+    mem_free(edge->done);
     mem_free((void *)(uintptr_t)edge->id.data);
     mem_free((void *)(uintptr_t)edge->peer.data);
     mem_free(edge);
@@ -234,6 +235,7 @@ static void flush_edge(struct router_plane *plane, struct plane_edge *edge)
 {
     /* The batch that carries the last answers to a frame carries its acknowledgement too. */
     link_finish(&edge->link, plane_frames_finished(edge));
+    plane_frames_tell_done(edge);
     if (edge->out.count != 0) {
         plane_seal(edge);
     }

@@ -39,6 +39,7 @@ void plane_seal_full(struct router_plane *plane)
         struct plane_edge *edge = plane->edges[i];
         if (edge != NULL && plane_builder_bytes(&edge->out) >= PLANE_BATCH_BYTES_MAX) {
             link_finish(&edge->link, plane_frames_finished(edge));
+            plane_frames_tell_done(edge);
             plane_seal(edge);
         }
     }
@@ -222,6 +223,9 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
     case CORE_CLOSE:
         plane_close_conn(edge, op.slot, op.gen, effect->code, effect->text);
         return;
+    case CORE_DONE:
+        plane_frames_note_done(edge, op.slot, op.gen, effect->number);
+        return;
     case CORE_CANARY_BACK:
         plane_truth_back(plane, edge, effect);
         return;
@@ -286,6 +290,7 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
         case CORE_GROUP_BIND:
         case CORE_CATCH_UP:
         case CORE_CLOSE:
+        case CORE_DONE:
         case CORE_CANARY_BACK:
         case CORE_DIVERGED:
             apply_to_edge(plane, effect);

@@ -45,6 +45,14 @@ struct plane_pace {
     struct plane_judged **judged_end;
 };
 
+/* Commands of a connection, one after the other, that are done without an answer. */
+struct plane_done {
+    uint32_t slot;
+    uint32_t gen;
+    uint64_t first;
+    uint64_t last;
+};
+
 /* One edge incarnation with its link. */
 struct plane_edge {
     uint32_t index;    /* the core's number */
@@ -58,6 +66,10 @@ struct plane_edge {
     uint32_t tag;         /* tells it from the former one with its index, in causes */
     uint32_t *unfinished; /* per received and unfinished frame, a ring: how much of it waits */
     uint32_t frame_capacity;
+    bool wants_done;
+    struct plane_done *done; /* since a batch was sealed last */
+    uint32_t done_count;
+    uint32_t done_capacity;
     struct u32map waiting; /* slot of a connection whose token is being checked -> its place */
     struct plane_truth truth;
     struct plane_pace pace;
@@ -185,6 +197,11 @@ void plane_poll(struct router_plane *plane);
 void plane_frame_begin(struct router_plane *plane, struct plane_edge *edge);
 /* Something of the frame waits, or does no more. Harmless when its edge is gone. */
 void plane_frame_hold(struct router_plane *plane, uint64_t cause, bool hold);
+/* A command is done, and nothing will tell the edge. */
+void plane_frames_note_done(struct plane_edge *edge, uint32_t slot, uint32_t gen, uint64_t number);
+/* Before a batch is sealed, after link_finish(): tells the edge of such commands, unless the
+ * acknowledgement does. */
+void plane_frames_tell_done(struct plane_edge *edge);
 /* Newest frame up to which all are finished. */
 uint64_t plane_frames_finished(struct plane_edge *edge);
 

@@ -209,6 +209,29 @@ static void publish(struct world *world, struct sim_client *client, uint32_t roo
         text);
 }
 
+/* Nothing answers it, and nothing of it is kept: behind a message that waits for the disk, in one
+ * frame. */
+static void whisper(struct world *world, struct sim_client *client)
+{
+    struct uplink *uplink = world->edges[client->edge].uplink;
+    char text[TEXT_MAX];
+    if (world->disk == NULL || (world->faults & FAULTS_REGISTRY) != 0 || uplink_congested(uplink)) {
+        return;
+    }
+    uint32_t number = world->whispers++ % WHISPERS_MAX;
+    world->whispered[number] =
+        (struct sim_whisper){.edge = client->edge, .from = world->edges[client->edge].uplink};
+    snprintf(text, sizeof(text), "{\"type\":\"room_message\",\"room\":\"w:9\",\"payload\":%u}",
+             (unsigned)number);
+    const struct bytes said[] = {BYTES_LIT("{\"type\":\"join\",\"room\":\"w:9\"}"),
+                                 bytes_of_str(text)};
+    for (size_t i = 0; i < 2; i++) {
+        if (uplink_message(uplink, client->slot, said[i], false, world->now_ms) != STATUS_OK) {
+            return; /* the buffer is full */
+        }
+    }
+}
+
 static void direct(struct world *world, struct sim_client *client, uint32_t user)
 {
     uint64_t id = ++client->next_id;
@@ -258,6 +281,7 @@ static void talk(struct world *world, struct sim_client *client, uint32_t what)
         leave(world, client, room);
     } else if (what < 80) {
         publish(world, client, room, ++world->next_payload, what < 50);
+        whisper(world, client);
     } else if (what < 88) {
         direct(world, client, user);
     } else {

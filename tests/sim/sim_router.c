@@ -142,6 +142,9 @@ static uint64_t digest_ms(const struct world *world)
 
 static struct plane_config router_config(struct world *world)
 {
+    static struct policy_namespace whispers = {
+        .name = {(const uint8_t *)"w", 1},
+        .policy = {.class = ROOM_EPHEMERAL, .presence_events = POLICY_OFF}};
     return (struct plane_config){
         .router_id = BYTES_LIT("router"),
         .core = {.seed = rng_u64(&world->rng),
@@ -157,6 +160,8 @@ static struct plane_config router_config(struct world *world)
                                      .history_messages = world->history_count,
                                      .slow_reader =
                                          world->gaps ? SLOW_READER_GAP : SLOW_READER_DISCONNECT},
+                 .policy.namespaces = &whispers,
+                 .policy.count = 1,
                  .rooms_max = 1000,
                  .users_max = 1000,
                  .members_max = 1000,

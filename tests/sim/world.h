@@ -42,7 +42,8 @@ enum {
     CANARY_MS = 700,
     CANARY_TIMEOUT_MS = 3000,
     DIGEST_MS = 100,
-    DIGEST_SELDOM_MS = 1000
+    DIGEST_SELDOM_MS = 1000,
+    WHISPERS_MAX = 1 << 14 /* in one history */
 };
 
 enum fault_set {
@@ -153,6 +154,14 @@ struct sim_check {
 
 enum { CHECKS_MAX = 4096 };
 
+/* A message without an answer to a room that keeps nothing. */
+struct sim_whisper {
+    uint32_t edge;             /* of who said it */
+    const struct uplink *from; /* the same in that life of the edge */
+    uint32_t heard;            /* by connections there: bits */
+    uint32_t gens[CLIENTS];    /* whose, by slot */
+};
+
 struct disk;
 struct truth;
 
@@ -194,6 +203,8 @@ struct world {
     bool floods; /* everybody on an edge asks for histories at once, and little may wait */
     bool trace;
     uint64_t histories; /* heard */
+    struct sim_whisper whispered[WHISPERS_MAX];
+    uint32_t whispers;
     uint64_t skipped;
     uint64_t messages;
     uint64_t left_out_gaps; /* told to clients that lagged */

@@ -327,6 +327,7 @@ static void out_effect(struct core_driver *driver, const struct core_effect *eff
         out_bytes(driver, effect->inbox ? "load inbox " : "load ", effect->room);
         break;
     case CORE_CUT:
+    case CORE_DONE:
         return;
     case CORE_MORE:
         driver->more = true;

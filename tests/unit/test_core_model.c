@@ -235,6 +235,7 @@ static void apply(struct model *m, const struct core_effect *effect)
         m->loads[m->load_count++] = effect->group;
         break;
     case CORE_CUT:
+    case CORE_DONE:
         break;
     case CORE_MORE:
         m->more = true;
