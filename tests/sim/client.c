@@ -188,7 +188,7 @@ static void leave(struct world *world, struct sim_client *client, uint32_t room)
 }
 
 static void publish(struct world *world, struct sim_client *client, uint32_t room, uint64_t payload,
-                    bool keyed)
+                    bool keyed, bool again)
 {
     uint64_t id = ++client->next_id;
     char key[40] = "";
@@ -205,7 +205,8 @@ static void publish(struct world *world, struct sim_client *client, uint32_t roo
                              .kind = COMMAND_ROOM_MESSAGE,
                              .room = room,
                              .payload = payload,
-                             .keyed = keyed},
+                             .keyed = keyed,
+                             .again = again},
         text);
 }
 
@@ -280,7 +281,7 @@ static void talk(struct world *world, struct sim_client *client, uint32_t what)
     } else if (what < 32) {
         leave(world, client, room);
     } else if (what < 80) {
-        publish(world, client, room, ++world->next_payload, what < 50);
+        publish(world, client, room, ++world->next_payload, what < 50, false);
         whisper(world, client);
     } else if (what < 88) {
         direct(world, client, user);
@@ -298,7 +299,7 @@ static void retry(struct world *world, struct sim_client *client)
         return;
     }
     client->retry_count--;
-    publish(world, client, last->room, last->payload, true);
+    publish(world, client, last->room, last->payload, true, true);
 }
 
 void client_act(struct world *world, struct sim_client *client)

@@ -2,7 +2,7 @@
  * edge. See world.h. */
 #include "tests/sim/world.h"
 
-enum { ASKS = 25 };
+enum { ASKS = 45 };
 
 void flood(struct world *world)
 {

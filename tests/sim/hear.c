@@ -417,6 +417,9 @@ static void hear_published(struct world *world, const struct sim_client *client,
                                         .offset = number_of(reply, "offset")},
                   pending->payload);
     }
+    if (!pending->again && is_true(reply, "duplicate")) {
+        world_fail(world, "said once, and called a duplicate", client);
+    }
     if (!pending->keyed) {
         book_accepted(world, client, life, pending->payload);
     }

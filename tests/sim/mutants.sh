@@ -126,6 +126,7 @@ mutant ids_of_what_fits_only router/load.c 's/effect->ids = !channel->loaded;/ef
 mutant deliver_before_commit router/post.c 's/(    append_pending\(core, channel, pending\);\n    emit_append\(core, channel, pending, key_in_log\(core, pending\)\);)/$1\n    pending->done = true;\n    post_finish(core, channel);/'
 mutant ack_before_commit router/plane.c 's/link_finish\(&edge->link, plane_frames_finished\(edge\)\)/link_finish(\&edge->link, edge->link.received)/'
 mutant answered_sent_again edge/uplink.c 's/    uplink_answers_leave_out\(uplink, &old\);\n//'
+mutant ids_of_keyed_forgotten router/post.c 's/both\[0\] = MESSAGE_BOTH_MARK;/id.len = 0;/'
 mutant done_untold router/plane_frames.c 's/for \(uint32_t i = 0; !all && i < edge->done_count; i\+\+\)/for (uint32_t i = 0; all \&\& i < edge->done_count; i++)/'
 mutant loads_not_awaited router/load.c 's/channel->loaded && !channel->loading && served/true/'
 mutant epochs_drawn router/channel.c 's/: first_epoch\(core, channel, log->forgotten\)/: core_random(core)/; s/static uint64_t first_epoch/__attribute__((unused)) static uint64_t first_epoch/'

@@ -94,7 +94,7 @@ static void make_faults(struct world *world)
     if ((world->faults & FAULTS_EDGE) != 0 && rng_below(&world->rng, 2000) == 0) {
         edge_faults(world);
     }
-    if (world->floods && rng_below(&world->rng, 600) == 0) {
+    if (world->floods && rng_below(&world->rng, 300) == 0) {
         flood(world);
     }
     if (world->plane != NULL && rng_below(&world->rng, 4000) == 0) {

@@ -77,6 +77,7 @@ struct sim_pending {
     uint32_t room; /* WATCH, UNWATCH, DIRECT_MESSAGE: user */
     uint64_t payload;
     bool keyed;
+    bool again; /* it was sent before, on another connection */
     bool since; /* JOIN: asked to recover */
     uint64_t said_ms;
 };
