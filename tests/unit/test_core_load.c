@@ -313,7 +313,9 @@ START_TEST(a_keyed_message_is_a_duplicate_only_when_its_client_repeats_it)
     ck_assert_uint_eq(key.len, sizeof(both));
     ck_assert_uint_eq(key.data[0], MESSAGE_BOTH_MARK);
     memcpy(both, key.data, key.len);
-    struct core_record record = {.message = {.offset = 1, .user = BYTES_LIT("alice")},
+    struct core_record record = {.message = {.offset = 1,
+                                             .timestamp_ms = CORE_DRIVER_WALL_MS + 1000,
+                                             .user = BYTES_LIT("alice")},
                                  .key = bytes_of(both, sizeof(both))};
     core_driver_stop(&d);
     d = start();
