@@ -135,7 +135,9 @@ static void open_somewhere(struct world *world, struct sim_client *client)
     client->edge = edge->number;
     client->slot = slot;
     client->gen = ++edge->gens[slot];
+    client->opened_ms = world->now_ms;
     truth_asked(world, client->user, ROOMS);
+    truth_returned(world, client->user);
     edge->slots[slot] = client;
     if (world->trace) {
         fprintf(stderr, "%8" PRIu64 " client %u opens edge %u slot %u gen %u\n", world->now_ms,

@@ -8,7 +8,8 @@
 #include <string.h>
 
 enum {
-    DEATH_MS_MAX = 6000,
+    UNHEARD_MS_MAX = 15000,
+    /* edges stand still for nine seconds, links are cut for eight */ DEATH_MS_MAX = 6000,
     QUEUE_BYTES_MAX = 1 << 26,
     QUEUE_BYTES_LITTLE = 1 << 18,
     TICKET_PERIOD_MS = 3000
@@ -151,6 +152,9 @@ static struct plane_config router_config(struct world *world)
                  .start_wall_ms = world->now_ms,
                  .rebuild_ms = REBUILD_MS,
                  .grace_ms = GRACE_MS,
+                 .mass_min = world->masses ? MASS_MIN : 0,
+                 .mass_grace_ms = MASS_GRACE_MS,
+                 .mass_spread_ms = MASS_SPREAD_MS,
                  .message_bytes = 65536,
                  .rooms_per_connection_max = 100,
                  .watches_per_connection_max = 100,
@@ -183,7 +187,8 @@ static struct plane_config router_config(struct world *world)
         .ticket_period_ms = world->seed % 7 < 2 ? TICKET_PERIOD_MS : 3600000,
         .canary_timeout_ms = CANARY_TIMEOUT_MS,
         .digest_ms = digest_ms(world),
-        .edges_max = 16};
+        .edges_max = 16,
+        .connect_rate = CONNECT_RATE};
 }
 
 void router_start(struct world *world)
@@ -208,6 +213,11 @@ void router_start(struct world *world)
 
 void router_die(struct world *world)
 {
+    for (uint32_t user = 0; user < USERS; user++) {
+        bool heard = world->now_ms > world->kicked_ms[user] + UNHEARD_MS_MAX;
+        world->half_kicked[user] =
+            world->half_kicked[user] || (world->kicked_ms[user] != 0 && !heard);
+    }
     if (rng_below(&world->rng, 3) == 0) {
         router_plane_hold(world->plane, world->now_ms);
     }
@@ -228,6 +238,7 @@ void router_kick(struct world *world, uint32_t user)
     char name[16];
     snprintf(name, sizeof(name), "user_u%u", user);
     world->kicked[user] = true;
+    world->kicked_ms[user] = world->now_ms;
     truth_kicked(world, user);
     router_plane_admin(world->plane,
                        &(struct core_event){.kind = CORE_KICK,

@@ -12,6 +12,7 @@ enum {
     BUSY_MS = 40000, /* actions and faults */
     CALM_MS = 25000, /* more than dead + grace + rebuild */
     WORD_MS = 8000,  /* before the end of it */
+    MASS_MS = MASS_GRACE_MS + MASS_SPREAD_MS - GRACE_MS,
     PROBE_MS = 2000, /* the last word: does everybody hear it? */
     FLOOD_CREDIT = 20000
 };
@@ -162,6 +163,7 @@ static struct world *world_new(uint64_t seed, unsigned faults, bool trace)
         world->disk = disk_new(seed);
     }
     world->gaps = kind % 3 != 2;
+    world->masses = kind % 5 < 2;
     world->skips = kind % 5 == 3;
     world->repair_bytes = seed % 3 == 0 ? 400 : 1 << 20;
     world->book = judge_book_new(world->disk != NULL);
@@ -244,18 +246,19 @@ void world_run(uint64_t seed, unsigned faults, bool trace)
         step(world);
     }
     calm_down(world);
-    while (world->now_ms < BUSY_MS + CALM_MS - WORD_MS) {
+    uint64_t calm_until = BUSY_MS + CALM_MS + (world->masses ? MASS_MS : 0);
+    while (world->now_ms < calm_until - WORD_MS) {
         step(world);
     }
     if (world->skips) {
         skip_last_word(world);
     }
-    while (world->now_ms < BUSY_MS + CALM_MS) {
+    while (world->now_ms < calm_until) {
         step(world);
     }
     check_end(world);
     struct sim_farewell farewell = end_user(world, (uint32_t)seed % USERS);
-    while (world->now_ms < BUSY_MS + CALM_MS + PROBE_MS) {
+    while (world->now_ms < calm_until + PROBE_MS) {
         step(world);
     }
     check_end(world);
