@@ -308,7 +308,7 @@ static void send_hello(struct uplink *uplink, uint64_t now_ms)
                                  .credit = uplink->config.credit_bytes,
                                  .attempt = ++uplink->attempt,
                                  .features =
-                                     PLANE_FEATURE_DIGEST |
+                                     PLANE_FEATURE_DIGEST | PLANE_FEATURE_DONE |
                                      (uplink->callbacks.drain != NULL ? PLANE_FEATURE_DRAIN : 0) |
                                      (uplink->config.canary_ms != 0 ? PLANE_FEATURE_CANARY : 0)},
         &uplink->scratch);

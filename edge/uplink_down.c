@@ -198,7 +198,7 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
         break;
     case OP_SEND:
         if (op->b != 0) {
-            uplink_answered(uplink, op);
+            uplink_answered(uplink, op, op->b, op->b);
         }
         if (!session->closed && !session->left) {
             uplink->callbacks.send(uplink->owner, op->slot, op->bytes, op->a == 1);
@@ -212,6 +212,9 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
         if (group != NULL) {
             groups_leave(&uplink->groups, group, session);
         }
+        break;
+    case OP_DONE:
+        uplink_answered(uplink, op, op->a, op->b);
         break;
     case OP_CATCH_UP:
         uplink_catch_up(uplink, session, op);

@@ -60,6 +60,8 @@ enum plane_op_kind {
     OP_CANARY_BACK = 31, /* a = number */
     OP_DIGEST_ASK = 32,  /* a = number of the question; slot as in the answer */
     OP_GROUP_TOP = 33,   /* a = group, b = newest offset delivered */
+    OP_DONE = 34,        /* slot gen, a = first, b = last number of TEXTs that are done although
+                            nothing answers them and their frame is not finished */
     OP_DRAIN = 37        /* the edge is to drain and to end, as with SIGTERM */
 };
 
@@ -76,6 +78,7 @@ enum plane_group_policy {
 enum plane_feature {
     PLANE_FEATURE_CANARY = 1, /* HELLO: the edge sends canaries. WELCOME: they come back */
     PLANE_FEATURE_DIGEST = 2, /* HELLO: the edge answers OP_DIGEST_ASK */
+    PLANE_FEATURE_DONE = 4,   /* HELLO: the edge wants OP_DONE */
     PLANE_FEATURE_DRAIN = 16  /* HELLO: the edge acts upon OP_DRAIN */
 };
 

@@ -61,6 +61,14 @@ void announce_edge_draining(struct router_core *core, const struct core_event *e
     }
 }
 
+void announce_edge_pace(struct router_core *core, const struct core_event *event)
+{
+    struct router_edge *edge = edges_get(&core->edges, event->edge);
+    if (edge != NULL) {
+        edge->held = event->held;
+    }
+}
+
 /* NULL when the name is impossible or a limit is reached. */
 static struct channel *channel_for(struct router_core *core, const struct group_info *info)
 {

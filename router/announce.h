@@ -6,6 +6,7 @@
 
 void announce_edge_up(struct router_core *core, const struct core_event *event);
 void announce_edge_down(struct router_core *core, const struct core_event *event);
+void announce_edge_pace(struct router_core *core, const struct core_event *event);
 void announce_edge_draining(struct router_core *core, const struct core_event *event);
 void announce_group(struct router_core *core, const struct core_event *event);
 /* What was put off by announce_group until the log of the channel was here. */

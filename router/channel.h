@@ -48,6 +48,8 @@ struct channel {
     bool unsure;     /* its edges know that somebody is in grace, or was: */
     bool was_unsure; /* as a former router died, and nobody was told yet */
     bool came_early; /* somebody came in before every edge could hear of it */
+    bool postponed;  /* in the core's list: see load.c */
+    uint64_t read_first; /* oldest offset in memory when the log was read last */
 };
 
 /* In place; `name` is borrowed for the channel's life. */
@@ -156,7 +158,10 @@ struct channel_key {
 };
 void channel_key_put_at(struct router_core *core, struct channel *channel,
                         const struct channel_key *key);
-enum { MESSAGE_ID_MARK = 0xFF }; /* first byte of ids; no client's key has it: it is not UTF-8 */
+/* What a log has as the key of a message: a client's key (an operator's message, or an old log), an
+ * id (MESSAGE_ID_MARK and 24 bytes), or both (MESSAGE_BOTH_MARK, the same 24 bytes, then the
+ * client's key). No client's key begins with a mark: neither is UTF-8. */
+enum { MESSAGE_ID_MARK = 0xFF, MESSAGE_BOTH_MARK = 0xFE, MESSAGE_ID_BYTES = 1 + 8 + 4 + 4 + 8 };
 
 /* Fills epoch, offset, first_offset, messages of a history answer: those after `since`, or the
  * newest `limit`; bounded by COMMAND_HISTORY_MAX and HISTORY_BYTES_MAX. */

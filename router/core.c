@@ -129,6 +129,7 @@ void router_core_free(struct router_core **core_ptr)
     policy_table_fini(&core->config.policy);
     mem_free(core->holds);
     mem_free(core->failed_loads);
+    mem_free(core->postponed);
     resent_fini(core);
     mem_free(core);
     *core_ptr = NULL;
@@ -274,6 +275,8 @@ struct core_effects router_core_step(struct router_core *core, const struct core
         [CORE_LISTING] = truth_listing,
         [CORE_REPAIR] = repair_asked,
         [CORE_SET_POLICY] = room_set_policy,
+        [CORE_EDGE_PACE] = announce_edge_pace,
+        [CORE_GO_ON] = load_go_on,
         [CORE_TICK] = tick,
     };
     _Static_assert(sizeof(handlers) / sizeof(handlers[0]) == CORE_TICK + 1, "one per event");
@@ -306,6 +309,11 @@ uint64_t router_core_deadline(const struct router_core *core)
         due = core->rebuild_until_ms;
     }
     return due;
+}
+
+bool router_core_postpones(const struct router_core *core)
+{
+    return core->postponed_count != 0;
 }
 
 void router_core_set_rates(struct router_core *core, uint64_t messages_per_second,

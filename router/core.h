@@ -115,6 +115,9 @@ enum core_event_kind {
     CORE_REPAIR,   /* an edge lacks deliveries of `group`: last_offset is the first, to_offset the
                       last */
     CORE_SET_POLICY, /* of rooms: limits from now on, the class for rooms made from now on */
+    CORE_EDGE_PACE,  /* `edge` does not take what it is told (`held`), or does again: what waited
+                        for a log and belongs to it waits on */
+    CORE_GO_ON,      /* runs some of what waited for a log and may run now */
     CORE_TICK        /* router_core_deadline() has come */
 };
 
@@ -156,6 +159,7 @@ struct core_event {
     uint64_t cause; /* of the frame that this event came with, 0 = none: given back in CORE_HELD and
                        CORE_FREED */
     uint64_t delay_ms; /* EDGE_DRAINING. EDGE_DOWN: it was silent for so long */
+    bool held;         /* EDGE_PACE */
     struct conn_ref conn;
     uint64_t number;     /* COMMAND: of this message on its connection, counted by the edge from 1;
                             one not above the last is a repetition and ignored */
@@ -210,6 +214,8 @@ enum core_effect_kind {
     CORE_HELD,         /* something of the frame `cause` is not finished yet */
     CORE_FREED,        /* one such thing is finished now */
     CORE_CUT,          /* what stands before and after need not leave together */
+    CORE_DONE,         /* the command `number` of `conn` is done, and nothing answers it */
+    CORE_MORE,         /* CORE_GO_ON is to follow in this turn */
     CORE_CANARY_BACK,  /* to `edge`, with `token` */
     CORE_DIVERGED, /* edge and registry did not agree about `conn`: `text` says what and what was
                       done, `room` is its user if known */
@@ -218,7 +224,8 @@ enum core_effect_kind {
 
 struct core_effect {
     enum core_effect_kind kind;
-    struct conn_ref conn; /* SEND_CONN, GROUP_*, CLOSE, ACCEPT; DELIVER: left out when has_except */
+    struct conn_ref
+        conn; /* SEND_CONN, GROUP_*, CLOSE, ACCEPT, DONE; DELIVER: left out when has_except */
     bool has_except;
     uint64_t group;  /* DELIVER, GROUP_*, APPEND; never 0 but for BIND "forget" */
     uint64_t offset; /* DELIVER: of a numbered message (or of the gap in its place), else 0.
@@ -250,14 +257,14 @@ struct core_effect {
     uint64_t bytes_max;                 /* LOAD: wanted */
     bool ids;                           /* LOAD: beyond bytes_max bare records are wanted */
     uint64_t cause;                     /* HELD, FREED */
-    uint64_t number;                    /* SEND_CONN: of the command that this answers, or 0 */
-    struct bytes room;                  /* APPEND, LOAD: name of the room or user */
-    uint64_t epoch;                     /* APPEND, ADMIN_DONE */
-    uint64_t admin;                     /* ADMIN_DONE */
-    bool found;                         /* ADMIN_DONE: the user, room or connection exists */
-    bool duplicate;                     /* ADMIN_DONE of PUBLISH, SEND */
-    enum client_error error;            /* ADMIN_DONE: NONE, UNAVAILABLE, TOO_MANY… */
-    uint32_t count; /* ADMIN_DONE: connections reached (SEND) or removed (KICK) */
+    uint64_t number;         /* SEND_CONN: of the command that this answers, or 0. DONE */
+    struct bytes room;       /* APPEND, LOAD: name of the room or user */
+    uint64_t epoch;          /* APPEND, ADMIN_DONE */
+    uint64_t admin;          /* ADMIN_DONE */
+    bool found;              /* ADMIN_DONE: the user, room or connection exists */
+    bool duplicate;          /* ADMIN_DONE of PUBLISH, SEND */
+    enum client_error error; /* ADMIN_DONE: NONE, UNAVAILABLE, TOO_MANY… */
+    uint32_t count;          /* ADMIN_DONE: connections reached (SEND) or removed (KICK) */
 };
 
 struct core_effects {
@@ -274,6 +281,9 @@ struct core_effects router_core_step(struct router_core *core, const struct core
 
 /* When CORE_TICK is due; UINT64_MAX = never. */
 uint64_t router_core_deadline(const struct router_core *core);
+
+/* True when something waits that had its log: CORE_GO_ON is to come once in a turn. */
+bool router_core_postpones(const struct router_core *core);
 
 /* Changes the per-connection rates of all connections from now on. */
 void router_core_set_rates(struct router_core *core, uint64_t messages_per_second,

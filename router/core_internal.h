@@ -92,7 +92,11 @@ struct router_core {
     uint64_t parked_count;
     uint64_t parked_bytes;
     struct channel *replaying; /* its parked events run now */
-    slot_id *failed_loads;     /* channels to be read again */
+    bool replaying_late;       /* and not right after its log was read */
+    slot_id *postponed;        /* channels with parked events although their log is here */
+    uint32_t postponed_count;
+    uint32_t postponed_capacity;
+    slot_id *failed_loads; /* channels to be read again */
     uint32_t failed_count;
     uint32_t failed_capacity;
     uint64_t failed_due_ms;

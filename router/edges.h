@@ -21,6 +21,7 @@ struct router_edge {
     size_t id_len;
     uint64_t delay_ms;
     bool draining;
+    bool held; /* it does not take what it is told: nothing may cause it more for now */
     bool synced;
     struct digest digest; /* of its attached connections and their places */
     slot_id *conns;       /* by slot, 0 = none */

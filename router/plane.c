@@ -78,6 +78,7 @@ void plane_edge_free(struct plane_edge *edge)
     link_fini(&edge->link);
     plane_builder_fini(&edge->out);
     mem_free(edge->unfinished);
+    mem_free(edge->done);
     mem_free((void *)(uintptr_t)edge->id.data);
     mem_free((void *)(uintptr_t)edge->peer.data);
     mem_free((void *)(uintptr_t)edge->key.data);
@@ -93,6 +94,7 @@ void router_plane_free(struct router_plane **plane)
     for (uint32_t i = 0; i < gone->edge_capacity; i++) {
         if (gone->edges[i] != NULL) {
             plane_verify_drop_edge(gone, gone->edges[i]);
+            plane_pace_drop_edge(gone->edges[i]);
             plane_edge_free(gone->edges[i]);
         }
     }
@@ -173,9 +175,10 @@ void plane_give_up(struct router_plane *plane, struct plane_edge *edge, const ch
 }
 
 static void receive_data(struct router_plane *plane, struct plane_edge *edge,
-                         const struct plane_frame *frame, size_t len)
+                         const struct plane_frame *frame, struct bytes message)
 {
-    switch (link_receive(&edge->link, frame->seq, frame->sent, frame->ack, len, plane->now_ms)) {
+    switch (link_receive(&edge->link, frame->seq, frame->sent, frame->ack, message.len,
+                         plane->now_ms)) {
     case LINK_FRAME_NEW:
         break;
     case LINK_FRAME_CONTROL:
@@ -188,17 +191,7 @@ static void receive_data(struct router_plane *plane, struct plane_edge *edge,
         plane_give_up(plane, edge, "acknowledges what was never sent");
         return;
     }
-    plane_frame_begin(plane, edge);
-    plane->reading = edge;
-    bool possible = plane_up_batch(plane, edge, &frame->batch);
-    plane->reading = NULL;
-    plane->cause = 0;
-    if (!possible) {
-        plane_give_up(plane, edge, "impossible operation");
-    }
-    if (plane->batch_full) {
-        plane_seal_full(plane);
-    }
+    plane_pace_take(plane, edge, frame, message);
 }
 
 bool plane_edge_id_fits(struct bytes allowed, struct bytes id)
@@ -227,14 +220,14 @@ static bool is_impostor(struct router_plane *plane, const struct plane_edge *edg
 }
 
 static void receive_frame(struct router_plane *plane, struct plane_edge *edge,
-                          const struct plane_frame *frame, size_t len)
+                          const struct plane_frame *frame, struct bytes message)
 {
     if (frame->kind == PLANE_FRAME_HELLO) {
         plane_receive_hello(plane, plane->sender->peer, &frame->greeting);
     } else if (edge == NULL) {
         reset_peer(plane, plane->sender->peer);
     } else if (frame->kind == PLANE_FRAME_DATA || frame->kind == PLANE_FRAME_ACK) {
-        receive_data(plane, edge, frame, len);
+        receive_data(plane, edge, frame, message);
     } else {
         plane_give_up(plane, edge, "the router's own words");
     }
@@ -255,7 +248,7 @@ static void receive_message(struct router_plane *plane, struct bytes message)
                                  edge == NULL ? BYTES_EMPTY : edge->id, "not a frame");
         return;
     }
-    receive_frame(plane, edge, &frame, message.len);
+    receive_frame(plane, edge, &frame, message);
 }
 
 void router_plane_receive_from(struct router_plane *plane, const struct plane_sender *sender,
@@ -297,6 +290,7 @@ static void flush_edge(struct router_plane *plane, struct plane_edge *edge)
 {
     /* The batch that carries the last answers to a frame carries its acknowledgement too. */
     link_finish(&edge->link, plane_frames_finished(edge));
+    plane_frames_tell_done(edge);
     if (edge->out.count != 0) {
         plane_seal(edge);
     }
@@ -321,6 +315,7 @@ void router_plane_flush(struct router_plane *plane, uint64_t now_ms)
     if (plane->engine_fenced) {
         return; /* neither answered nor acknowledged: the newer router gets it all again */
     }
+    plane_pace_go_on(plane);
     for (uint32_t i = 0; i < plane->edge_capacity; i++) {
         if (plane->edges[i] != NULL) {
             flush_edge(plane, plane->edges[i]);
@@ -387,6 +382,9 @@ uint64_t router_plane_deadline(const struct router_plane *plane)
 {
     if (plane->holding) {
         return UINT64_MAX;
+    }
+    if (plane_pace_due(plane)) {
+        return plane->now_ms;
     }
     uint64_t due = router_core_deadline(plane->core);
     uint64_t tickets_due = plane_tickets_deadline(plane);
@@ -481,7 +479,9 @@ bool router_plane_edge_next(const struct router_plane *plane, uint64_t now_ms, u
                                              .link_since_ms = edge->up_since_ms,
                                              .silent_ms = now_ms - edge->link.heard_ms,
                                              .unacked_bytes = edge->link.sent_bytes,
-                                             .queued_bytes = edge->link.queued_bytes};
+                                             .queued_bytes = edge->link.queued_bytes,
+                                             .held = edge->pace.held,
+                                             .kept_bytes = edge->pace.kept_bytes};
         return true;
     }
     return false;

@@ -64,7 +64,8 @@ struct plane_config {
     uint32_t checks_waiting_max; /* tokens that wait for callbacks.verify; 0: 65,536 */
     size_t tokens_cached_max;
     uint64_t credit_bytes;    /* --link-credit: on the way to one edge, and from one edge */
-    uint64_t queue_bytes_max; /* waiting for credit per edge; above: PLANE_EDGE_OVERFLOW */
+    uint64_t queue_bytes_max; /* waiting for credit per edge; above: PLANE_EDGE_OVERFLOW, above a
+                                 quarter: what the edge says waits */
     uint64_t heartbeat_ms;
     uint64_t suspect_ms;
     uint64_t dead_ms;
@@ -171,6 +172,8 @@ struct plane_edge_info {
     uint64_t silent_ms;     /* since the last frame */
     uint64_t unacked_bytes; /* on the way to the edge */
     uint64_t queued_bytes;  /* waiting for credit or transport */
+    bool held;              /* that is much: nothing it says is acted upon for now */
+    uint64_t kept_bytes;    /* which it said meanwhile */
 };
 bool router_plane_edge_next(const struct router_plane *plane, uint64_t now_ms, uint64_t *cursor,
                             struct plane_edge_info *ret_info);
@@ -183,6 +186,7 @@ struct plane_stats {
     uint64_t bad_frames;
     uint64_t unknown_ops;
     uint64_t resumes;
+    uint64_t holds; /* an edge had too much to take */
     uint64_t fresh_links;
     uint64_t refused;
     uint64_t impostors;      /* frames and hellos with a key that is another edge's */

@@ -27,6 +27,7 @@ void plane_drop_edge(struct router_plane *plane, struct plane_edge *edge, enum p
 {
     fence(plane, edge->incarnation);
     plane_verify_drop_edge(plane, edge);
+    plane_pace_drop_edge(edge);
     strmap_remove(&plane->by_id, edge->id);
     strmap_remove(&plane->by_peer, edge->peer);
     plane->edges[edge->index] = NULL;
@@ -83,6 +84,7 @@ static struct plane_edge *add_edge(struct router_plane *plane, struct bytes peer
     link_init(&edge->link, &timing, plane->config.credit_bytes, plane->now_ms);
     edge->link.answers = true;
     plane_builder_init(&edge->out);
+    edge->wants_done = (hello->features & PLANE_FEATURE_DONE) != 0;
     plane_truth_init(plane, edge, hello->features);
     plane->edges[edge->index] = edge;
     plane->edge_count++;

@@ -281,7 +281,9 @@ bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const stru
     case OP_LAGGING:
         return on_lagging(plane, edge, op);
     case OP_CANARY:
-        plane_truth_canary(plane, edge, op);
+        if (!plane->rereading) {
+            plane_truth_canary(plane, edge, op);
+        }
         return true;
     case OP_DIGEST:
         return plane_truth_answer(plane, edge, op);
@@ -302,6 +304,7 @@ bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const stru
     case OP_DIGEST_ASK:
     case OP_GROUP_TOP:
     case OP_DRAIN:
+    case OP_DONE:
         return false; /* the router's own words */
     }
     plane->stats.unknown_ops++; /* from a newer edge: docs/PROTOCOL.md, compatibility */
@@ -309,11 +312,10 @@ bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const stru
 }
 
 bool plane_up_batch(struct router_plane *plane, struct plane_edge *edge,
-                    const struct plane_batch *batch)
+                    const struct plane_batch *batch, struct plane_cursor *cursor)
 {
-    struct plane_cursor cursor = {0};
     struct plane_op op;
-    while (plane_batch_next(batch, &cursor, &op)) {
+    while (!edge->pace.held && plane_batch_next(batch, cursor, &op)) {
         if (!plane_up_op(plane, edge, &op)) {
             return false;
         }

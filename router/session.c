@@ -27,6 +27,10 @@ void session_ok(struct router_core *core, const struct conn *conn, struct bytes 
     if (id.len != 0) {
         ok->id = effects_copy(&core->effects, id);
         effects_answer(&core->effects, conn->ref, ok, core->answered);
+    } else if (core->answered != 0) {
+        struct core_effect *done = effects_add(&core->effects, CORE_DONE);
+        done->conn = conn->ref;
+        done->number = core->answered;
     }
 }
 

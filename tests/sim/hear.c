@@ -71,6 +71,8 @@ static uint64_t life_of(const struct world *world, const struct sim_client *clie
 
 /* ---- messages ---- */
 
+enum { WHISPER_ROOM = 9 };
+
 static void hear_message(struct world *world, struct sim_client *client, struct json_value push)
 {
     uint32_t room = digit_of(push, "roomId");
@@ -94,6 +96,23 @@ static void hear_message(struct world *world, struct sim_client *client, struct 
         &(struct judge_place){
             .log = room, .life = life_of(world, client), .epoch = view->epoch, .offset = offset},
         number_of(push, "payload"));
+}
+
+/* On the edge of who said it: what it was told to be done and what it delivered came together. */
+static void hear_whisper(struct world *world, const struct sim_client *client,
+                         struct json_value push)
+{
+    struct sim_whisper *whisper = &world->whispered[number_of(push, "payload") % WHISPERS_MAX];
+    uint32_t bit = 1U << client->slot;
+    if (!text_is(push, "type", "room_message") || whisper->edge != client->edge ||
+        whisper->from != world->edges[client->edge].uplink) {
+        return;
+    }
+    if ((whisper->heard & bit) != 0 && whisper->gens[client->slot] == client->gen) {
+        world_fail(world, "a message that nothing answers came twice", client);
+    }
+    whisper->heard |= bit;
+    whisper->gens[client->slot] = client->gen;
 }
 
 static void forget_users(struct sim_room_view *view)
@@ -417,6 +436,9 @@ static void hear_published(struct world *world, const struct sim_client *client,
                                         .offset = number_of(reply, "offset")},
                   pending->payload);
     }
+    if (!pending->again && is_true(reply, "duplicate")) {
+        world_fail(world, "said once, and called a duplicate", client);
+    }
     if (!pending->keyed) {
         book_accepted(world, client, life, pending->payload);
     }
@@ -433,6 +455,8 @@ static void hear_ok(struct world *world, struct sim_client *client,
         hear_published(world, client, pending, reply);
     } else if (pending->kind == COMMAND_WATCH || pending->kind == COMMAND_UNWATCH) {
         hear_watch(world, client, pending, reply);
+    } else if (pending->kind == COMMAND_HISTORY_ROOM) {
+        world->histories++;
     } else if (number_of(reply, "delivered") > CLIENTS) {
         world_fail(world, "delivered to more connections than there are", client);
     } else {
@@ -478,7 +502,9 @@ void client_hear(struct world *world, struct sim_client *client, struct bytes te
         }
         client->life = life_of(world, client);
     }
-    if (text_is(push, "type", "welcome")) {
+    if (digit_of(push, "roomId") == WHISPER_ROOM) {
+        hear_whisper(world, client, push);
+    } else if (text_is(push, "type", "welcome")) {
         hear_welcome(world, client, push);
     } else if (text_is(push, "type", "room_message")) {
         hear_message(world, client, push);

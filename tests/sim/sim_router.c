@@ -11,6 +11,7 @@ enum {
     UNHEARD_MS_MAX = 15000,
     /* edges stand still for nine seconds, links are cut for eight */ DEATH_MS_MAX = 6000,
     QUEUE_BYTES_MAX = 1 << 26,
+    QUEUE_BYTES_LITTLE = 1 << 18,
     TICKET_PERIOD_MS = 3000
 };
 
@@ -145,6 +146,9 @@ static uint64_t digest_ms(const struct world *world)
 
 static struct plane_config router_config(struct world *world)
 {
+    static struct policy_namespace whispers = {
+        .name = {(const uint8_t *)"w", 1},
+        .policy = {.class = ROOM_EPHEMERAL, .presence_events = POLICY_OFF}};
     return (struct plane_config){
         .router_id = BYTES_LIT("router"),
         .core = {.seed = rng_u64(&world->rng),
@@ -163,6 +167,8 @@ static struct plane_config router_config(struct world *world)
                                      .history_messages = world->history_count,
                                      .slow_reader =
                                          world->gaps ? SLOW_READER_GAP : SLOW_READER_DISCONNECT},
+                 .policy.namespaces = &whispers,
+                 .policy.count = 1,
                  .rooms_max = 1000,
                  .users_max = 1000,
                  .members_max = 1000,
@@ -176,7 +182,7 @@ static struct plane_config router_config(struct world *world)
         .tokens_cached_max = 2,
         .token_in_query = true,
         .credit_bytes = world->credit_bytes,
-        .queue_bytes_max = QUEUE_BYTES_MAX,
+        .queue_bytes_max = world->floods ? QUEUE_BYTES_LITTLE : QUEUE_BYTES_MAX,
         .heartbeat_ms = BEAT_MS,
         .suspect_ms = DEAD_MS / 2,
         .dead_ms = DEAD_MS,

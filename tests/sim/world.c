@@ -13,7 +13,8 @@ enum {
     CALM_MS = 25000, /* more than dead + grace + rebuild */
     WORD_MS = 8000,  /* before the end of it */
     MASS_MS = MASS_GRACE_MS + MASS_SPREAD_MS - GRACE_MS,
-    PROBE_MS = 2000 /* the last word: does everybody hear it? */
+    PROBE_MS = 2000, /* the last word: does everybody hear it? */
+    FLOOD_CREDIT = 20000
 };
 
 _Noreturn void world_fail(const struct world *world, const char *what,
@@ -103,6 +104,9 @@ static void make_faults(struct world *world)
     if ((world->faults & FAULTS_EDGE) != 0 && rng_below(&world->rng, 2000) == 0) {
         edge_faults(world);
     }
+    if (world->floods && rng_below(&world->rng, 300) == 0) {
+        flood(world);
+    }
     if (world->plane != NULL && rng_below(&world->rng, 4000) == 0) {
         router_set_gaps(world, !world->gaps);
     }
@@ -157,6 +161,12 @@ static struct world *world_new(uint64_t seed, unsigned faults, bool trace)
     world->credit_bytes = kind % 5 == 0 ? 2000 : 1 << 20;
     world->hold_bytes = kind % 7 == 0 ? 2000 : 1 << 26;
     world->forgetful = kind % 4 == 1;
+    world->floods = kind % 11 == 2 || kind % 11 == 3 || kind % 11 == 10;
+    if (world->floods) {
+        world->credit_bytes =
+            world->credit_bytes < FLOOD_CREDIT ? world->credit_bytes : FLOOD_CREDIT;
+        world->hold_bytes = 1 << 26;
+    }
     verify_init(world);
     if ((faults & FAULTS_DISK) != 0 || kind % 6 == 3) {
         world->disk = disk_new(seed);

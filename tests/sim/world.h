@@ -11,6 +11,7 @@
  *   disk.c      the store that outlives routers, slow and with faults
  *   truth.c     who is really there, and since when not: the measure for presence
  *   corrupt.c   records that vanish or appear by themselves, and whether that is found
+ *   flood.c   more is asked for than may wait for an edge
  *   skip.c    deliveries that miss an edge where the link cannot tell
  *   verify.c    tokens whose check takes a while
  *   final.c     what must be true when all is quiet */
@@ -45,7 +46,8 @@ enum {
     CANARY_MS = 700,
     CANARY_TIMEOUT_MS = 3000,
     DIGEST_MS = 100,
-    DIGEST_SELDOM_MS = 1000
+    DIGEST_SELDOM_MS = 1000,
+    WHISPERS_MAX = 1 << 14 /* in one history */
 };
 
 enum fault_set {
@@ -79,6 +81,7 @@ struct sim_pending {
     uint32_t room; /* WATCH, UNWATCH, DIRECT_MESSAGE: user */
     uint64_t payload;
     bool keyed;
+    bool again; /* it was sent before, on another connection */
     bool since; /* JOIN: asked to recover */
     uint64_t said_ms;
 };
@@ -158,6 +161,14 @@ struct sim_check {
 
 enum { CHECKS_MAX = 4096 };
 
+/* A message without an answer to a room that keeps nothing. */
+struct sim_whisper {
+    uint32_t edge;             /* of who said it */
+    const struct uplink *from; /* the same in that life of the edge */
+    uint32_t heard;            /* by connections there: bits */
+    uint32_t gens[CLIENTS];    /* whose, by slot */
+};
+
 struct disk;
 struct truth;
 
@@ -199,7 +210,11 @@ struct world {
     bool gaps;      /* rooms leave deliveries out for slow readers */
     bool skips;     /* deliveries miss an edge now and then */
     uint64_t repair_bytes;
+    bool floods; /* everybody on an edge asks for histories at once, and little may wait */
     bool trace;
+    uint64_t histories; /* heard */
+    struct sim_whisper whispered[WHISPERS_MAX];
+    uint32_t whispers;
     uint64_t skipped;
     uint64_t messages;
     uint64_t left_out_gaps; /* told to clients that lagged */
@@ -252,6 +267,8 @@ void router_set_gaps(struct world *world, bool gaps);
 void client_init(struct sim_client *client, uint32_t number);
 /* One random action, or none. */
 void client_act(struct world *world, struct sim_client *client);
+/* One that is in the room asks for what was said there. */
+void client_ask_history(struct world *world, struct sim_client *client, uint32_t room);
 /* The connection is gone with its edge. */
 void client_lost(struct world *world, struct sim_client *client);
 /* The connection ends at its edge. */
@@ -295,6 +312,10 @@ void disk_check_all(const struct world *world);
 uint8_t *skip_one(struct world *world, struct bytes body, size_t *ret_len);
 /* One more message everywhere, so that nothing lacks unseen. */
 void skip_last_word(struct world *world);
+
+/* ---- flood.c ---- */
+
+void flood(struct world *world);
 
 /* ---- truth.c ---- */
 

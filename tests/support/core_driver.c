@@ -334,6 +334,10 @@ static void out_effect(struct core_driver *driver, const struct core_effect *eff
         out_bytes(driver, effect->inbox ? "load inbox " : "load ", effect->room);
         break;
     case CORE_CUT:
+    case CORE_DONE:
+        return;
+    case CORE_MORE:
+        driver->more = true;
         return;
     case CORE_HELD:
     case CORE_FREED:
@@ -356,6 +360,10 @@ void core_driver_step(struct core_driver *driver, struct core_event *event)
     }
     if (!driver->loads_by_hand && driver->load_count != loads) {
         core_driver_loaded(driver, NULL);
+    }
+    while (driver->more) {
+        driver->more = false;
+        core_driver_step(driver, &(struct core_event){.kind = CORE_GO_ON});
     }
 }
 

@@ -34,6 +34,7 @@ struct core_driver {
     uint64_t loads[CORE_DRIVER_LOADS]; /* channels of LOAD effects, a ring */
     uint32_t load_count;
     struct bytes rights; /* of the tokens of those who open from now on */
+    bool more;           /* the core wants CORE_GO_ON: given at once */
     uint64_t next_id;    /* of commands: 1, 2, … ; 0 = commands without ids */
 };
 

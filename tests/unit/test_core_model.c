@@ -66,6 +66,7 @@ struct model {
     size_t append_count;
     uint64_t loads[LOADS_MAX]; /* answered after the step */
     size_t load_count;
+    bool more; /* the core wants CORE_GO_ON */
     uint64_t deliveries;
     uint64_t kinds[PUSH_KICKED + 1];
 };
@@ -236,6 +237,10 @@ static void apply(struct model *m, const struct core_effect *effect)
         m->loads[m->load_count++] = effect->group;
         break;
     case CORE_CUT:
+    case CORE_DONE:
+        break;
+    case CORE_MORE:
+        m->more = true;
         break;
     case CORE_HELD:
     case CORE_FREED:
@@ -273,6 +278,10 @@ static void step(struct model *m, struct core_event *event)
         static const struct core_log nothing;
         step(m, &(struct core_event){
                     .kind = CORE_LOADED, .channel = m->loads[--m->load_count], .log = &nothing});
+    }
+    while (m->more) {
+        m->more = false;
+        step(m, &(struct core_event){.kind = CORE_GO_ON});
     }
 }
 
