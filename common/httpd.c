@@ -1,13 +1,10 @@
-#include "common/httpd.h"
-
+#include "common/httpd_internal.h"
 #include "common/mem.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
-#include <event2/keyvalq_struct.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,13 +16,6 @@ enum {
     REPLY_LEN_MAX = 64 * 1024 * 1024,
     TIMEOUT_S = 10,
     BACKLOG = 64
-};
-
-struct httpd {
-    struct evhttp *http;
-    const struct httpd_route *routes;
-    void *owner;
-    uint16_t port;
 };
 
 /* A numeric socket address of either family. */
@@ -149,52 +139,20 @@ static void make_reply(const struct httpd *httpd, struct evhttp_request *request
     }
 }
 
-static const char *reason_of(int code)
-{
-    switch (code) {
-    case HTTP_OK:
-        return "OK";
-    case HTTP_NOTFOUND:
-        return "Not Found";
-    case HTTP_BADMETHOD:
-        return "Method Not Allowed";
-    case HTTP_INTERNAL:
-        return "Internal Server Error";
-    case HTTP_SERVUNAVAIL:
-        return "Service Unavailable";
-    default:
-        return code < 400 ? "OK" : "Error";
-    }
-}
-
-static void send_reply(struct evhttp_request *request, const struct httpd_reply *reply)
-{
-    struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
-    struct evbuffer *body = evhttp_request_get_output_buffer(request);
-    struct buf len;
-    buf_init(&len, 0);
-    buf_append_u64(&len, reply->body.len);
-    buf_append_byte(&len, '\0');
-    /* A failure to add is out-of-memory inside the library: the reply is then shorter, not wrong.
-     */
-    (void)evhttp_add_header(headers, "Content-Type", reply->content_type);
-    (void)evhttp_add_header(headers, "Content-Length", (const char *)len.data);
-    (void)evhttp_add_header(headers, "Cache-Control", "no-store");
-    buf_fini(&len);
-    /* HEAD: the length of the body that GET would get, and no body (RFC 9110, 9.3.2). */
-    if (evhttp_request_get_command(request) != EVHTTP_REQ_HEAD && reply->body.len != 0) {
-        (void)evbuffer_add(body, reply->body.data, reply->body.len);
-    }
-    evhttp_send_reply(request, reply->code, reason_of(reply->code), NULL);
-}
-
 static void on_request(struct evhttp_request *request, void *owner)
 {
-    const struct httpd *httpd = owner;
+    struct httpd *httpd = owner;
+    httpd_conns_asked(httpd->conns, request);
+    if (httpd_serves(httpd, request)) {
+        return;
+    }
     struct httpd_reply reply = {.code = HTTP_OK, .content_type = "text/plain; charset=utf-8"};
     buf_init(&reply.body, REPLY_LEN_MAX);
     make_reply(httpd, request, &reply);
-    send_reply(request, &reply);
+    httpd_send(httpd, request,
+               &(struct httpd_answer){.code = reply.code,
+                                      .content_type = reply.content_type,
+                                      .body = buf_bytes(&reply.body)});
     buf_fini(&reply.body);
 }
 
@@ -234,6 +192,7 @@ struct httpd *httpd_new(struct event_base *base, const char *listen,
     httpd->owner = owner;
     httpd->port = port_of(fd);
     httpd->http = new_http(base, httpd);
+    httpd->conns = httpd_conns_new(base, httpd->http);
     if (httpd->http == NULL || evhttp_accept_socket(httpd->http, fd) != 0) {
         (void)close(fd);
         httpd_free(&httpd);
@@ -247,9 +206,11 @@ void httpd_free(struct httpd **httpd)
     if (*httpd == NULL) {
         return;
     }
+    httpd_serve_end(*httpd);
     if ((*httpd)->http != NULL) {
         evhttp_free((*httpd)->http);
     }
+    httpd_conns_free(&(*httpd)->conns);
     mem_free(*httpd);
     *httpd = NULL;
 }

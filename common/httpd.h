@@ -1,4 +1,6 @@
-/* Small HTTP server for health, metrics and admin pages, on libevent's evhttp. */
+/* Small HTTP server for health, metrics and the API, on libevent's evhttp. At most
+ * HTTPD_CONNECTIONS_MAX connections; each has ten seconds for a whole request, counted from its
+ * opening or its last answer. */
 #ifndef COMMON_HTTPD_H
 #define COMMON_HTTPD_H
 
@@ -9,6 +11,8 @@
 
 struct event_base;
 struct httpd;
+
+enum { HTTPD_CONNECTIONS_MAX = 512 };
 
 struct httpd_reply {
     int code;                 /* 200 when untouched */
@@ -29,6 +33,44 @@ struct httpd_route {
 struct httpd *httpd_new(struct event_base *base, const char *listen,
                         const struct httpd_route *routes, void *owner);
 void httpd_free(struct httpd **httpd);
+
+/* A request below the prefix of httpd_serve(); valid during the call, but for the id. */
+struct httpd_request {
+    uint64_t id;         /* for httpd_answer(); never 0 */
+    struct bytes method; /* "GET" */
+    struct bytes path;   /* as sent: percent signs and all */
+    struct bytes query;  /* as sent, without its question mark; empty = none */
+    struct bytes body;
+    struct bytes authorization; /* values of headers; empty = none */
+    struct bytes content_type;
+    struct bytes peer; /* numeric address without port */
+};
+
+/* Borrowed during the call. Texts are static or live as long; NULL and 0 leave their header out. */
+struct httpd_answer {
+    int code;
+    const char *content_type;
+    struct bytes body;
+    const char *allow;        /* 405 */
+    const char *authenticate; /* 401: WWW-Authenticate */
+    uint64_t retry_after_s;   /* 429, 503 */
+};
+
+struct httpd_serve {
+    const char *prefix;    /* of paths; lives as long as the server */
+    size_t body_bytes_max; /* larger ones get 413 or are cut off; may be let through up to twice */
+    uint32_t requests_max; /* unanswered at a time */
+    const struct httpd_answer *busy; /* what those beyond get; lives as long as the server */
+    /* Each request is answered once, now or later. */
+    void (*handle)(void *owner, const struct httpd_request *request);
+    void *owner;
+};
+
+/* All paths with the prefix, with all methods. Once per server. */
+void httpd_serve(struct httpd *httpd, const struct httpd_serve *serve);
+
+/* Harmless when the client has gone meanwhile. HEAD gets no body. */
+void httpd_answer(struct httpd *httpd, uint64_t id, const struct httpd_answer *answer);
 
 /* The port that is bound. */
 uint16_t httpd_port(const struct httpd *httpd);

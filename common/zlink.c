@@ -8,18 +8,16 @@
 #include "common/zlink.h"
 
 #include "common/mem.h"
+#include "common/zlink_internal.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <event2/event.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include <zmq.h>
 
 enum {
     RECEIVE_BUDGET = 256,              /* messages in one turn of the loop, */
@@ -30,15 +28,19 @@ enum {
     CONNECT_TIMEOUT_MS = 3000,
     HEARTBEAT_MS = 1000,
     HEARTBEAT_TIMEOUT_MS = 5000, /* the link session above is stricter */
+    HANDSHAKE_MS = 5000,         /* a stranger who says nothing is let go */
     PARTS_MAX = 3                /* peer, body, and a place for what should not be there */
 };
 
-struct zlink_context {
-    void *zmq;
-};
-
 struct zlink {
+    struct zlink_context *context;
+    struct event_base *base;
     void *socket;
+    struct zlink_watcher *watcher;
+    zlink_on_handshake *told;
+    char *endpoint;     /* of the last connect */
+    zmq_msg_t *message; /* in on_message: its body */
+    bool curve;
     struct event *wake;  /* ZMQ_FD is readable */
     struct event *again; /* zero timer: something is left to receive */
     enum zlink_kind kind;
@@ -72,29 +74,12 @@ void zlink_context_free(struct zlink_context **context)
 
 /* receiving */
 
-static bool readable(struct zlink *link)
-{
-    int events = 0;
-    size_t len = sizeof(events);
-    while (zmq_getsockopt(link->socket, ZMQ_EVENTS, &events, &len) != 0) {
-        if (errno != EINTR) {
-            return false;
-        }
-    }
-    return (events & ZMQ_POLLIN) != 0;
-}
-
 static void schedule_if_readable(struct zlink *link)
 {
     const struct timeval now = {0, 0};
-    if (!link->receiving && readable(link) && event_add(link->again, &now) != 0) {
+    if (!link->receiving && zlink_readable(link->socket) && event_add(link->again, &now) != 0) {
         abort();
     }
-}
-
-static struct bytes part_bytes(zmq_msg_t *part)
-{
-    return bytes_of(zmq_msg_data(part), zmq_msg_size(part));
 }
 
 /* Receives one whole message into `parts` and says how many parts it had; those past PARTS_MAX
@@ -129,11 +114,13 @@ static bool receive_one(struct zlink *link)
     for (size_t i = 0; i < PARTS_MAX; i++) {
         link->received_bytes += zmq_msg_size(&parts[i]);
     }
+    link->message = &parts[link->kind == ZLINK_ROUTER ? 1 : 0];
     if (link->kind == ZLINK_ROUTER && count == 2) {
-        link->callbacks.on_message(link->owner, part_bytes(&parts[0]), part_bytes(&parts[1]));
+        link->callbacks.on_message(link->owner, zlink_part(&parts[0]), zlink_part(&parts[1]));
     } else if (link->kind == ZLINK_DEALER && count == 1) {
-        link->callbacks.on_message(link->owner, BYTES_EMPTY, part_bytes(&parts[0]));
+        link->callbacks.on_message(link->owner, BYTES_EMPTY, zlink_part(&parts[0]));
     }
+    link->message = NULL;
     for (size_t i = 0; i < PARTS_MAX; i++) {
         (void)zmq_msg_close(&parts[i]);
     }
@@ -153,7 +140,7 @@ static void on_wake(evutil_socket_t fd, short what, void *owner)
     (void)what;
     link->receiving = true;
     link->received_bytes = 0;
-    while (may_receive(link, received) && readable(link)) {
+    while (may_receive(link, received) && zlink_readable(link->socket)) {
         while (may_receive(link, received) && receive_one(link)) {
             received++;
         }
@@ -167,33 +154,27 @@ static void on_wake(evutil_socket_t fd, short what, void *owner)
 
 /* life */
 
-static void set_option(void *socket, int option, int value)
-{
-    if (zmq_setsockopt(socket, option, &value, sizeof(value)) != 0) {
-        abort();
-    }
-}
-
 static void set_options(void *socket, const struct zlink_config *config)
 {
     int64_t bytes_max = (int64_t)config->message_bytes_max;
-    set_option(socket, ZMQ_LINGER, 0);
-    set_option(socket, ZMQ_IMMEDIATE, 1);
-    set_option(socket, ZMQ_SNDHWM, HIGH_WATER_MARK);
-    set_option(socket, ZMQ_RCVHWM, HIGH_WATER_MARK);
-    set_option(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS);
-    set_option(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
-    set_option(socket, ZMQ_CONNECT_TIMEOUT, CONNECT_TIMEOUT_MS);
-    set_option(socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS);
-    set_option(socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
-    set_option(socket, ZMQ_TCP_KEEPALIVE, 1);
-    set_option(socket, ZMQ_IPV6, 1);
+    zlink_set_option(socket, ZMQ_LINGER, 0);
+    zlink_set_option(socket, ZMQ_IMMEDIATE, 1);
+    zlink_set_option(socket, ZMQ_SNDHWM, HIGH_WATER_MARK);
+    zlink_set_option(socket, ZMQ_RCVHWM, HIGH_WATER_MARK);
+    zlink_set_option(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS);
+    zlink_set_option(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
+    zlink_set_option(socket, ZMQ_CONNECT_TIMEOUT, CONNECT_TIMEOUT_MS);
+    zlink_set_option(socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS);
+    zlink_set_option(socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
+    zlink_set_option(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
+    zlink_set_option(socket, ZMQ_TCP_KEEPALIVE, 1);
+    zlink_set_option(socket, ZMQ_IPV6, 1);
     if (zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &bytes_max, sizeof(bytes_max)) != 0) {
         abort();
     }
     if (config->kind == ZLINK_ROUTER) {
-        set_option(socket, ZMQ_ROUTER_MANDATORY, 1);
-        set_option(socket, ZMQ_ROUTER_HANDOVER, 1);
+        zlink_set_option(socket, ZMQ_ROUTER_MANDATORY, 1);
+        zlink_set_option(socket, ZMQ_ROUTER_HANDOVER, 1);
     } else if (config->routing_id.len != 0 &&
                zmq_setsockopt(socket, ZMQ_ROUTING_ID, config->routing_id.data,
                               config->routing_id.len) != 0) {
@@ -201,21 +182,13 @@ static void set_options(void *socket, const struct zlink_config *config)
     }
 }
 
-static int wake_fd(void *socket)
-{
-    int fd = -1;
-    size_t len = sizeof(fd);
-    if (zmq_getsockopt(socket, ZMQ_FD, &fd, &len) != 0) {
-        abort();
-    }
-    return fd;
-}
-
 struct zlink *zlink_new(struct zlink_context *context, struct event_base *base,
                         const struct zlink_config *config, const struct zlink_callbacks *callbacks,
                         void *owner)
 {
     struct zlink *link = mem_new(1, sizeof(*link));
+    link->context = context;
+    link->base = base;
     link->kind = config->kind;
     link->callbacks = *callbacks;
     link->owner = owner;
@@ -224,7 +197,7 @@ struct zlink *zlink_new(struct zlink_context *context, struct event_base *base,
         abort();
     }
     set_options(link->socket, config);
-    link->wake = event_new(base, wake_fd(link->socket), EV_READ | EV_PERSIST, on_wake, link);
+    link->wake = event_new(base, zlink_wake_fd(link->socket), EV_READ | EV_PERSIST, on_wake, link);
     link->again = event_new(base, -1, 0, on_wake, link);
     if (link->wake == NULL || link->again == NULL || event_add(link->wake, NULL) != 0) {
         abort();
@@ -238,11 +211,13 @@ void zlink_free(struct zlink **link)
         return;
     }
     assert(!(*link)->receiving && "not from inside on_message");
+    zlink_watcher_free(&(*link)->watcher);
     event_free((*link)->wake); /* before its descriptor goes */
     event_free((*link)->again);
     if (zmq_close((*link)->socket) != 0) {
         abort();
     }
+    mem_free((*link)->endpoint);
     mem_free(*link);
     *link = NULL;
 }
@@ -250,7 +225,7 @@ void zlink_free(struct zlink **link)
 void zlink_free_after(struct zlink **link, int linger_ms)
 {
     if (*link != NULL) {
-        set_option((*link)->socket, ZMQ_LINGER, linger_ms);
+        zlink_set_option((*link)->socket, ZMQ_LINGER, linger_ms);
         zlink_free(link);
     }
 }
@@ -322,8 +297,86 @@ enum status zlink_connect(struct zlink *link, const char *endpoint)
     if (!port_is_sane(endpoint) || zmq_connect(link->socket, endpoint) != 0) {
         return STATUS_IO;
     }
+    mem_free(link->endpoint);
+    link->endpoint = mem_copy_str(bytes_of_str(endpoint));
     schedule_if_readable(link);
     return STATUS_OK;
+}
+
+/* keys */
+
+static void set_key(struct zlink *link, int option, const uint8_t key[CURVE_KEY_BYTES])
+{
+    if (zmq_setsockopt(link->socket, option, key, CURVE_KEY_BYTES) != 0) {
+        abort(); /* a libzmq without CURVE */
+    }
+}
+
+/* Without a domain ZeroMQ would ask nobody. */
+void zlink_curve_server(struct zlink *link, const struct curve_pair *pair, const char *domain)
+{
+    assert(link->kind == ZLINK_ROUTER && domain[0] != '\0');
+    zlink_set_option(link->socket, ZMQ_CURVE_SERVER, 1);
+    set_key(link, ZMQ_CURVE_SECRETKEY, pair->secret_key);
+    if (zmq_setsockopt(link->socket, ZMQ_ZAP_DOMAIN, domain, strlen(domain)) != 0) {
+        abort();
+    }
+    link->curve = true;
+}
+
+void zlink_curve_client(struct zlink *link, const struct curve_pair *pair,
+                        const uint8_t server_key[CURVE_KEY_BYTES])
+{
+    assert(link->kind == ZLINK_DEALER);
+    set_key(link, ZMQ_CURVE_SERVERKEY, server_key);
+    set_key(link, ZMQ_CURVE_PUBLICKEY, pair->public_key);
+    set_key(link, ZMQ_CURVE_SECRETKEY, pair->secret_key);
+    link->curve = true;
+}
+
+/* The domain stays, as ZeroMQ cannot unset it: zlink_auth knows that such a peer has no key. */
+void zlink_plain(struct zlink *link)
+{
+    if (link->curve) {
+        zlink_set_option(link->socket, ZMQ_CURVE_SERVER, 0);
+    }
+    link->curve = false;
+}
+
+static void on_handshake(void *owner, const char *failure, struct bytes address)
+{
+    struct zlink *link = owner;
+    if (link->kind == ZLINK_DEALER && failure != NULL) {
+        if (failure == zlink_went_away && !link->curve) {
+            return; /* a router that stops: ZeroMQ finds the next one */
+        }
+        (void)zmq_disconnect(link->socket, link->endpoint); /* or it is so already */
+    }
+    link->told(link->owner, failure, address);
+}
+
+void zlink_watch(struct zlink *link, zlink_on_handshake *told)
+{
+    assert(link->watcher == NULL);
+    link->told = told;
+    link->watcher = zlink_watcher_new(link->context, link->base, link->socket,
+                                      link->kind == ZLINK_ROUTER, on_handshake, link);
+}
+
+struct bytes zlink_sender(const struct zlink *link)
+{
+    const char *user = link->message == NULL ? NULL : zmq_msg_gets(link->message, "User-Id");
+    return bytes_of_str(user);
+}
+
+/* The descriptor may have been closed since the message came, and be another socket's by now: rare,
+ * and whoever is cut off by mistake comes back. */
+void zlink_cut_sender(struct zlink *link)
+{
+    int fd = link->message == NULL ? -1 : zmq_msg_get(link->message, ZMQ_SRCFD);
+    if (fd >= 0) {
+        (void)shutdown(fd, SHUT_RDWR);
+    }
 }
 
 /* sending */

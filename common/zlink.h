@@ -6,10 +6,13 @@
 #ifndef COMMON_ZLINK_H
 #define COMMON_ZLINK_H
 
+#include "common/buf.h"
 #include "common/bytes.h"
+#include "common/curve_key.h"
 #include "common/status.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct event_base;
 struct zlink_context;
@@ -49,6 +52,29 @@ void zlink_free_after(struct zlink **link, int linger_ms);
  * when nobody listens on it. */
 enum status zlink_bind(struct zlink *link, const char *endpoint) MUST_CHECK;
 enum status zlink_connect(struct zlink *link, const char *endpoint) MUST_CHECK;
+
+/* What is bound or connected from now on speaks CURVE and nothing else; it was plain before. A
+ * ROUTER lets in whom zlink_auth lets in to `domain`. */
+void zlink_curve_server(struct zlink *link, const struct curve_pair *pair, const char *domain);
+void zlink_curve_client(struct zlink *link, const struct curve_pair *pair,
+                        const uint8_t server_key[CURVE_KEY_BYTES]);
+/* What is bound or connected from now on is plain. */
+void zlink_plain(struct zlink *link);
+
+/* How a handshake went: `failure` is NULL (a DEALER only) or a text. `address` is the peer's at a
+ * ROUTER, and empty when it is not known. The link must not be freed inside. */
+typedef void zlink_on_handshake(void *owner, const char *failure, struct bytes address);
+
+/* Calls `told` with the owner of zlink_new; before it is bound or connected. After a failure a
+ * DEALER is not connected any more and does not try again: keys do not heal by themselves. Whoever
+ * wants to free it and begins anew later. (A plain DEALER tries again when its peer has merely gone
+ * away.) */
+void zlink_watch(struct zlink *link, zlink_on_handshake *told);
+
+/* Inside of on_message: the key of the sender in Z85, empty when its connection is plain. */
+struct bytes zlink_sender(const struct zlink *link);
+/* Inside of on_message: ends the sender's connection. */
+void zlink_cut_sender(struct zlink *link);
 
 /* Sends a copy of header and body as one message (either may be empty). AGAIN: high-water mark or
  * not connected; UNREACHABLE: the ROUTER does not know `peer`. */

@@ -151,6 +151,7 @@ static void on_signal(evutil_socket_t signo, short what, void *owner)
     if (signo == SIGHUP) {
         edge->on_hangup(edge->hangup_owner);
         edge_tls_reload(edge);
+        edge_curve_reload(edge);
     } else if (edge->drain.active) {
         edge_stop(edge, 1);
     } else {
@@ -300,10 +301,16 @@ uint64_t edge_now(struct edge *edge)
     return edge_now_us(edge) / 1000;
 }
 
-uint64_t edge_random(uint64_t from, uint64_t to)
+uint64_t edge_random_bits(void)
 {
     uint64_t bits;
     clock_random(&bits, sizeof(bits));
+    return bits;
+}
+
+uint64_t edge_random(uint64_t from, uint64_t to)
+{
+    uint64_t bits = edge_random_bits();
     return to <= from ? from : from + bits % (to - from + 1);
 }
 

@@ -127,6 +127,15 @@ static enum status check_listen(const struct edge_options *options, struct buf *
                : refuse(text, "id", options->id, "1 to 64 of A-Z a-z 0-9 . _ -");
 }
 
+enum status edge_options_check_curve(const struct edge_options *options, struct buf *text)
+{
+    if ((options->curve_key_file == NULL) != (options->curve_server_key_file == NULL)) {
+        buf_append_str(text, "--curve-key-file and --curve-server-key-file: one needs the other");
+        return STATUS_MALFORMED;
+    }
+    return STATUS_OK;
+}
+
 static enum status check_router(const struct edge_options *options, struct buf *text)
 {
     if (options->router.count != 1) {
@@ -145,10 +154,11 @@ static enum status check_router(const struct edge_options *options, struct buf *
     }
     if (!options->insecure_plane && edge_options_plane_is_open(options)) {
         return refuse(text, "router", endpoint,
-                      "a loopback address or ipc://, or any together with --insecure-plane "
-                      "(nothing on this connection is encrypted or authenticated)");
+                      "a loopback address or ipc://; any together with --curve-key-file and "
+                      "--curve-server-key-file; or any with --insecure-plane (nothing on the "
+                      "connection is encrypted or authenticated then)");
     }
-    return STATUS_OK;
+    return edge_options_check_curve(options, text);
 }
 
 static enum status check_lists(const struct edge_options *options, struct buf *text)
@@ -243,5 +253,5 @@ char *edge_options_id(const struct edge_options *options)
 
 bool edge_options_plane_is_open(const struct edge_options *options)
 {
-    return !address_endpoint_is_local(options->router.items[0]);
+    return options->curve_key_file == NULL && !address_endpoint_is_local(options->router.items[0]);
 }

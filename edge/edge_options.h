@@ -24,11 +24,15 @@ enum status edge_options_check(const struct edge_options *options, struct buf *t
 enum status edge_options_check_certificates(const struct edge_options *options,
                                             struct buf *text) MUST_CHECK;
 
+/* Likewise: key files of the planes. */
+enum status edge_options_check_curve(const struct edge_options *options,
+                                     struct buf *text) MUST_CHECK;
+
 /* --id, or the default made of host name and first port. The caller owns it (mem_free). The options
  * must have passed the check. */
 char *edge_options_id(const struct edge_options *options);
 
-/* True when an endpoint of --router can be reached from other machines. */
+/* True when an endpoint of --router can be reached from other machines, and there are no keys. */
 bool edge_options_plane_is_open(const struct edge_options *options);
 
 #endif

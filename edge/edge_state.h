@@ -12,8 +12,10 @@
 #include "common/wheel.h"
 #include "common/zlink.h"
 #include "edge/address.h"
+#include "edge/admission.h"
 #include "edge/drain.h"
 #include "edge/edge.h"
+#include "edge/edge_curve.h"
 #include "edge/edge_metrics.h"
 #include "edge/output.h"
 #include "edge/uplink.h"
@@ -100,6 +102,7 @@ struct edge {
     uint64_t context_bytes; /* price of the contexts that connections have */
 
     struct ip_counts ip_counts;
+    struct admission admission;
     struct listener *listener;
     struct tls *tls; /* NULL without --listen-tls */
     struct drain drain;
@@ -108,6 +111,7 @@ struct edge {
     struct uplink *uplink;
     struct zlink_context *zlink_context;
     struct zlink *zlink;
+    struct edge_curve curve;
     bool router_seen; /* was up at least once */
     bool router_lost; /* clients are being let go for want of a router */
     uint64_t trim_ms; /* when to give back what announcing took; 0 = no */
@@ -123,6 +127,8 @@ uint64_t edge_now(struct edge *edge);
 /* The same in microseconds. */
 uint64_t edge_now_us(struct edge *edge);
 
+/* 64 random bits. */
+uint64_t edge_random_bits(void);
 /* Random number in [from, to]; `from` when the range is empty. */
 uint64_t edge_random(uint64_t from, uint64_t to);
 

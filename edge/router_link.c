@@ -60,6 +60,7 @@ static enum status open_socket(struct edge *edge)
     };
     edge->zlink = zlink_new(edge->zlink_context, edge->base, &config, &CALLBACKS, edge);
     buf_fini(&routing_id);
+    edge_curve_prepare(edge, edge->zlink);
     return zlink_connect(edge->zlink, edge->options->router.items[0]);
 }
 
@@ -120,10 +121,13 @@ static void close_one(void *owner, uint32_t slot, uint16_t code, struct bytes te
     }
 }
 
-/* Spreads the closing of all open connections over `spread_ms`. */
-static void plan_all(struct edge *edge, enum ws_reason reason, uint64_t spread_ms, bool deaf)
+/* Spreads the closing of all open connections over `least_ms`, or longer when the other edges
+ * cannot take them so fast. */
+static void plan_all(struct edge *edge, enum ws_reason reason, uint64_t least_ms, bool deaf)
 {
     uint64_t now_ms = edge_now(edge);
+    uint64_t spread_ms =
+        admission_move_ms(&edge->admission, edge->state_counts[EDGE_STATE_OPEN], least_ms);
     for (uint32_t slot = 0; slot < edge->conns.used; slot++) {
         struct conn *conn = conn_at(edge, slot);
         if (conn != NULL) {
@@ -184,6 +188,12 @@ static void refused(void *owner, struct bytes text)
     }
 }
 
+static void on_admission(void *owner, uint64_t rate, uint64_t cluster_rate)
+{
+    struct edge *edge = owner;
+    admission_set(&edge->admission, rate, cluster_rate);
+}
+
 static void on_ticket_keys(void *owner, const struct plane_ticket_keys *keys)
 {
     edge_tls_share_tickets(owner, keys);
@@ -193,6 +203,13 @@ static void on_canary(void *owner, uint64_t took_us)
 {
     struct edge *edge = owner;
     metrics_observe(edge->metrics, EDGE_METRIC_CANARY_RTT, 0, (double)took_us / 1e6);
+}
+
+static void on_drain(void *owner)
+{
+    struct edge *edge = owner;
+    log_event(LOG_STOP, LOG_S("signal", "drain asked for by the router"));
+    drain_begin(edge);
 }
 
 static uint64_t clock_us(void *owner)
@@ -221,7 +238,9 @@ enum status router_link_open(struct edge *edge, struct buf *error)
         .fenced = fenced,
         .refused = refused,
         .on_ticket_keys = on_ticket_keys,
+        .on_admission = on_admission,
         .on_canary = on_canary,
+        .drain = on_drain,
         .clock_us = clock_us,
         .random = random_bits,
     };
@@ -234,12 +253,14 @@ enum status router_link_open(struct edge *edge, struct buf *error)
         .repair_ms = (uint64_t)options->repair_timeout,
         .slots_max = edge->conns.max,
         .canary_ms = (uint64_t)options->canary_interval,
-        .reconnect_delay_ms = (uint32_t)options->reconnect_delay,
     };
     /* With --echo the uplink stands alone: nobody greets, so it stays down and says nothing. */
     if (options->echo) {
         edge->uplink = uplink_new(&config, &CALLBACKS, edge, edge_now(edge));
         return STATUS_OK;
+    }
+    if (edge_curve_read(edge, error) != STATUS_OK) {
+        return STATUS_IO;
     }
     edge->zlink_context = zlink_context_new();
     if (open_socket(edge) != STATUS_OK) {
@@ -257,6 +278,7 @@ void router_link_close(struct edge *edge)
 {
     uplink_free(&edge->uplink);
     zlink_free(&edge->zlink);
+    edge_curve_wipe(edge);
     if (edge->zlink_context != NULL) {
         zlink_context_free(&edge->zlink_context);
     }
@@ -277,6 +299,9 @@ void router_link_step(struct edge *edge)
     uint64_t now_ms = edge_now(edge);
     if (edge->options->echo) {
         return;
+    }
+    if (edge->curve.retry_ms != 0 && now_ms >= edge->curve.retry_ms) {
+        reconnect(edge);
     }
     if (now_ms >= uplink_deadline(edge->uplink)) {
         uplink_tick(edge->uplink, now_ms);
@@ -301,7 +326,9 @@ uint64_t router_link_deadline(const struct edge *edge)
     uint64_t grace_ms = grace_end_ms(edge);
     uint64_t uplink_ms = uplink_deadline(edge->uplink);
     uint64_t due_ms = grace_ms < uplink_ms ? grace_ms : uplink_ms;
-    return edge->trim_ms != 0 && edge->trim_ms < due_ms ? edge->trim_ms : due_ms;
+    due_ms = edge->trim_ms != 0 && edge->trim_ms < due_ms ? edge->trim_ms : due_ms;
+    uint64_t retry_ms = edge->curve.retry_ms;
+    return retry_ms != 0 && retry_ms < due_ms ? retry_ms : due_ms;
 }
 
 void router_link_watch_congestion(struct edge *edge)

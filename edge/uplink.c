@@ -302,17 +302,18 @@ static void send_hello(struct uplink *uplink, uint64_t now_ms)
     }
     buf_clear(&uplink->scratch);
     plane_hello_write(
-        &(struct plane_greeting){.version = PLANE_VERSION,
-                                 .id = uplink->config.edge_id,
-                                 .edge_incarnation = uplink->incarnation,
-                                 .router_incarnation = uplink->router_incarnation,
-                                 .received = uplink->link.received,
-                                 .credit = uplink->config.credit_bytes,
-                                 .attempt = ++uplink->attempt,
-                                 .clock_ms = now_ms,
-                                 .features =
-                                     PLANE_FEATURE_DIGEST | PLANE_FEATURE_BANS |
-                                     (uplink->config.canary_ms != 0 ? PLANE_FEATURE_CANARY : 0)},
+        &(struct plane_greeting){
+            .version = PLANE_VERSION,
+            .id = uplink->config.edge_id,
+            .edge_incarnation = uplink->incarnation,
+            .router_incarnation = uplink->router_incarnation,
+            .received = uplink->link.received,
+            .credit = uplink->config.credit_bytes,
+            .attempt = ++uplink->attempt,
+            .clock_ms = now_ms,
+            .features = PLANE_FEATURE_DIGEST | PLANE_FEATURE_DONE | PLANE_FEATURE_BANS |
+                        (uplink->callbacks.drain != NULL ? PLANE_FEATURE_DRAIN : 0) |
+                        (uplink->config.canary_ms != 0 ? PLANE_FEATURE_CANARY : 0)},
         &uplink->scratch);
     if (transmit(uplink, buf_bytes(&uplink->scratch), BYTES_EMPTY)) {
         uplink->hello_sent = true;
@@ -414,6 +415,7 @@ static void become_new(struct uplink *uplink, uint64_t now_ms)
     link_init(&uplink->link, &uplink->link.timing, uplink->config.credit_bytes, now_ms);
     plane_builder_fini(&uplink->up);
     uplink->router_incarnation = 0;
+    uplink->others = 0; /* nothing of the former time is announced */
     draw_incarnation(uplink);
     want_reconnect(uplink, now_ms);
     set_state(uplink, UPLINK_DOWN, now_ms);
@@ -580,11 +582,11 @@ bool uplink_congested(const struct uplink *uplink)
     return uplink->state == UPLINK_UP && held_bytes(uplink) >= uplink->link.window;
 }
 
-void uplink_drain(struct uplink *uplink)
+void uplink_drain(struct uplink *uplink, uint64_t delay_ms)
 {
     uplink->draining = true;
-    plane_builder_add(&uplink->up, &(struct plane_op){.kind = OP_DRAINING,
-                                                      .a = uplink->config.reconnect_delay_ms});
+    uplink->drain_delay_ms = delay_ms;
+    plane_builder_add(&uplink->up, &(struct plane_op){.kind = OP_DRAINING, .a = delay_ms});
 }
 
 void uplink_goodbye(struct uplink *uplink)

@@ -1,6 +1,6 @@
-/* What the router has answered although the frame with the question is not finished: other
- * questions in it were. Should the router die now, the next one must not get those again, or they
- * would be acted upon and answered twice. */
+/* What the router has answered, or done without an answer, although the frame with the question is
+ * not finished: other questions in it were. Should the router die now, the next one must not get
+ * those again, or they would be acted upon and answered twice. */
 #include "common/mem.h"
 #include "edge/uplink_down.h"
 
@@ -9,7 +9,8 @@
 
 enum { CAPACITY_MIN = 64 };
 
-void uplink_answered(struct uplink *uplink, const struct plane_op *op)
+void uplink_answered(struct uplink *uplink, const struct plane_op *op, uint64_t first,
+                     uint64_t last)
 {
     struct uplink_answers *answers = &uplink->answers;
     if (answers->first + answers->count == answers->capacity) {
@@ -29,7 +30,7 @@ void uplink_answered(struct uplink *uplink, const struct plane_op *op)
         answers->first = 0;
     }
     answers->items[answers->first + answers->count++] = (struct uplink_answer){
-        .number = op->b, .tag = uplink->tag, .slot = op->slot, .gen = op->gen};
+        .first = first, .last = last, .tag = uplink->tag, .slot = op->slot, .gen = op->gen};
 }
 
 void uplink_answers_forget(struct uplink *uplink)
@@ -48,6 +49,7 @@ void uplink_answers_fini(struct uplink_answers *answers)
     *answers = (struct uplink_answers){0};
 }
 
+/* Ranges of a connection do not overlap; a number is found in the one that has it. */
 static int compare(const void *left, const void *right)
 {
     const struct uplink_answer *a = left;
@@ -58,12 +60,12 @@ static int compare(const void *left, const void *right)
     if (a->gen != b->gen) {
         return a->gen < b->gen ? -1 : 1;
     }
-    return a->number == b->number ? 0 : a->number < b->number ? -1 : 1;
+    return a->last < b->first ? -1 : a->first > b->last ? 1 : 0;
 }
 
 static bool was_answered(const struct uplink_answers *answers, const struct plane_op *op)
 {
-    struct uplink_answer key = {.number = op->a, .slot = op->slot, .gen = op->gen};
+    struct uplink_answer key = {.first = op->a, .last = op->a, .slot = op->slot, .gen = op->gen};
     return op->kind == OP_TEXT && bsearch(&key, answers->items + answers->first, answers->count,
                                           sizeof(key), compare) != NULL;
 }

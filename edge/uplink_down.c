@@ -124,6 +124,7 @@ static void on_group_add(struct uplink *uplink, struct edge_session *session,
          * nothing since. */
         group->last_offset = op->b;
         group->droppable = false;
+        group->unsure = false;
         if (group->hole != NULL) {
             groups_hole_end(&uplink->groups, group);
         }
@@ -164,6 +165,13 @@ static void on_group_policy(struct uplink *uplink, const struct plane_op *op)
         return;
     }
     group->droppable = (op->b & PLANE_GROUP_DROPPABLE) != 0;
+    group->unsure = (op->b & PLANE_GROUP_UNSURE) != 0;
+}
+
+static void on_admission(struct uplink *uplink, const struct plane_op *op)
+{
+    uplink->others = op->b == 0 ? uplink->others : op->b;
+    uplink->callbacks.on_admission(uplink->owner, op->a, op->slot);
 }
 
 static void on_group_top(struct uplink *uplink, const struct plane_op *op)
@@ -190,7 +198,7 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
         break;
     case OP_SEND:
         if (op->b != 0) {
-            uplink_answered(uplink, op);
+            uplink_answered(uplink, op, op->b, op->b);
         }
         if (!session->closed && !session->left) {
             uplink->callbacks.send(uplink->owner, op->slot, op->bytes, op->a == 1);
@@ -204,6 +212,9 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
         if (group != NULL) {
             groups_leave(&uplink->groups, group, session);
         }
+        break;
+    case OP_DONE:
+        uplink_answered(uplink, op, op->a, op->b);
         break;
     case OP_CATCH_UP:
         uplink_catch_up(uplink, session, op);
@@ -219,6 +230,7 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
     case OP_BINARY:
     case OP_CLOSED:
     case OP_ANNOUNCE_GROUP:
+    case OP_ANNOUNCE_UNSURE:
     case OP_ANNOUNCE_CONN:
     case OP_ANNOUNCE_END:
     case OP_DRAINING:
@@ -231,11 +243,13 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
     case OP_GROUP_BIND:
     case OP_TICKET_KEYS:
     case OP_GROUP_POLICY:
+    case OP_ADMISSION:
     case OP_CANARY_BACK:
     case OP_DIGEST_ASK:
     case OP_GROUP_TOP:
     case OP_BAN:
     case OP_UNBAN:
+    case OP_DRAIN:
     default:
         uplink->stats.bad_frames++;
         break;
@@ -249,6 +263,13 @@ void uplink_ticket_keys(struct uplink *uplink, struct bytes encoded)
         uplink->callbacks.on_ticket_keys(uplink->owner, &keys);
     } else {
         uplink->stats.bad_frames++;
+    }
+}
+
+static void on_drain(struct uplink *uplink)
+{
+    if (uplink->callbacks.drain != NULL) {
+        uplink->callbacks.drain(uplink->owner);
     }
 }
 
@@ -269,6 +290,8 @@ void uplink_down_batch(struct uplink *uplink, const struct plane_batch *batch)
             uplink_ticket_keys(uplink, op.bytes);
         } else if (op.kind == OP_GROUP_POLICY) {
             on_group_policy(uplink, &op);
+        } else if (op.kind == OP_ADMISSION) {
+            on_admission(uplink, &op);
         } else if (op.kind == OP_CANARY_BACK) {
             uplink_canary_back(uplink, &op);
         } else if (op.kind == OP_DIGEST_ASK) {
@@ -277,6 +300,8 @@ void uplink_down_batch(struct uplink *uplink, const struct plane_batch *batch)
             uplink_bans_op(uplink, &op);
         } else if (op.kind == OP_GROUP_TOP) {
             on_group_top(uplink, &op);
+        } else if (op.kind == OP_DRAIN) {
+            on_drain(uplink);
         } else {
             on_conn_op(uplink, &op);
         }

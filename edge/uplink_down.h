@@ -33,9 +33,10 @@ struct uplink_down {
     uint32_t slot_capacity;
 };
 
-/* A command that was answered while its frame is unfinished. */
+/* Commands that were answered, or are done without, while their frame is unfinished. */
 struct uplink_answer {
-    uint64_t number;
+    uint64_t first; /* numbers, one after the other */
+    uint64_t last;
     uint64_t tag; /* of the newest frame then: its own or a later one */
     uint32_t slot;
     uint32_t gen;
@@ -91,6 +92,8 @@ struct uplink {
     bool reconnect;
     bool in_receive;
     bool draining;
+    uint64_t drain_delay_ms;
+    uint64_t others; /* number of the edges there are, as the router said; 0 = it did not */
     struct uplink_stats stats;
 };
 
@@ -138,9 +141,10 @@ void uplink_catch_up(struct uplink *uplink, const struct edge_session *session,
                      const struct plane_op *op);
 /* Hands encoded ticket keys out. */
 void uplink_ticket_keys(struct uplink *uplink, struct bytes encoded);
-/* uplink_answered.c: the router has answered a command; those whose frame is finished are
- * forgotten; a fresh router is not sent the others again. */
-void uplink_answered(struct uplink *uplink, const struct plane_op *op);
+/* uplink_answered.c: the router has answered these commands, or has done them; those whose frame is
+ * finished are forgotten; a fresh router is not sent the others again. */
+void uplink_answered(struct uplink *uplink, const struct plane_op *op, uint64_t first,
+                     uint64_t last);
 void uplink_answers_forget(struct uplink *uplink);
 void uplink_answers_leave_out(struct uplink *uplink, struct link_queue *old);
 void uplink_answers_fini(struct uplink_answers *answers);

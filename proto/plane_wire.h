@@ -25,8 +25,9 @@ enum plane_op_kind {
                               slot gen = newest offset known of, low and high half, bytes group
                               record */
     OP_ANNOUNCE_CONN = 6,  /* slot gen, bytes AnnounceConn */
-    OP_ANNOUNCE_END = 7,
-    OP_DRAINING = 8, /* a = delay in ms after which moved clients come back */
+    OP_ANNOUNCE_END = 7, /* a = number of the edges (ADMISSION) as last told, 0 = never; b = client
+                            connections that it can hold, 0 = untold */
+    OP_DRAINING = 8,     /* a = delay in ms after which moved clients come back */
     OP_GOODBYE = 9,
     OP_LAGGING = 10, /* slot gen, a = first offset that may be left out, b = token, bytes group
                          record as the connection knows it */
@@ -36,6 +37,8 @@ enum plane_op_kind {
                        DigestListing */
     OP_REPAIR = 13, /* a = first, b = last offset that lacks, bytes group record; answered with
                         DELIVER to this edge alone */
+    OP_ANNOUNCE_UNSURE = 14, /* a = local number of a group that was announced: somebody in it was
+                                in grace (PLANE_GROUP_UNSURE) as far as the former router said */
     /* router to edge */
     OP_ACCEPT = 20, /* slot gen, bytes session record */
     OP_SEND = 21,   /* slot gen, bytes payload, a = 1 for binary */
@@ -52,13 +55,18 @@ enum plane_op_kind {
                              record and after BIND */
     OP_CATCH_UP = 29,    /* slot gen, a = token of LAGGING, b = 1 when that is all, bytes payload or
                               nothing */
+    OP_ADMISSION = 30,   /* a = new clients per second at this edge, slot = at all edges (0 = no
+                            limit), b = number that stands for the edges there are, 0 = as before */
     OP_CANARY_BACK = 31, /* a = number */
     OP_DIGEST_ASK = 32,  /* a = number of the question; slot as in the answer */
     OP_GROUP_TOP = 33,   /* a = group, b = newest offset delivered */
+    OP_DONE = 34,        /* slot gen, a = first, b = last number of TEXTs that are done although
+                            nothing answers them and their frame is not finished */
     OP_BAN = 35,         /* bytes = addresses to turn away: 16 bytes (IPv4 mapped) and a prefix
                             length; a = for how many ms, 0 = until OP_UNBAN. slot = 1: those known
                             before are forgotten first; then there may be no bytes */
-    OP_UNBAN = 36        /* bytes as in BAN */
+    OP_UNBAN = 36,       /* bytes as in BAN */
+    OP_DRAIN = 37        /* the edge is to drain and to end, as with SIGTERM */
 };
 
 enum { PLANE_NET_BYTES = 17 };
@@ -67,14 +75,18 @@ enum { PLANE_NET_BYTES = 17 };
 
 /* Numbers on the wire, too. */
 enum plane_group_policy {
-    PLANE_GROUP_DROPPABLE = 1 /* deliveries may be left out for who reads too slowly */
+    PLANE_GROUP_DROPPABLE = 1, /* deliveries may be left out for who reads too slowly */
+    PLANE_GROUP_UNSURE = 2 /* somebody in it is in grace: a router that does not know them has to
+                              tell the others. Goes back as ANNOUNCE_UNSURE */
 };
 
 /* What one end may ask of the other only if that said so in its greeting; bits on the wire. */
 enum plane_feature {
     PLANE_FEATURE_CANARY = 1, /* HELLO: the edge sends canaries. WELCOME: they come back */
     PLANE_FEATURE_DIGEST = 2, /* HELLO: the edge answers OP_DIGEST_ASK */
-    PLANE_FEATURE_BANS = 4    /* HELLO: the edge knows OP_BAN and OP_UNBAN */
+    PLANE_FEATURE_DONE = 4,   /* HELLO: the edge wants OP_DONE */
+    PLANE_FEATURE_DRAIN = 16, /* HELLO: the edge acts upon OP_DRAIN */
+    PLANE_FEATURE_BANS = 32   /* HELLO: the edge knows OP_BAN and OP_UNBAN */
 };
 
 struct plane_op {

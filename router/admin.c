@@ -29,8 +29,8 @@ void admin_audit(const struct admin_ask *ask, const struct admin_deed *deed)
     log_event(LOG_ADMIN_ACTION, LOG_S("action", deed->action), LOG_S("by", ask->by),
               LOG_B("peer", buf_bytes(&peer)), LOG_S("user", text_of(deed->user)),
               LOG_S("conn", text_of(deed->conn)), LOG_S("ip", text_of(deed->ip)),
-              LOG_S("room", text_of(deed->room)), LOG_S("reason", text_of(deed->reason)),
-              LOG_U("for_ms", deed->for_ms));
+              LOG_S("edge", text_of(deed->edge)), LOG_S("room", text_of(deed->room)),
+              LOG_S("reason", text_of(deed->reason)), LOG_U("for_ms", deed->for_ms));
     buf_fini(&peer);
 }
 
@@ -134,6 +134,12 @@ void admin_answer(struct admin_ask *ask)
     ask->reply.id = ask->id;
     ask->reply.as_of_ms = ask->wall_ms;
     ask->reply.synced = totals.synced;
+    if (ask->local) {
+        if (admin->local_reply != NULL) { /* whoever asked may have ended */
+            admin->local_reply(admin->local_owner, ask->id, &ask->reply);
+        }
+        return;
+    }
     admin->stats.replies[ask->reply.status]++;
     buf_clear(&admin->out);
     size_t len = splitrail__admin__reply__get_packed_size(&ask->reply);
@@ -191,6 +197,12 @@ static void dispatch(struct admin_ask *ask, const Splitrail__Admin__Request *req
     case SPLITRAIL__ADMIN__REQUEST__ASK_BANS:
         admin_list_bans(ask, request->bans);
         break;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_HISTORY:
+        admin_history(ask, request->history);
+        break;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_DRAIN:
+        admin_drain(ask, request->drain);
+        break;
     case SPLITRAIL__ADMIN__REQUEST__ASK_INFO:
         admin_info(ask);
         break;
@@ -246,7 +258,7 @@ static void handle_garbage(struct admin_ask *ask, struct bytes bytes)
 void admin_handle(struct admin *admin, struct bytes peer, struct bytes request, uint64_t now_ms,
                   uint64_t wall_ms)
 {
-    struct admin_ask ask = {.peer = peer, .now_ms = now_ms, .wall_ms = wall_ms};
+    struct admin_ask ask = {.peer = peer, .by = "", .now_ms = now_ms, .wall_ms = wall_ms};
     begin(admin, &ask);
     arena_reset(&admin->request_arena);
     Splitrail__Admin__Request *read = NULL;
@@ -266,6 +278,24 @@ void admin_handle(struct admin *admin, struct bytes peer, struct bytes request, 
     } else {
         dispatch(&ask, read);
     }
+    if (!ask.deferred) {
+        admin_answer(&ask);
+    }
+}
+
+void admin_set_local(struct admin *admin, admin_local_reply *reply, void *owner)
+{
+    admin->local_reply = reply;
+    admin->local_owner = owner;
+}
+
+void admin_ask_local(struct admin *admin, uint64_t token, const Splitrail__Admin__Request *request,
+                     uint64_t now_ms, uint64_t wall_ms)
+{
+    struct admin_ask ask = {
+        .local = true, .id = token, .by = "api", .now_ms = now_ms, .wall_ms = wall_ms};
+    begin(admin, &ask);
+    dispatch(&ask, request);
     if (!ask.deferred) {
         admin_answer(&ask);
     }

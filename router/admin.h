@@ -18,7 +18,7 @@ enum {
     ADMIN_LIST_DEFAULT = 100,
     ADMIN_LIST_MAX = 10000,
     ADMIN_USERS_MAX = 1000,  /* names in one presence question */
-    ADMIN_PENDING_MAX = 1024 /* actions that the engine has not finished */
+    ADMIN_PENDING_MAX = 4096 /* actions that the engine has not finished */
 };
 
 struct admin;

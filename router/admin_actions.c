@@ -6,9 +6,14 @@
 #include "router/bans.h"
 #include "router/json_scan.h"
 
+#include <string.h>
+
+enum { EPOCH_DIGITS = 16 };
+
 struct pending {
     enum admin_action action;
     uint64_t id;
+    bool local;
     struct bytes peer; /* owned */
 };
 
@@ -24,6 +29,7 @@ void admin_start(struct admin_ask *ask, enum admin_action action, struct core_ev
     struct pending *pending = mem_new(1, sizeof(*pending));
     pending->action = action;
     pending->id = ask->id;
+    pending->local = ask->local;
     pending->peer = bytes_of(mem_copy(ask->peer), ask->peer.len);
     slot_id token = slotmap_add(&admin->pending, pending);
     if (token == 0) {
@@ -143,8 +149,16 @@ void admin_publish(struct admin_ask *ask, const Splitrail__Admin__Publish *asked
     };
     if (room_ok(ask, asked->room, false) && admin_user_ok(ask, asked->user, true) &&
         key_ok(ask, asked->key) && payload_ok(ask, event.payload)) {
-        admin_audit(ask, &(struct admin_deed){
-                             .action = "publish", .user = asked->user, .room = asked->room});
+        struct registry_conn conn;
+        /* One that is gone needs no exclusion. */
+        if (asked->exclude[0] != 0 &&
+            registry_conn_find(ask->core, bytes_of_str(asked->exclude), &conn)) {
+            event.conn = conn.ref;
+        }
+        if (!ask->local) { /* the API's own traffic is no deed of an operator */
+            admin_audit(ask, &(struct admin_deed){
+                                 .action = "publish", .user = asked->user, .room = asked->room});
+        }
         admin_start(ask, ADMIN_PUBLISH, &event);
     }
 }
@@ -160,8 +174,96 @@ void admin_send(struct admin_ask *ask, const Splitrail__Admin__Send *asked)
     };
     if (admin_user_ok(ask, asked->user, false) && admin_user_ok(ask, asked->from, true) &&
         key_ok(ask, asked->key) && payload_ok(ask, event.payload)) {
-        admin_audit(ask, &(struct admin_deed){.action = "send", .user = asked->user});
+        if (!ask->local) {
+            admin_audit(ask, &(struct admin_deed){.action = "send", .user = asked->user});
+        }
         admin_start(ask, ADMIN_SEND, &event);
+    }
+}
+
+/* Epochs are written as 16 hexadecimal digits; what is none equals no epoch of ours. */
+static uint64_t read_epoch(const char *text)
+{
+    uint64_t epoch = 0;
+    size_t len = strspn(text, "0123456789abcdef");
+    if (len != EPOCH_DIGITS || text[len] != 0) {
+        return UINT64_MAX;
+    }
+    for (size_t i = 0; i < len; i++) {
+        uint64_t digit = (uint64_t)(text[i] <= '9' ? text[i] - '0' : text[i] - 'a' + 10);
+        epoch = epoch << 4 | digit;
+    }
+    return epoch;
+}
+
+void admin_history(struct admin_ask *ask, const Splitrail__Admin__History *asked)
+{
+    struct command command = {
+        .kind = COMMAND_HISTORY_ROOM,
+        .since = {.present = asked->has_since,
+                  .epoch = asked->epoch[0] == 0 ? 0 : read_epoch(asked->epoch),
+                  .offset = asked->since},
+        .limit = asked->limit,
+    };
+    struct core_event event = {
+        .kind = CORE_READ, .room = bytes_of_str(asked->room), .command = &command};
+    if (asked->limit > COMMAND_HISTORY_MAX) {
+        admin_fail(ask, ADMIN_STATUS(BAD_REQUEST), "the limit is at most 1000");
+    } else if (room_ok(ask, asked->room, false)) {
+        admin_start(ask, ADMIN_READ, &event);
+    }
+}
+
+void admin_drain(struct admin_ask *ask, const Splitrail__Admin__One *asked)
+{
+    uint64_t cursor = 0;
+    struct registry_edge edge;
+    struct bytes id = bytes_of_str(asked->id);
+    while (registry_edge_next(ask->core, &cursor, &edge)) {
+        if (edge.draining && bytes_equal(edge.id, id)) {
+            admin_fail(ask, ADMIN_STATUS(REFUSED), "the edge is draining already");
+            return;
+        }
+    }
+    switch (router_plane_drain(ask->admin->plane, id, ask->now_ms)) {
+    case PLANE_DRAIN_NO_EDGE:
+        admin_fail(ask, ADMIN_STATUS(NOT_FOUND), "no such edge");
+        return;
+    case PLANE_DRAIN_TOO_OLD:
+        admin_fail(ask, ADMIN_STATUS(REFUSED), "the edge is too old to be told: send it SIGTERM");
+        return;
+    case PLANE_DRAIN_OK:
+        break;
+    }
+    admin_audit(ask, &(struct admin_deed){.action = "drain", .edge = asked->id});
+}
+
+static void answer_log(struct admin_ask *ask, const struct push *push)
+{
+    Splitrail__Admin__Log *out = admin_room(ask, 1, sizeof(*out));
+    if (out == NULL) {
+        return;
+    }
+    splitrail__admin__log__init(out);
+    ask->reply.log = out;
+    out->epoch = push->epoch == 0 ? out->epoch : admin_hex(ask, push->epoch);
+    out->offset = push->offset;
+    out->first_offset = push->first_offset;
+    out->messages = push->message_count == 0 ? NULL : admin_pointers(ask, push->message_count);
+    for (size_t i = 0; !ask->overflowed && i < push->message_count; i++) {
+        const struct push_message *message = &push->messages[i];
+        Splitrail__Admin__Message *made = admin_room(ask, 1, sizeof(*made));
+        uint8_t *payload = (uint8_t *)admin_text(ask, message->payload);
+        if (ask->overflowed) {
+            return;
+        }
+        splitrail__admin__message__init(made);
+        made->offset = message->offset;
+        made->timestamp_ms = message->timestamp_ms;
+        made->user = admin_text(ask, message->user);
+        made->payload.data = payload;
+        made->payload.len = message->payload.len;
+        out->messages[out->n_messages++] = made;
     }
 }
 
@@ -184,8 +286,11 @@ static void answer_done(struct admin_ask *ask, enum admin_action action,
         admin_fail(ask, ADMIN_STATUS(NOT_FOUND), "nobody by that name is connected there");
         return;
     }
+    if (action == ADMIN_READ) {
+        answer_log(ask, done->push);
+        return;
+    }
     Splitrail__Admin__Done *out = admin_room(ask, 1, sizeof(*out));
-    struct buf epoch;
     if (out == NULL) {
         return;
     }
@@ -194,10 +299,7 @@ static void answer_done(struct admin_ask *ask, enum admin_action action,
     out->duplicate = done->duplicate;
     out->count = done->count;
     if (action == ADMIN_PUBLISH) {
-        buf_init(&epoch, 0);
-        buf_append_hex(&epoch, done->epoch, 16);
-        out->epoch = admin_text(ask, buf_bytes(&epoch));
-        buf_fini(&epoch);
+        out->epoch = admin_hex(ask, done->epoch);
     }
     ask->reply.done = out;
 }
@@ -213,6 +315,7 @@ void admin_done(struct admin *admin, const struct core_effect *done, uint64_t wa
         .core = router_plane_core(admin->plane),
         .peer = pending->peer,
         .id = pending->id,
+        .local = pending->local,
         .wall_ms = wall_ms,
     };
     arena_reset(&admin->reply_arena);

@@ -10,6 +10,7 @@
 #include "proto/admin.pb-c.h"
 #include "proto/arena.h"
 #include "router/admin.h"
+#include "router/admin_local.h"
 #include "router/registry.h"
 
 #include <stdbool.h>
@@ -28,6 +29,8 @@ struct admin {
     struct arena request_arena;
     struct arena reply_arena;
     struct buf out;
+    admin_local_reply *local_reply; /* admin_local.h */
+    void *local_owner;
     struct slotmap pending; /* struct pending of admin_actions.c, by the token given to the plane */
     struct admin_stats stats;
 };
@@ -36,6 +39,7 @@ struct admin_ask {
     struct admin *admin;
     const struct router_core *core;
     struct bytes peer;
+    bool local; /* asked through admin_local.h; `id` is its token */
     uint64_t id;
     const char *by; /* who asks, as it says; "" = unknown */
     uint64_t now_ms;
@@ -54,12 +58,16 @@ void *admin_pointers(struct admin_ask *ask, size_t count);
 /* NUL-terminated copy in the reply; "" once it does not fit. */
 char *admin_text(struct admin_ask *ask, struct bytes text);
 
+/* 64 bits as 16 hexadecimal digits. */
+char *admin_hex(struct admin_ask *ask, uint64_t value);
+
 /* Something that an operator does; NULL stands for what it does not name. */
 struct admin_deed {
     const char *action;
     const char *user;
     const char *conn;
     const char *ip;
+    const char *edge;
     const char *room;
     const char *reason;
     uint64_t for_ms;
@@ -109,7 +117,7 @@ void admin_unban(struct admin_ask *ask, const Splitrail__Admin__Ban *asked);
 void admin_list_bans(struct admin_ask *ask, const Splitrail__Admin__List *list);
 
 /* admin_actions.c: started here, answered by admin_done */
-enum admin_action { ADMIN_KICK, ADMIN_PUBLISH, ADMIN_SEND, ADMIN_BAN, ADMIN_UNBAN };
+enum admin_action { ADMIN_KICK, ADMIN_PUBLISH, ADMIN_SEND, ADMIN_BAN, ADMIN_UNBAN, ADMIN_READ };
 void admin_start(struct admin_ask *ask, enum admin_action action, struct core_event *event);
 /* A ban of a valid user. */
 void admin_ban_user(struct admin_ask *ask, enum admin_action action, struct bytes user,
@@ -120,6 +128,9 @@ bool admin_reason_ok(struct admin_ask *ask, const char *reason);
 void admin_kick(struct admin_ask *ask, const Splitrail__Admin__Kick *asked);
 void admin_publish(struct admin_ask *ask, const Splitrail__Admin__Publish *asked);
 void admin_send(struct admin_ask *ask, const Splitrail__Admin__Send *asked);
+void admin_history(struct admin_ask *ask, const Splitrail__Admin__History *asked);
+/* Answered at once. */
+void admin_drain(struct admin_ask *ask, const Splitrail__Admin__One *asked);
 /* Frees what waits, without an answer. */
 void admin_forget_pending(struct admin *admin);
 

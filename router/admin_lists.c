@@ -160,6 +160,13 @@ static bool list_begin(struct admin_ask *ask, const Splitrail__Admin__List *list
     return false;
 }
 
+/* Pages follow one another by name, so that what comes and goes between them moves no other. */
+static bool is_listed(struct bytes name, const Splitrail__Admin__List *list)
+{
+    return bytes_starts_with(name, bytes_of_str(list->prefix)) &&
+           (list->after[0] == 0 || bytes_compare(name, bytes_of_str(list->after)) > 0);
+}
+
 void admin_list_users(struct admin_ask *ask, const Splitrail__Admin__List *list)
 {
     struct admin_top top;
@@ -169,7 +176,7 @@ void admin_list_users(struct admin_ask *ask, const Splitrail__Admin__List *list)
     uint64_t cursor = 0;
     struct registry_user user;
     while (registry_user_next(ask->core, &cursor, &user)) {
-        if (bytes_starts_with(user.name, bytes_of_str(list->prefix))) {
+        if (is_listed(user.name, list)) {
             admin_top_add(&top, &user);
         }
     }
@@ -192,7 +199,7 @@ void admin_list_rooms(struct admin_ask *ask, const Splitrail__Admin__List *list)
     uint64_t cursor = 0;
     struct registry_room room;
     while (registry_room_next(ask->core, &cursor, &room)) {
-        if (bytes_starts_with(room.name, bytes_of_str(list->prefix))) {
+        if (is_listed(room.name, list)) {
             admin_top_add(&top, &room);
         }
     }

@@ -119,14 +119,16 @@ void admin_presence_users(struct admin_ask *ask, const Splitrail__Admin__Presenc
     ask->reply.total = ask->reply.n_users;
 }
 
-static void add_members(struct admin_ask *ask, struct bytes room, size_t limit)
+static void add_members(struct admin_ask *ask, struct bytes room, struct bytes after, size_t limit)
 {
     struct admin_top top;
     admin_top_init(&top, sizeof(struct push_member), limit, compare_member);
     uint64_t cursor = 0;
     struct push_member member;
     while (registry_member_next(ask->core, room, &cursor, &member)) {
-        admin_top_add(&top, &member);
+        if (after.len == 0 || bytes_compare(member.user, after) > 0) {
+            admin_top_add(&top, &member);
+        }
     }
     admin_top_finish(&top);
     ask->reply.total = top.seen;
@@ -152,7 +154,8 @@ void admin_presence_room(struct admin_ask *ask, const Splitrail__Admin__Presence
     } else if (asked->limit > ADMIN_LIST_MAX) {
         admin_fail(ask, ADMIN_STATUS(BAD_REQUEST), "the limit is at most 10000");
     } else {
-        add_members(ask, room, asked->limit == 0 ? ADMIN_LIST_DEFAULT : asked->limit);
+        add_members(ask, room, bytes_of_str(asked->after),
+                    asked->limit == 0 ? ADMIN_LIST_DEFAULT : asked->limit);
     }
 }
 
@@ -186,5 +189,5 @@ void admin_one_room(struct admin_ask *ask, const Splitrail__Admin__One *asked)
         return;
     }
     ask->reply.rooms[ask->reply.n_rooms++] = made;
-    add_members(ask, room.name, ADMIN_LIST_DEFAULT);
+    add_members(ask, room.name, BYTES_EMPTY, ADMIN_LIST_DEFAULT);
 }

@@ -11,7 +11,7 @@ static int compare_text(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static char *hex_text(struct admin_ask *ask, uint64_t value)
+char *admin_hex(struct admin_ask *ask, uint64_t value)
 {
     struct buf text;
     buf_init(&text, HEX_64);
@@ -62,7 +62,7 @@ Splitrail__Admin__Room *admin_make_room(struct admin_ask *ask, const struct regi
     out->class_ = (char *)(uintptr_t)class_name(room->class); /* only read */
     out->members = room->members;
     out->connections = room->connections;
-    out->epoch = hex_text(ask, room->epoch);
+    out->epoch = admin_hex(ask, room->epoch);
     out->offset = room->offset;
     out->first_offset = room->first_offset;
     out->history_bytes = room->history_bytes;

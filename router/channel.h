@@ -42,9 +42,14 @@ struct channel {
     uint32_t edge_capacity;
     uint32_t member_count; /* sum over edges */
     enum channel_kind kind;
-    bool durable; /* its messages live in the engine's log; the ring holds the newest of them */
-    bool loaded;  /* durable: the log was read once */
-    bool loading; /* it is being read */
+    bool durable;    /* its messages live in the engine's log; the ring holds the newest of them */
+    bool loaded;     /* durable: the log was read once */
+    bool loading;    /* it is being read */
+    bool unsure;     /* its edges know that somebody is in grace, or was: */
+    bool was_unsure; /* as a former router died, and nobody was told yet */
+    bool came_early; /* somebody came in before every edge could hear of it */
+    bool postponed;  /* in the core's list: see load.c */
+    uint64_t read_first; /* oldest offset in memory when the log was read last */
 };
 
 /* In place; `name` is borrowed for the channel's life. */
@@ -77,6 +82,8 @@ void channel_emit_remove(struct router_core *core, const struct channel *channel
 /* GROUP_POLICY to one edge or, with ALL_EDGES, to all that have members. */
 #define ALL_EDGES UINT32_MAX
 void channel_emit_policy(struct router_core *core, const struct channel *channel, uint32_t edge);
+/* The same with GROUP_UNSURE. */
+void channel_emit_unsure(struct router_core *core, const struct channel *channel, uint32_t edge);
 
 /* True when deliveries may be left out for slow readers. */
 static inline bool channel_droppable(const struct channel *channel)
@@ -151,7 +158,10 @@ struct channel_key {
 };
 void channel_key_put_at(struct router_core *core, struct channel *channel,
                         const struct channel_key *key);
-enum { MESSAGE_ID_MARK = 0xFF }; /* first byte of ids; no client's key has it: it is not UTF-8 */
+/* What a log has as the key of a message: a client's key (an operator's message, or an old log), an
+ * id (MESSAGE_ID_MARK and 24 bytes), or both (MESSAGE_BOTH_MARK, the same 24 bytes, then the
+ * client's key). No client's key begins with a mark: neither is UTF-8. */
+enum { MESSAGE_ID_MARK = 0xFF, MESSAGE_BOTH_MARK = 0xFE, MESSAGE_ID_BYTES = 1 + 8 + 4 + 4 + 8 };
 
 /* Fills epoch, offset, first_offset, messages of a history answer: those after `since`, or the
  * newest `limit`; bounded by COMMAND_HISTORY_MAX and HISTORY_BYTES_MAX. */

@@ -89,6 +89,13 @@ struct command {
     struct bytes detail;     /* BAD: text for people; empty = the code's own text */
 };
 
+/* True when the answer may hold many messages. */
+static inline bool command_recovers(const struct command *command)
+{
+    return command->kind == COMMAND_HISTORY_ROOM || command->kind == COMMAND_HISTORY_INBOX ||
+           (command->kind == COMMAND_JOIN && command->since.present);
+}
+
 /* Stable code ("invalid_json") and default text ("Invalid JSON") of an error. */
 const char *client_error_code(enum client_error error);
 const char *client_error_text(enum client_error error);

@@ -13,10 +13,11 @@ struct conn {
     slot_id id;
     struct conn_ref ref;
     bool attached;
-    bool told_to_go; /* for exceeding its limits, or its token ended */
+    bool told_to_go;   /* for exceeding its limits, or its token ended */
+    bool waiting;      /* for the log of its user's inbox: not accepted, or not in the inbox, yet */
+    bool in_mass_loss; /* detached with many others */
     bool has_address;
     bool counted; /* among those of its address */
-    bool waiting; /* for the log of its user's inbox: not accepted, or not in the inbox, yet */
     uint8_t encoding;
     uint16_t address_len;
     struct address address; /* the client's, for ranges and counts */
@@ -29,6 +30,9 @@ struct conn {
     uint64_t connected_at_ms;
     uint64_t expires_at_ms;
     uint64_t last_activity_ms;
+    uint64_t opened_ms; /* here, or announced */
+    uint64_t lost_ms;   /* when it broke; 0 = it did not */
+    uint64_t extra_ms;  /* of its grace, for a drain's delay */
     slot_id *rooms;
     slot_id *watches; /* users */
     uint32_t room_count;

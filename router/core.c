@@ -12,6 +12,7 @@
 #include "router/room.h"
 #include "router/session.h"
 #include "router/truth.h"
+#include "router/unsure.h"
 
 #include <assert.h>
 #include <string.h>
@@ -132,6 +133,7 @@ void router_core_free(struct router_core **core_ptr)
     policy_table_fini(&core->config.policy);
     mem_free(core->holds);
     mem_free(core->failed_loads);
+    mem_free(core->postponed);
     resent_fini(core);
     mem_free(core);
     *core_ptr = NULL;
@@ -225,6 +227,7 @@ static void tick(struct router_core *core, const struct core_event *event)
     load_tick(core);
     resent_tick(core);
     session_expire(core);
+    unsure_tick(core);
     session_end_tokens(core);
     session_end_bans(core);
     for (int i = 0; i < IDLE_PER_STEP_MAX && idle_deadline(core) <= core->now_ms; i++) {
@@ -242,7 +245,10 @@ static void appended(struct router_core *core, const struct core_event *event)
 static void finish_rebuild(struct router_core *core)
 {
     if (core_synced(core)) {
-        core->rebuilding = false;
+        if (core->rebuilding) {
+            core->rebuilding = false;
+            unsure_rebuilt(core);
+        }
         if (core->hold_count != 0) {
             room_release_holds(core);
         }
@@ -261,6 +267,7 @@ struct core_effects router_core_step(struct router_core *core, const struct core
         [CORE_COMMAND] = session_command,
         [CORE_ANNOUNCE_GROUP] = announce_group,
         [CORE_ANNOUNCE_CONN] = announce_conn,
+        [CORE_ANNOUNCE_UNSURE] = announce_unsure,
         [CORE_ANNOUNCE_END] = announce_end,
         [CORE_APPENDED] = appended,
         [CORE_LOADED] = load_done,
@@ -269,11 +276,14 @@ struct core_effects router_core_step(struct router_core *core, const struct core
         [CORE_KICK] = session_kick,
         [CORE_BAN] = session_ban,
         [CORE_UNBAN] = session_unban,
+        [CORE_READ] = session_read,
         [CORE_LAGGING] = session_lagging,
         [CORE_CANARY] = truth_canary,
         [CORE_LISTING] = truth_listing,
         [CORE_REPAIR] = repair_asked,
         [CORE_SET_POLICY] = room_set_policy,
+        [CORE_EDGE_PACE] = announce_edge_pace,
+        [CORE_GO_ON] = load_go_on,
         [CORE_TICK] = tick,
     };
     _Static_assert(sizeof(handlers) / sizeof(handlers[0]) == CORE_TICK + 1, "one per event");
@@ -300,12 +310,19 @@ uint64_t router_core_deadline(const struct router_core *core)
     due = idle < due ? idle : due;
     uint64_t load = load_deadline(core);
     due = load < due ? load : due;
+    uint64_t unsure = unsure_deadline(core);
+    due = unsure < due ? unsure : due;
     uint64_t resent = resent_deadline(core);
     due = resent < due ? resent : due;
     if (core->rebuilding && core->edges.unsynced == 0 && core->rebuild_until_ms < due) {
         due = core->rebuild_until_ms;
     }
     return due;
+}
+
+bool router_core_postpones(const struct router_core *core)
+{
+    return core->postponed_count != 0;
 }
 
 void router_core_set_rates(struct router_core *core, const struct core_rates *rates)

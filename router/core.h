@@ -69,8 +69,11 @@ struct core_config {
     uint64_t rebuild_ms; /* after start, while edges announce: no leave is emitted, synced false */
     uint64_t grace_ms;   /* --presence-grace */
     struct core_rates rates;
-    uint32_t denials_max;   /* refused for their rate within ten seconds, then 1008; 0 = off */
-    uint64_t message_bytes; /* told in welcome */
+    uint32_t mass_min;       /* so many connections lost at once are a mass loss; 0 = never any */
+    uint64_t mass_grace_ms;  /* for those of a mass loss, if longer than grace_ms */
+    uint64_t mass_spread_ms; /* and as much more at random, so that leaves come one by one */
+    uint32_t denials_max;    /* refused for their rate within ten seconds, then 1008; 0 = off */
+    uint64_t message_bytes;  /* told in welcome */
     uint64_t heartbeat_interval_ms;
     uint64_t heartbeat_timeout_ms;
     uint32_t rooms_per_connection_max;
@@ -107,15 +110,19 @@ enum core_event_kind {
     CORE_COMMAND,
     CORE_ANNOUNCE_GROUP,
     CORE_ANNOUNCE_CONN,
+    CORE_ANNOUNCE_UNSURE, /* in the group `local` somebody was in grace as the former router died */
     CORE_ANNOUNCE_END,
     CORE_APPENDED, /* the engine finished the append of `append_id` */
     CORE_LOADED,   /* the engine has read the log of `channel`; NULL: it could not */
-    CORE_PUBLISH,  /* by an operator or the API: room, user (may be empty), payload, key */
+    CORE_PUBLISH,  /* by an operator or the API: room, user (may be empty), payload, key; `conn` is
+                      left out unless its gen is 0 */
     CORE_SEND,     /* direct message by an operator: target user, user = from */
     CORE_KICK,     /* user or connection, or only out of `room` */
     CORE_BAN,     /* by an operator: `ban` (kind, whom, reason, by) for delay_ms, 0 = until removed;
                      whom it concerns is closed */
     CORE_UNBAN,   /* `ban`: kind and whom */
+    CORE_READ,    /* history of `room` for an operator: since and limit of `command`; a since
+                     without epoch means the room's present one */
     CORE_LAGGING, /* an edge left deliveries of a room out for a slow connection, which has now
                      read what it had: it is to be told */
     CORE_CANARY,  /* comes back to its edge as CORE_CANARY_BACK */
@@ -123,6 +130,9 @@ enum core_event_kind {
     CORE_REPAIR,  /* an edge lacks deliveries of `group`: last_offset is the first, to_offset the
                      last */
     CORE_SET_POLICY, /* of rooms: limits from now on, the class for rooms made from now on */
+    CORE_EDGE_PACE,  /* `edge` does not take what it is told (`held`), or does again: what waited
+                        for a log and belongs to it waits on */
+    CORE_GO_ON,      /* runs some of what waited for a log and may run now */
     CORE_TICK        /* router_core_deadline() has come */
 };
 
@@ -164,7 +174,8 @@ struct core_event {
     uint64_t edge_clock_ms;    /* EDGE_UP: what the edge's monotonic clock reads; 0 = untold */
     uint64_t cause; /* of the frame that this event came with, 0 = none: given back in CORE_HELD and
                        CORE_FREED */
-    uint64_t delay_ms;     /* EDGE_DRAINING, BAN */
+    uint64_t delay_ms;     /* EDGE_DRAINING. EDGE_DOWN: it was silent for so long. BAN */
+    bool held;             /* EDGE_PACE */
     const struct ban *ban; /* BAN, UNBAN: bans.h; copied */
     struct conn_ref conn;
     uint64_t number;     /* COMMAND: of this message on its connection, counted by the edge from 1;
@@ -177,6 +188,8 @@ struct core_event {
     bool clean;                         /* CONN_CLOSED: the client said goodbye: no grace */
     bool drained;                       /* CONN_CLOSED: by an edge's drain: grace plus its delay */
     uint32_t local;                     /* ANNOUNCE_GROUP: the edge's number of the group */
+    uint64_t others; /* ANNOUNCE_END: number of the edges (registry_edges_digest) at the former
+                        router, 0 = not known */
     const struct group_info *group;
     uint64_t last_offset;   /* ANNOUNCE_GROUP: newest offset the edge has delivered; LAGGING,
                                REPAIR: first offset that may be missing, in the life that `group`
@@ -191,7 +204,7 @@ struct core_event {
     uint64_t channel;                   /* LOADED */
     const struct core_log *log;         /* LOADED */
     const struct core_listing *listing; /* LISTING, of `edge` */
-    uint64_t admin;                     /* PUBLISH, SEND, KICK: token for ADMIN_DONE */
+    uint64_t admin;                     /* PUBLISH, SEND, KICK, READ: token for ADMIN_DONE */
     struct bytes room;
     struct bytes user;
     struct bytes target; /* SEND: to; KICK: user, or empty when `conn` is meant */
@@ -209,6 +222,7 @@ enum core_effect_kind {
     CORE_GROUP_REMOVE,
     CORE_GROUP_BIND,   /* answer to ANNOUNCE_GROUP: local number -> group id; group 0 = forget it */
     CORE_GROUP_POLICY, /* deliveries of the group may be left out on `edges`, or may not */
+    CORE_GROUP_UNSURE, /* the same effect for another cause: whether somebody is in grace */
     CORE_GROUP_TOP,    /* `offset` is delivered by now: the edge may find that it lacks something */
     CORE_CATCH_UP,     /* answer to LAGGING: push to one connection that lags */
     CORE_CLOSE,        /* close a connection with code and text */
@@ -217,6 +231,8 @@ enum core_effect_kind {
     CORE_HELD,         /* something of the frame `cause` is not finished yet */
     CORE_FREED,        /* one such thing is finished now */
     CORE_CUT,          /* what stands before and after need not leave together */
+    CORE_DONE,         /* the command `number` of `conn` is done, and nothing answers it */
+    CORE_MORE,         /* CORE_GO_ON is to follow in this turn */
     CORE_CANARY_BACK,  /* to `edge`, with `token` */
     CORE_DIVERGED,  /* edge and registry did not agree about `conn`: `text` says what and what was
                        done, `room` is its user if known */
@@ -228,7 +244,8 @@ enum core_effect_kind {
 
 struct core_effect {
     enum core_effect_kind kind;
-    struct conn_ref conn; /* SEND_CONN, GROUP_*, CLOSE, ACCEPT; DELIVER: left out when has_except */
+    struct conn_ref
+        conn; /* SEND_CONN, GROUP_*, CLOSE, ACCEPT, DONE; DELIVER: left out when has_except */
     bool has_except;
     uint64_t group;  /* DELIVER, GROUP_*, APPEND; never 0 but for BIND "forget" */
     uint64_t offset; /* DELIVER: of a numbered message (or of the gap in its place), else 0.
@@ -237,16 +254,18 @@ struct core_effect {
                         what it lacks follows from the next one on */
     bool always;     /* DELIVER without a number: also to who is left out for reading slowly */
     uint64_t span;   /* DELIVER of a gap: numbers before `offset` that it stands for as well */
-    const uint32_t *edges; /* DELIVER, GROUP_POLICY */
+    const uint32_t *edges; /* DELIVER, GROUP_POLICY, GROUP_UNSURE */
     size_t edge_count;
-    bool droppable;                      /* GROUP_POLICY */
+    bool droppable;                      /* GROUP_POLICY, GROUP_UNSURE */
+    bool unsure;                         /* GROUP_POLICY, GROUP_UNSURE: somebody is in grace */
     bool last;                           /* CATCH_UP: it lags no more */
     uint64_t token;                      /* CATCH_UP */
     uint32_t edge;                       /* GROUP_BIND */
     uint32_t local;                      /* GROUP_BIND */
     const struct group_info *group_info; /* GROUP_ADD (first on the edge) and BIND, else NULL */
     const struct session_info *session;  /* ACCEPT */
-    const struct push *push;             /* SEND_CONN, DELIVER, CATCH_UP (NULL: nothing is said) */
+    const struct push *push;             /* SEND_CONN, DELIVER, CATCH_UP (NULL: nothing is said),
+                                            ADMIN_DONE of READ (NULL: error) */
     uint16_t code;                       /* CLOSE */
     struct bytes text;                   /* CLOSE, KEEP_BAN */
     struct address_net net;              /* BAN_NET, UNBAN_NET */
@@ -260,14 +279,14 @@ struct core_effect {
     uint64_t bytes_max;                 /* LOAD: wanted */
     bool ids;                           /* LOAD: beyond bytes_max bare records are wanted */
     uint64_t cause;                     /* HELD, FREED */
-    uint64_t number;                    /* SEND_CONN: of the command that this answers, or 0 */
-    struct bytes room;                  /* APPEND, LOAD: name of the room or user */
-    uint64_t epoch;                     /* APPEND, ADMIN_DONE */
-    uint64_t admin;                     /* ADMIN_DONE */
-    bool found;                         /* ADMIN_DONE: the user, room or connection exists */
-    bool duplicate;                     /* ADMIN_DONE of PUBLISH, SEND */
-    enum client_error error;            /* ADMIN_DONE: NONE, UNAVAILABLE, TOO_MANY… */
-    uint32_t count; /* ADMIN_DONE: connections reached (SEND) or removed (KICK, BAN) */
+    uint64_t number;         /* SEND_CONN: of the command that this answers, or 0. DONE */
+    struct bytes room;       /* APPEND, LOAD: name of the room or user */
+    uint64_t epoch;          /* APPEND, ADMIN_DONE */
+    uint64_t admin;          /* ADMIN_DONE */
+    bool found;              /* ADMIN_DONE: the user, room or connection exists */
+    bool duplicate;          /* ADMIN_DONE of PUBLISH, SEND */
+    enum client_error error; /* ADMIN_DONE: NONE, UNAVAILABLE, TOO_MANY… */
+    uint32_t count;          /* ADMIN_DONE: connections reached (SEND) or removed (KICK, BAN) */
 };
 
 struct core_effects {
@@ -284,6 +303,9 @@ struct core_effects router_core_step(struct router_core *core, const struct core
 
 /* When CORE_TICK is due; UINT64_MAX = never. */
 uint64_t router_core_deadline(const struct router_core *core);
+
+/* True when something waits that had its log: CORE_GO_ON is to come once in a turn. */
+bool router_core_postpones(const struct router_core *core);
 
 /* Other rates for everybody from now on. */
 void router_core_set_rates(struct router_core *core, const struct core_rates *rates);

@@ -11,6 +11,7 @@
 #include "router/edges.h"
 #include "router/effects.h"
 #include "router/idle.h"
+#include "router/mass.h"
 #include "router/messages.h"
 
 #include <stdbool.h>
@@ -38,7 +39,21 @@ struct core_counters {
     uint64_t refused_address_limit;
     uint64_t user_messages_limited; /* commands, of those in errors */
     uint64_t user_bytes_limited;
-    uint64_t ahead; /* edges had delivered more than the log has */
+    uint64_t ahead;      /* edges had delivered more than the log has */
+    uint64_t mass_edges; /* edges that died with many connections */
+    uint64_t mass_conns; /* times that many connections were lost otherwise */
+    uint64_t lengthened; /* connections that got the long grace */
+    uint64_t unsure;     /* rooms and watched users told of after a start */
+};
+
+/* See unsure.h. */
+struct unsure {
+    uint64_t met;  /* stands for the edges that have announced since the start */
+    uint64_t told; /* for those of the former router, 0 = nobody knew */
+    bool differ;   /* not all said the same */
+    bool telling;  /* channels from the cursor on are to be looked at */
+    bool all;      /* an edge is missing: every room may have lost members */
+    uint32_t cursor;
 };
 
 /* Channels that are to forget the ids of their logs, oldest first at `head`; see resent.c. */
@@ -75,6 +90,8 @@ struct router_core {
     struct bans bans;
     struct ip_counts addresses; /* of attached connections, while they are limited */
     uint32_t detached_count;
+    struct mass mass;
+    struct unsure unsure;
     uint32_t online_count;
     /* room side */
     struct strmap rooms_by_name;
@@ -85,7 +102,11 @@ struct router_core {
     uint64_t parked_count;
     uint64_t parked_bytes;
     struct channel *replaying; /* its parked events run now */
-    slot_id *failed_loads;     /* channels to be read again */
+    bool replaying_late;       /* and not right after its log was read */
+    slot_id *postponed;        /* channels with parked events although their log is here */
+    uint32_t postponed_count;
+    uint32_t postponed_capacity;
+    slot_id *failed_loads; /* channels to be read again */
     uint32_t failed_count;
     uint32_t failed_capacity;
     uint64_t failed_due_ms;

@@ -13,10 +13,12 @@ struct key_entry;
 
 struct keys {
     struct strmap map;
+    struct strmap users;     /* who has how many */
     struct key_entry **fifo; /* ring, oldest at head */
     uint32_t head;
     uint32_t count;
     uint32_t capacity;
+    uint32_t live; /* of `count`: not replaced or removed */
 };
 
 struct keys *keys_new(const uint8_t seed[16]);

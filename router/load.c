@@ -9,6 +9,8 @@
 #include <assert.h>
 #include <string.h>
 
+enum { WORK_MAX = 512 }; /* of one step */
+
 struct parked {
     struct parked *next;
     struct core_event event; /* its pointers lead into what follows */
@@ -179,12 +181,14 @@ bool load_park(struct router_core *core, struct channel *channel, const struct c
     return true;
 }
 
-static struct parked *take(struct router_core *core, struct channel *channel)
+/* The one after `before`; NULL: the oldest. */
+static struct parked *take(struct router_core *core, struct channel *channel, struct parked *before)
 {
-    struct parked *parked = channel->parked_oldest;
-    channel->parked_oldest = parked->next;
+    struct parked **at = before == NULL ? &channel->parked_oldest : &before->next;
+    struct parked *parked = *at;
+    *at = parked->next;
     if (parked->next == NULL) {
-        channel->parked_newest = NULL;
+        channel->parked_newest = before;
     }
     core->parked_count--;
     core->parked_bytes -= parked->size;
@@ -194,7 +198,7 @@ static struct parked *take(struct router_core *core, struct channel *channel)
 void load_drop(struct router_core *core, struct channel *channel)
 {
     while (channel->parked_oldest != NULL) {
-        mem_free(take(core, channel));
+        mem_free(take(core, channel, NULL));
     }
 }
 
@@ -240,24 +244,79 @@ static void replay(struct router_core *core, struct channel *channel, const stru
         session_publish(core, &parked->event);
     } else if (parked->event.kind == CORE_SEND) {
         session_send(core, &parked->event);
+    } else if (parked->event.kind == CORE_READ) {
+        session_read(core, &parked->event);
     } else {
         replay_of_edge(core, channel, parked);
     }
     core_drain(core);
 }
 
-static void replay_all(struct router_core *core, struct channel *channel)
+/* What an edge lacks is owed to it, and the others wait for that; what an operator says has no
+ * edge. */
+static bool is_held(const struct router_core *core, const struct parked *parked)
 {
+    enum core_event_kind kind = parked->event.kind;
+    if (kind == CORE_PUBLISH || kind == CORE_SEND || is_of_edge(&parked->event)) {
+        return false;
+    }
+    const struct router_edge *edge = edges_get(&core->edges, parked->event.conn.edge);
+    return edge != NULL && edge->serial == parked->edge_serial && edge->held;
+}
+
+/* How much of a step's work it is: an answer may be a MiB, or a few bytes. */
+static uint32_t work_of(const struct parked *parked)
+{
+    const struct core_event *event = &parked->event;
+    bool recovers = event->kind == CORE_COMMAND && command_recovers(event->command);
+    return recovers || event->kind == CORE_LAGGING || is_of_edge(event) ? WORK_MAX / 4 : 1;
+}
+
+/* Runs what may run, in order for each edge, until `*work` is used up. False when some is left that
+ * may run. */
+static bool replay_some(struct router_core *core, struct channel *channel, uint32_t *work)
+{
+    struct parked *before = NULL; /* the last one that waits on */
+    struct parked *parked = channel->parked_oldest;
     core->replaying = channel;
-    while (channel->parked_oldest != NULL && !channel->loading) {
-        struct parked *parked = take(core, channel);
-        replay(core, channel, parked);
-        core_free_frame(core, parked->event.cause);
-        (void)effects_add(&core->effects, CORE_CUT); /* all of them may be a lot */
-        effects_bury(&core->effects, parked);
+    while (parked != NULL && !channel->loading && *work != 0) {
+        if (is_held(core, parked)) {
+            before = parked;
+        } else {
+            uint32_t cost = work_of(parked);
+            *work -= cost < *work ? cost : *work;
+            take(core, channel, before);
+            replay(core, channel, parked);
+            core_free_frame(core, parked->event.cause);
+            (void)effects_add(&core->effects, CORE_CUT); /* all of them may be a lot */
+            effects_bury(&core->effects, parked);
+        }
+        parked = before == NULL ? channel->parked_oldest : before->next;
     }
     core->replaying = NULL;
     core->cause = 0;
+    return parked == NULL || channel->loading;
+}
+
+static void postpone(struct router_core *core, struct channel *channel)
+{
+    if (channel->postponed) {
+        return;
+    }
+    if (core->postponed_count == core->postponed_capacity) {
+        core->postponed_capacity =
+            core->postponed_capacity == 0 ? 16 : core->postponed_capacity * 2;
+        core->postponed =
+            mem_resize(core->postponed, core->postponed_capacity, sizeof(*core->postponed));
+    }
+    channel->postponed = true;
+    core->postponed[core->postponed_count++] = channel->id;
+}
+
+bool load_is_fresh(const struct router_core *core, const struct channel *channel)
+{
+    return core->replaying == channel &&
+           (!core->replaying_late || channel_ring_first(channel) <= channel->read_first);
 }
 
 /* ---- it could not be read ---- */
@@ -265,7 +324,7 @@ static void replay_all(struct router_core *core, struct channel *channel)
 static void refuse(struct router_core *core, const struct parked *parked)
 {
     const struct core_event *event = &parked->event;
-    if (event->kind == CORE_PUBLISH || event->kind == CORE_SEND) {
+    if (event->kind == CORE_PUBLISH || event->kind == CORE_SEND || event->kind == CORE_READ) {
         struct core_effect *done = effects_add(&core->effects, CORE_ADMIN_DONE);
         done->admin = event->admin;
         done->error = CLIENT_ERROR_UNAVAILABLE;
@@ -327,6 +386,50 @@ static void refuse_all(struct router_core *core, struct channel *channel)
     }
 }
 
+static void bound_memory(struct router_core *core, struct channel *channel);
+
+/* Its log is here: what waited for that runs. False when more of it is to follow at once. */
+static bool serve(struct router_core *core, struct channel *channel, uint32_t *work)
+{
+    bool all = replay_some(core, channel, work);
+    if (channel->parked_oldest != NULL && !channel->loading) {
+        postpone(core, channel);
+    }
+    if (all && !channel->loading) {
+        channel_settled(core, channel);
+        bound_memory(core, channel);
+    }
+    return all;
+}
+
+void load_go_on(struct router_core *core, const struct core_event *event)
+{
+    uint32_t work = WORK_MAX;
+    uint32_t count = core->postponed_count;
+    uint32_t kept = 0;
+    bool all = true;
+    (void)event;
+    core->replaying_late = true;
+    for (uint32_t i = 0; i < count; i++) {
+        struct channel *channel = channel_find(core, core->postponed[i]);
+        if (channel == NULL) {
+            continue;
+        }
+        all = (channel->loading || serve(core, channel, &work)) && all;
+        channel->postponed = channel->parked_oldest != NULL && !channel->loading;
+        core->postponed[kept] = channel->id;
+        kept += channel->postponed;
+        post_finish(core, channel);
+    }
+    core->replaying_late = false;
+    memmove(core->postponed + kept, core->postponed + count,
+            (core->postponed_count - count) * sizeof(*core->postponed));
+    core->postponed_count -= count - kept;
+    if (!all) {
+        (void)effects_add(&core->effects, CORE_MORE);
+    }
+}
+
 /* What was read stays as long as there is memory for it, like what was said. */
 static void bound_memory(struct router_core *core, struct channel *channel)
 {
@@ -337,6 +440,14 @@ static void bound_memory(struct router_core *core, struct channel *channel)
     channel->loading = loading;
 }
 
+static void settle_unread(struct router_core *core, struct channel *channel)
+{
+    if (channel->parked_oldest == NULL) {
+        channel_settled(core, channel);
+        bound_memory(core, channel);
+    }
+}
+
 void load_done(struct router_core *core, const struct core_event *event)
 {
     struct channel *channel = channel_find(core, event->channel);
@@ -344,16 +455,17 @@ void load_done(struct router_core *core, const struct core_event *event)
         return;
     }
     channel->loading = false;
+    uint32_t work = WORK_MAX;
     if (event->log == NULL) {
         core->counters.loads_failed++;
         refuse_all(core, channel);
+        settle_unread(core, channel);
     } else {
         channel_take_log(core, channel, event->log);
-        replay_all(core, channel);
-    }
-    if (channel->parked_oldest == NULL) {
-        channel_settled(core, channel);
-        bound_memory(core, channel);
+        channel->read_first = channel_ring_first(channel);
+        if (!serve(core, channel, &work)) {
+            (void)effects_add(&core->effects, CORE_MORE);
+        }
     }
     post_finish(core, channel);
 }

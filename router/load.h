@@ -26,11 +26,18 @@ bool load_ready(struct router_core *core, struct channel *channel);
 /* Begins to read the log again because older messages than those in memory are wanted. */
 void load_again(struct router_core *core, struct channel *channel);
 
-/* Parks this step's event (COMMAND, CONN_CLOSED, PUBLISH, SEND, ANNOUNCE_GROUP,
+/* Parks this step's event (COMMAND, CONN_CLOSED, PUBLISH, SEND, READ, ANNOUNCE_GROUP,
  * REPAIR) or a connection
  * (CONN_OPEN: its welcome waits; ANNOUNCE_CONN: its place in the inbox does). False when too much
  * is parked already: the caller answers `unavailable`. */
 bool load_park(struct router_core *core, struct channel *channel, const struct core_event *event);
+
+/* CORE_GO_ON: what was parked and could not run when the log was there, since it was much or its
+ * edge is held (then it waits on). */
+void load_go_on(struct router_core *core, const struct core_event *event);
+
+/* True when what runs now had the log read for it just before: it must do with what that gave. */
+bool load_is_fresh(const struct router_core *core, const struct channel *channel);
 
 /* CORE_LOADED. */
 void load_done(struct router_core *core, const struct core_event *event);

@@ -133,6 +133,25 @@ static void reload_keys(struct process *process, struct buf *text)
               LOG_U("keys", jws_keys_count(keys)));
 }
 
+/* A bad file leaves the lists as they are. */
+static void reload_allowed(struct process *process, struct buf *text)
+{
+    struct router_curve *curve = process->options.curve;
+    buf_clear(text);
+    if (curve == NULL) {
+        return;
+    }
+    if (router_curve_reload(&process->options, curve, text) != STATUS_OK) {
+        log_lines(LOG_RELOAD_FAILED, buf_bytes(text));
+        return;
+    }
+    log_event(
+        LOG_RELOAD, LOG_S("what", "allowed keys read again"),
+        LOG_U("edges", router_allowed_count(curve->edges)),
+        LOG_U("operators", curve->operators == NULL ? 0 : router_allowed_count(curve->operators)));
+    router_set_allowed(process->router);
+}
+
 static void on_hangup(void *owner)
 {
     struct process *process = owner;
@@ -164,6 +183,8 @@ static void on_hangup(void *owner)
         configure_log(options);
         reload_policy(process, &text);
         reload_keys(process, &text);
+        reload_allowed(process, &text);
+        router_reload_api(process->router);
     }
     buf_fini(&text);
 }

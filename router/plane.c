@@ -79,8 +79,10 @@ void plane_edge_free(struct plane_edge *edge)
     link_fini(&edge->link);
     plane_builder_fini(&edge->out);
     mem_free(edge->unfinished);
+    mem_free(edge->done);
     mem_free((void *)(uintptr_t)edge->id.data);
     mem_free((void *)(uintptr_t)edge->peer.data);
+    mem_free((void *)(uintptr_t)edge->key.data);
     mem_free(edge);
 }
 
@@ -93,6 +95,7 @@ void router_plane_free(struct router_plane **plane)
     for (uint32_t i = 0; i < gone->edge_capacity; i++) {
         if (gone->edges[i] != NULL) {
             plane_verify_drop_edge(gone, gone->edges[i]);
+            plane_pace_drop_edge(gone->edges[i]);
             plane_edge_free(gone->edges[i]);
         }
     }
@@ -173,9 +176,10 @@ void plane_give_up(struct router_plane *plane, struct plane_edge *edge, const ch
 }
 
 static void receive_data(struct router_plane *plane, struct plane_edge *edge,
-                         const struct plane_frame *frame, size_t len)
+                         const struct plane_frame *frame, struct bytes message)
 {
-    switch (link_receive(&edge->link, frame->seq, frame->sent, frame->ack, len, plane->now_ms)) {
+    switch (link_receive(&edge->link, frame->seq, frame->sent, frame->ack, message.len,
+                         plane->now_ms)) {
     case LINK_FRAME_NEW:
         break;
     case LINK_FRAME_CONTROL:
@@ -188,21 +192,68 @@ static void receive_data(struct router_plane *plane, struct plane_edge *edge,
         plane_give_up(plane, edge, "acknowledges what was never sent");
         return;
     }
-    plane_frame_begin(plane, edge);
-    plane->reading = edge;
-    bool possible = plane_up_batch(plane, edge, &frame->batch);
-    plane->reading = NULL;
-    plane->cause = 0;
-    if (!possible) {
-        plane_give_up(plane, edge, "impossible operation");
+    plane_pace_take(plane, edge, frame, message);
+}
+
+bool plane_edge_id_fits(struct bytes allowed, struct bytes id)
+{
+    if (allowed.len > 0 && allowed.data[allowed.len - 1] == '*') {
+        return bytes_starts_with(id, bytes_slice(allowed, 0, allowed.len - 1));
     }
-    if (plane->batch_full) {
-        plane_seal_full(plane);
+    return bytes_equal(id, allowed);
+}
+
+bool plane_sender_may_be(const struct router_plane *plane, struct bytes edge_id)
+{
+    return plane->sender->key.len == 0 || plane_edge_id_fits(plane->sender->edge_id, edge_id);
+}
+
+/* It took that edge's routing id: not its fault. */
+static bool is_impostor(struct router_plane *plane, const struct plane_edge *edge)
+{
+    if (edge == NULL || plane_sender_may_be(plane, edge->id)) {
+        return false;
+    }
+    plane->stats.impostors++;
+    plane->callbacks.on_edge(plane->owner, PLANE_EDGE_IMPOSTOR, edge->id,
+                             "from a connection with another edge's key");
+    return true;
+}
+
+static void receive_frame(struct router_plane *plane, struct plane_edge *edge,
+                          const struct plane_frame *frame, struct bytes message)
+{
+    if (frame->kind == PLANE_FRAME_HELLO) {
+        plane_receive_hello(plane, plane->sender->peer, &frame->greeting);
+    } else if (edge == NULL) {
+        reset_peer(plane, plane->sender->peer);
+    } else if (frame->kind == PLANE_FRAME_DATA || frame->kind == PLANE_FRAME_ACK) {
+        receive_data(plane, edge, frame, message);
+    } else {
+        plane_give_up(plane, edge, "the router's own words");
     }
 }
 
-void router_plane_receive(struct router_plane *plane, struct bytes peer, struct bytes message,
-                          uint64_t now_ms, uint64_t wall_ms)
+static void receive_message(struct router_plane *plane, struct bytes message)
+{
+    struct plane_frame frame;
+    struct bytes peer = plane->sender->peer;
+    struct plane_edge *edge = strmap_get(&plane->by_peer, peer);
+    if (is_impostor(plane, edge)) {
+        return;
+    }
+    if (peer.len == 0 || peer.len > PEER_BYTES_MAX ||
+        !plane_frame_read(&plane->arena, message, &frame)) {
+        plane->stats.bad_frames++;
+        plane->callbacks.on_edge(plane->owner, PLANE_EDGE_BAD_FRAME,
+                                 edge == NULL ? BYTES_EMPTY : edge->id, "not a frame");
+        return;
+    }
+    receive_frame(plane, edge, &frame, message);
+}
+
+void router_plane_receive_from(struct router_plane *plane, const struct plane_sender *sender,
+                               struct bytes message, uint64_t now_ms, uint64_t wall_ms)
 {
     if (plane->holding) {
         return; /* not acknowledged: the next router gets it again */
@@ -212,29 +263,26 @@ void router_plane_receive(struct router_plane *plane, struct bytes peer, struct 
     plane->stats.frames_in++;
     plane->stats.bytes_in += message.len;
     arena_reset(&plane->arena);
-    struct plane_frame frame;
-    if (peer.len == 0 || peer.len > PEER_BYTES_MAX ||
-        !plane_frame_read(&plane->arena, message, &frame)) {
-        plane->stats.bad_frames++;
-        struct plane_edge *bad = strmap_get(&plane->by_peer, peer);
-        plane->callbacks.on_edge(plane->owner, PLANE_EDGE_BAD_FRAME,
-                                 bad == NULL ? BYTES_EMPTY : bad->id, "not a frame");
-        return;
+    plane->sender = sender;
+    receive_message(plane, message);
+    plane->sender = NULL;
+}
+
+void router_plane_receive(struct router_plane *plane, struct bytes peer, struct bytes frame,
+                          uint64_t now_ms, uint64_t wall_ms)
+{
+    router_plane_receive_from(plane, &(struct plane_sender){.peer = peer}, frame, now_ms, wall_ms);
+}
+
+void router_plane_expel(struct router_plane *plane, uint32_t edge, uint64_t now_ms,
+                        uint64_t wall_ms)
+{
+    plane->now_ms = now_ms;
+    plane->wall_ms = wall_ms;
+    if (!plane->holding && edge < plane->edge_capacity && plane->edges[edge] != NULL) {
+        plane_drop_edge(plane, plane->edges[edge], PLANE_EDGE_EXPELLED,
+                        "its key is not allowed any more");
     }
-    if (frame.kind == PLANE_FRAME_HELLO) {
-        plane_receive_hello(plane, peer, &frame.greeting);
-        return;
-    }
-    struct plane_edge *edge = strmap_get(&plane->by_peer, peer);
-    if (edge == NULL) {
-        reset_peer(plane, peer);
-        return;
-    }
-    if (frame.kind == PLANE_FRAME_DATA || frame.kind == PLANE_FRAME_ACK) {
-        receive_data(plane, edge, &frame, message.len);
-        return;
-    }
-    plane_give_up(plane, edge, "the router's own words");
 }
 
 /* ---- the turn ---- */
@@ -243,6 +291,7 @@ static void flush_edge(struct router_plane *plane, struct plane_edge *edge)
 {
     /* The batch that carries the last answers to a frame carries its acknowledgement too. */
     link_finish(&edge->link, plane_frames_finished(edge));
+    plane_frames_tell_done(edge);
     if (edge->out.count != 0) {
         plane_seal(edge);
     }
@@ -267,6 +316,7 @@ void router_plane_flush(struct router_plane *plane, uint64_t now_ms)
     if (plane->engine_fenced) {
         return; /* neither answered nor acknowledged: the newer router gets it all again */
     }
+    plane_pace_go_on(plane);
     for (uint32_t i = 0; i < plane->edge_capacity; i++) {
         if (plane->edges[i] != NULL) {
             flush_edge(plane, plane->edges[i]);
@@ -301,6 +351,7 @@ void router_plane_tick(struct router_plane *plane, uint64_t now_ms, uint64_t wal
         }
     }
     plane_tickets_tick(plane);
+    plane_admission_tick(plane);
     plane_truth_tick(plane);
     plane_poll(plane);
     if (now_ms >= router_core_deadline(plane->core)) {
@@ -333,9 +384,14 @@ uint64_t router_plane_deadline(const struct router_plane *plane)
     if (plane->holding) {
         return UINT64_MAX;
     }
+    if (plane_pace_due(plane)) {
+        return plane->now_ms;
+    }
     uint64_t due = router_core_deadline(plane->core);
     uint64_t tickets_due = plane_tickets_deadline(plane);
     due = tickets_due < due ? tickets_due : due;
+    uint64_t admission_due = plane_admission_deadline(plane);
+    due = admission_due < due ? admission_due : due;
     uint64_t truth_due = plane_truth_deadline(plane);
     due = truth_due < due ? truth_due : due;
     for (uint32_t i = 0; i < plane->edge_capacity; i++) {
@@ -373,6 +429,21 @@ void router_plane_admin(struct router_plane *plane, struct core_event *event, ui
     plane_step(plane, event);
 }
 
+enum plane_drain router_plane_drain(struct router_plane *plane, struct bytes edge_id,
+                                    uint64_t now_ms)
+{
+    struct plane_edge *edge = strmap_get(&plane->by_id, edge_id);
+    plane->now_ms = now_ms;
+    if (edge == NULL) {
+        return PLANE_DRAIN_NO_EDGE;
+    }
+    if (!edge->drains) {
+        return PLANE_DRAIN_TOO_OLD;
+    }
+    plane_say(plane, edge, &(struct plane_op){.kind = OP_DRAIN});
+    return PLANE_DRAIN_OK;
+}
+
 const struct router_core *router_plane_core(const struct router_plane *plane)
 {
     return plane->core;
@@ -401,13 +472,16 @@ bool router_plane_edge_next(const struct router_plane *plane, uint64_t now_ms, u
         }
         *ret_info = (struct plane_edge_info){.edge = edge->index,
                                              .id = edge->id,
+                                             .key = edge->key,
                                              .incarnation = edge->incarnation,
                                              .up = edge->link.phase == LINK_UP,
                                              .suspect = edge->link.phase == LINK_SUSPECT,
                                              .link_since_ms = edge->up_since_ms,
                                              .silent_ms = now_ms - edge->link.heard_ms,
                                              .unacked_bytes = edge->link.sent_bytes,
-                                             .queued_bytes = edge->link.queued_bytes};
+                                             .queued_bytes = edge->link.queued_bytes,
+                                             .held = edge->pace.held,
+                                             .kept_bytes = edge->pace.kept_bytes};
         return true;
     }
     return false;

@@ -25,9 +25,12 @@ enum plane_edge_event {
     PLANE_EDGE_REPLACED, /* the same id came with a new incarnation */
     PLANE_EDGE_GONE,     /* said goodbye */
     PLANE_EDGE_DRAINING,
-    PLANE_EDGE_REFUSED,  /* version, fenced incarnation, limit: see text */
-    PLANE_EDGE_OVERFLOW, /* did not take its deliveries: fenced */
-    PLANE_EDGE_BAD_FRAME /* undecodable or impossible */
+    PLANE_EDGE_REFUSED,   /* version, fenced incarnation, limit: see text */
+    PLANE_EDGE_OVERFLOW,  /* did not take its deliveries: fenced */
+    PLANE_EDGE_IMPOSTOR,  /* somebody with another key spoke on its link: nothing to it */
+    PLANE_EDGE_BAD_FRAME, /* undecodable or impossible */
+    PLANE_EDGE_EXPELLED,  /* router_plane_expel() */
+    PLANE_EDGE_LIMITED    /* announces more than it may: the rest was left out; once per link */
 };
 
 struct plane_callbacks {
@@ -61,7 +64,8 @@ struct plane_config {
     uint32_t checks_waiting_max; /* tokens that wait for callbacks.verify; 0: 65,536 */
     size_t tokens_cached_max;
     uint64_t credit_bytes;    /* --link-credit: on the way to one edge, and from one edge */
-    uint64_t queue_bytes_max; /* waiting for credit per edge; above: PLANE_EDGE_OVERFLOW */
+    uint64_t queue_bytes_max; /* waiting for credit per edge; above: PLANE_EDGE_OVERFLOW, above a
+                                 quarter: what the edge says waits */
     uint64_t heartbeat_ms;
     uint64_t suspect_ms;
     uint64_t dead_ms;
@@ -69,6 +73,16 @@ struct plane_config {
     uint64_t canary_timeout_ms; /* for what router_plane_canary_overdue says */
     uint64_t digest_ms;         /* edges are asked what they hold this often; 0 = never */
     uint32_t edges_max;
+    uint32_t connect_rate;       /* new clients per second over all edges, 0 = no limit */
+    uint32_t rooms_per_edge_max; /* that one edge may announce; 0 = no limit of its own */
+    uint32_t users_per_edge_max; /* groups of users, likewise */
+};
+
+/* Who a message comes from, as far as the transport knows. */
+struct plane_sender {
+    struct bytes peer;    /* routing id: what the sender calls itself */
+    struct bytes key;     /* that its connection has proved; empty: none was asked for */
+    struct bytes edge_id; /* with a key: the edge that it is; "PREFIX*": any that begins so */
 };
 
 /* Takes the engine (and NULLs the caller's pointer). */
@@ -77,9 +91,21 @@ struct router_plane *router_plane_new(const struct plane_config *config, struct 
                                       uint64_t now_ms);
 void router_plane_free(struct router_plane **plane);
 
-/* One message from the transport. `wall_ms` is a label. */
+/* True when a key for `allowed`, as in plane_sender.edge_id, is good for the edge `id`. */
+bool plane_edge_id_fits(struct bytes allowed, struct bytes id);
+
+/* One message from the transport. `wall_ms` is a label. With a key the sender is heard only as an
+ * edge that it may be: no other edge's id, and no frame on another edge's link. */
+void router_plane_receive_from(struct router_plane *plane, const struct plane_sender *sender,
+                               struct bytes frame, uint64_t now_ms, uint64_t wall_ms);
+/* The same from a transport without keys. */
 void router_plane_receive(struct router_plane *plane, struct bytes peer, struct bytes frame,
                           uint64_t now_ms, uint64_t wall_ms);
+
+/* Gives the edge with this index (plane_edge_info) up: its key is not allowed any more. Flush
+ * afterwards. */
+void router_plane_expel(struct router_plane *plane, uint32_t edge, uint64_t now_ms,
+                        uint64_t wall_ms);
 
 /* Sends what this loop turn produced, one batch per edge. */
 void router_plane_flush(struct router_plane *plane, uint64_t now_ms);
@@ -97,6 +123,11 @@ void router_plane_hold(struct router_plane *plane, uint64_t now_ms);
  * set here. */
 void router_plane_admin(struct router_plane *plane, struct core_event *event, uint64_t admin,
                         uint64_t now_ms, uint64_t wall_ms);
+
+/* Tells an edge to drain and to end. Flush afterwards. */
+enum plane_drain { PLANE_DRAIN_OK, PLANE_DRAIN_NO_EDGE, PLANE_DRAIN_TOO_OLD };
+enum plane_drain router_plane_drain(struct router_plane *plane, struct bytes edge_id,
+                                    uint64_t now_ms);
 
 /* A job has run; takes it. Flush afterwards. */
 void router_plane_verified(struct router_plane *plane, struct auth_job *job, uint64_t now_ms,
@@ -133,6 +164,7 @@ void router_plane_set_rates(struct router_plane *plane, const struct core_rates 
 struct plane_edge_info {
     uint32_t edge; /* as in registry_edge */
     struct bytes id;
+    struct bytes key; /* as in plane_sender, of its newest hello */
     uint64_t incarnation;
     bool up; /* link is up and not suspect */
     bool suspect;
@@ -140,6 +172,8 @@ struct plane_edge_info {
     uint64_t silent_ms;     /* since the last frame */
     uint64_t unacked_bytes; /* on the way to the edge */
     uint64_t queued_bytes;  /* waiting for credit or transport */
+    bool held;              /* that is much: nothing it says is acted upon for now */
+    uint64_t kept_bytes;    /* which it said meanwhile */
 };
 bool router_plane_edge_next(const struct router_plane *plane, uint64_t now_ms, uint64_t *cursor,
                             struct plane_edge_info *ret_info);
@@ -152,8 +186,11 @@ struct plane_stats {
     uint64_t bad_frames;
     uint64_t unknown_ops;
     uint64_t resumes;
+    uint64_t holds; /* an edge had too much to take */
     uint64_t fresh_links;
     uint64_t refused;
+    uint64_t impostors;      /* frames and hellos with a key that is another edge's */
+    uint64_t groups_refused; /* announced above the limits per edge */
     uint64_t auth_ok;
     uint64_t auth_failed;
     uint64_t checks_here;      /* of tokens: at once */

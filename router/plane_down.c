@@ -26,6 +26,7 @@ void plane_say(struct router_plane *plane, struct plane_edge *edge, const struct
     size_t bytes = plane_builder_bytes(&edge->out);
     plane->batch_full = plane->batch_full || bytes >= PLANE_BATCH_BYTES_MAX;
     plane->batch_huge = plane->batch_huge || bytes >= PLANE_BATCH_BYTES_HUGE;
+    plane_pace_note(plane, edge);
 }
 
 /* A turn may say more to an edge than one frame can carry. Between steps only, so that what one
@@ -37,10 +38,8 @@ void plane_seal_full(struct router_plane *plane)
     for (uint32_t i = 0; i < plane->edge_capacity; i++) {
         struct plane_edge *edge = plane->edges[i];
         if (edge != NULL && plane_builder_bytes(&edge->out) >= PLANE_BATCH_BYTES_MAX) {
-            /* The frame that is being read is not finished. */
-            uint64_t finished = plane_frames_finished(edge);
-            bool reads = plane->reading == edge && finished == edge->link.received;
-            link_finish(&edge->link, finished - reads);
+            link_finish(&edge->link, plane_frames_finished(edge));
+            plane_frames_tell_done(edge);
             plane_seal(edge);
         }
     }
@@ -110,13 +109,13 @@ static void apply_deliver(struct router_plane *plane, const struct core_effect *
 
 static void apply_policy(struct router_plane *plane, const struct core_effect *effect)
 {
+    uint64_t bits =
+        (effect->droppable ? PLANE_GROUP_DROPPABLE : 0) | (effect->unsure ? PLANE_GROUP_UNSURE : 0);
     for (size_t i = 0; i < effect->edge_count; i++) {
         struct plane_edge *edge = edge_at(plane, effect->edges[i]);
         if (edge != NULL) {
             plane_say(plane, edge,
-                      &(struct plane_op){.kind = OP_GROUP_POLICY,
-                                         .a = effect->group,
-                                         .b = effect->droppable ? PLANE_GROUP_DROPPABLE : 0});
+                      &(struct plane_op){.kind = OP_GROUP_POLICY, .a = effect->group, .b = bits});
         }
     }
 }
@@ -224,6 +223,9 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
     case CORE_CLOSE:
         plane_close_conn(edge, op.slot, op.gen, effect->code, effect->text);
         return;
+    case CORE_DONE:
+        plane_frames_note_done(edge, op.slot, op.gen, effect->number);
+        return;
     case CORE_CANARY_BACK:
         plane_truth_back(plane, edge, effect);
         return;
@@ -232,6 +234,7 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
         return;
     case CORE_DELIVER:
     case CORE_GROUP_POLICY:
+    case CORE_GROUP_UNSURE:
     case CORE_GROUP_TOP:
     case CORE_APPEND:
     case CORE_LOAD:
@@ -241,6 +244,7 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
     case CORE_KEEP_BAN:
     case CORE_BAN_NET:
     case CORE_UNBAN_NET:
+    case CORE_MORE:
     case CORE_ADMIN_DONE:
         assert(false && "handled by plane_apply");
         return;
@@ -257,6 +261,7 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
             apply_deliver(plane, effect);
             break;
         case CORE_GROUP_POLICY:
+        case CORE_GROUP_UNSURE:
             apply_policy(plane, effect);
             break;
         case CORE_GROUP_TOP:
@@ -284,6 +289,9 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
         case CORE_UNBAN_NET:
             plane_bans_tell(plane, effect);
             break;
+        case CORE_MORE:
+            plane->more = true;
+            break;
         case CORE_ADMIN_DONE:
             plane->callbacks.on_admin_done(plane->owner, effect);
             break;
@@ -294,6 +302,7 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
         case CORE_GROUP_BIND:
         case CORE_CATCH_UP:
         case CORE_CLOSE:
+        case CORE_DONE:
         case CORE_CANARY_BACK:
         case CORE_DIVERGED:
             apply_to_edge(plane, effect);
@@ -317,7 +326,7 @@ static enum append_result append_result_of(enum engine_result result)
     return APPEND_FAILED;
 }
 
-static void step_once(struct router_plane *plane, struct core_event *event)
+void plane_step_once(struct router_plane *plane, struct core_event *event)
 {
     event->wall_ms = plane->wall_ms;
     event->cause = plane->cause;
@@ -325,6 +334,9 @@ static void step_once(struct router_plane *plane, struct core_event *event)
     plane_apply(plane, &effects);
     if (plane->batch_huge || (plane->batch_full && plane->reading == NULL)) {
         plane_seal_full(plane);
+    }
+    if (plane->heavy) {
+        plane_pace_hold(plane);
     }
 }
 
@@ -348,9 +360,9 @@ static void step_loaded(struct router_plane *plane, const struct engine_completi
                             .top = log->top,
                             .records = records,
                             .record_count = log->record_count};
-    step_once(plane, &(struct core_event){.kind = CORE_LOADED,
-                                          .channel = done->id,
-                                          .log = done->result == ENGINE_OK ? &copy : NULL});
+    plane_step_once(plane, &(struct core_event){.kind = CORE_LOADED,
+                                                .channel = done->id,
+                                                .log = done->result == ENGINE_OK ? &copy : NULL});
     mem_free(records);
 }
 
@@ -367,16 +379,17 @@ void plane_poll(struct router_plane *plane)
             step_loaded(plane, &done);
             continue;
         }
-        step_once(plane, &(struct core_event){.kind = CORE_APPENDED,
-                                              .append_id = done.id,
-                                              .append_result = append_result_of(done.result)});
+        plane_step_once(plane,
+                        &(struct core_event){.kind = CORE_APPENDED,
+                                             .append_id = done.id,
+                                             .append_result = append_result_of(done.result)});
     }
     plane->cause = cause;
 }
 
 void plane_step(struct router_plane *plane, struct core_event *event)
 {
-    step_once(plane, event);
+    plane_step_once(plane, event);
     if (plane->engine->ops->fd(plane->engine) < 0) {
         plane_poll(plane);
     }

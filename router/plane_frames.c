@@ -1,6 +1,7 @@
 /* When a frame of an edge may be acknowledged: once all that it caused is done, in the order of the
- * frames. A cause names a frame to the core: index of the edge (12 bits), its tag (20), low half of
- * the frame's number (32). */
+ * frames; and what of it is done before and has no answer, so that it is not sent again. A cause
+ * names a frame to the core: index of the edge (12 bits), its tag (20), low half of the frame's
+ * number (32). */
 #include "common/mem.h"
 #include "router/plane_internal.h"
 
@@ -35,7 +36,7 @@ void plane_frame_begin(struct router_plane *plane, struct plane_edge *edge)
     if (seq - first >= edge->frame_capacity) {
         grow(edge, first, seq);
     }
-    *frame_at(edge, seq) = 0;
+    *frame_at(edge, seq) = 1;
     plane->cause = edge->index | (uint64_t)edge->tag << INDEX_BITS |
                    (seq & UINT32_MAX) << (INDEX_BITS + TAG_BITS);
 }
@@ -61,4 +62,35 @@ uint64_t plane_frames_finished(struct plane_edge *edge)
         finished++;
     }
     return finished;
+}
+
+void plane_frames_note_done(struct plane_edge *edge, uint32_t slot, uint32_t gen, uint64_t number)
+{
+    struct plane_done *last = edge->done_count == 0 ? NULL : &edge->done[edge->done_count - 1];
+    if (!edge->wants_done) {
+        return;
+    }
+    if (last != NULL && last->slot == slot && last->gen == gen && last->last + 1 == number) {
+        last->last = number;
+        return;
+    }
+    if (edge->done_count == edge->done_capacity) {
+        edge->done_capacity = edge->done_capacity == 0 ? RING_MIN : edge->done_capacity * 2;
+        edge->done = mem_resize(edge->done, edge->done_capacity, sizeof(*edge->done));
+    }
+    edge->done[edge->done_count++] = (struct plane_done){slot, gen, number, number};
+}
+
+void plane_frames_tell_done(struct plane_edge *edge)
+{
+    bool all = edge->link.finished == edge->link.received;
+    for (uint32_t i = 0; !all && i < edge->done_count; i++) {
+        const struct plane_done *done = &edge->done[i];
+        plane_builder_add(&edge->out, &(struct plane_op){.kind = OP_DONE,
+                                                         .slot = done->slot,
+                                                         .gen = done->gen,
+                                                         .a = done->first,
+                                                         .b = done->last});
+    }
+    edge->done_count = 0;
 }

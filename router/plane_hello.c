@@ -27,11 +27,15 @@ void plane_drop_edge(struct router_plane *plane, struct plane_edge *edge, enum p
 {
     fence(plane, edge->incarnation);
     plane_verify_drop_edge(plane, edge);
+    plane_pace_drop_edge(edge);
     strmap_remove(&plane->by_id, edge->id);
     strmap_remove(&plane->by_peer, edge->peer);
     plane->edges[edge->index] = NULL;
     plane->edge_count--;
-    plane_step(plane, &(struct core_event){.kind = CORE_EDGE_DOWN, .edge = edge->index});
+    plane_step(plane, &(struct core_event){.kind = CORE_EDGE_DOWN,
+                                           .edge = edge->index,
+                                           .delay_ms = plane->now_ms - edge->link.heard_ms});
+    plane_admission_soon(plane);
     plane->callbacks.on_edge(plane->owner, why, edge->id, text);
     plane_edge_free(edge);
 }
@@ -61,6 +65,8 @@ static void set_peer(struct router_plane *plane, struct plane_edge *edge, struct
     assert(squatter == NULL && "the caller gave the peer's former edge up");
     edge->peer = bytes_of(mem_copy(peer), peer.len);
     strmap_put(&plane->by_peer, edge->peer, edge);
+    mem_free((void *)(uintptr_t)edge->key.data);
+    edge->key = bytes_of(mem_copy(plane->sender->key), plane->sender->key.len);
 }
 
 static struct plane_edge *add_edge(struct router_plane *plane, struct bytes peer,
@@ -78,6 +84,7 @@ static struct plane_edge *add_edge(struct router_plane *plane, struct bytes peer
     link_init(&edge->link, &timing, plane->config.credit_bytes, plane->now_ms);
     edge->link.answers = true;
     plane_builder_init(&edge->out);
+    edge->wants_done = (hello->features & PLANE_FEATURE_DONE) != 0;
     plane_truth_init(plane, edge, hello->features);
     plane->edges[edge->index] = edge;
     plane->edge_count++;
@@ -184,7 +191,8 @@ static void greet_again(struct router_plane *plane, struct plane_edge *edge, str
         return;
     }
     if (twice) {
-        return; /* the same hello doubled: it was answered, and something may have been said since */
+        return; /* the same hello doubled: it was answered, and something may have been said since
+                 */
     }
     if (edge->link.received != 0 || hello->router_incarnation == plane->incarnation) {
         /* It lost what we told it, or we what it told us: only a new start is safe. */
@@ -234,6 +242,12 @@ void plane_receive_hello(struct router_plane *plane, struct bytes peer,
     }
     if (!edge_id_valid(hello->id) || hello->edge_incarnation == 0 || hello->credit == 0) {
         refuse(plane, peer, BYTES_EMPTY, PLANE_REFUSE_BAD_HELLO, "impossible hello");
+        return;
+    }
+    if (!plane_sender_may_be(plane, hello->id)) {
+        plane->stats.impostors++;
+        refuse(plane, peer, hello->id, PLANE_REFUSE_BAD_HELLO,
+               "the edge's key is allowed for another --id: see --curve-allowed-file");
         return;
     }
     struct plane_edge *same_peer = strmap_get(&plane->by_peer, peer);

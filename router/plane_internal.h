@@ -1,6 +1,6 @@
 /* Inside of the plane: its state, shared by plane.c (links and time), plane_hello.c (edges come and
- * go), plane_up.c (what edges say), plane_down.c (what the core wants said), plane_frames.c and
- * plane_tickets.c. Nobody else includes this. */
+ * go), plane_pace.c, plane_up.c (what edges say), plane_down.c (what the core wants said),
+ * plane_frames.c and plane_tickets.c. Nobody else includes this. */
 #ifndef ROUTER_PLANE_INTERNAL_H
 #define ROUTER_PLANE_INTERNAL_H
 
@@ -35,11 +35,30 @@ struct plane_truth {
     uint64_t canary_ms; /* when the last one came */
 };
 
+/* plane_pace.c: an edge with much to be sent to it causes no more until it has taken that. */
+struct plane_pace {
+    bool held;                 /* since that passed the bound, until it is well below */
+    struct plane_kept *oldest; /* frames that wait, in order; of the first a part may be done */
+    struct plane_kept *newest;
+    uint64_t kept_bytes;
+    struct plane_judged *judged; /* verdicts on tokens that wait, oldest first */
+    struct plane_judged **judged_end;
+};
+
+/* Commands of a connection, one after the other, that are done without an answer. */
+struct plane_done {
+    uint32_t slot;
+    uint32_t gen;
+    uint64_t first;
+    uint64_t last;
+};
+
 /* One edge incarnation with its link. */
 struct plane_edge {
     uint32_t index;    /* the core's number */
     struct bytes id;   /* owned */
     struct bytes peer; /* routing id, owned */
+    struct bytes key;  /* of its newest hello, owned */
     uint64_t incarnation;
     struct link link;
     uint64_t up_since_ms;
@@ -48,9 +67,21 @@ struct plane_edge {
     uint32_t tag;         /* tells it from the former one with its index, in causes */
     uint32_t *unfinished; /* per received and unfinished frame, a ring: how much of it waits */
     uint32_t frame_capacity;
+    bool wants_done;
+    struct plane_done *done; /* since a batch was sealed last */
+    uint32_t done_count;
+    uint32_t done_capacity;
+    uint32_t capacity; /* client connections that it can hold, 0 = not known */
+    bool told;         /* of its admissions, last so: */
+    uint64_t told_rate;
+    uint64_t told_others;
     struct u32map waiting; /* slot of a connection whose token is being checked -> its place */
     struct plane_truth truth;
     bool knows_bans;
+    uint32_t rooms; /* announced since the link is fresh */
+    uint32_t users;
+    bool drains; /* acts upon OP_DRAIN */
+    struct plane_pace pace;
     bool goodbye; /* said that it ends: no grace for the link itself */
 };
 
@@ -85,6 +116,9 @@ struct router_plane {
     const struct plane_edge *reading; /* its edge */
     bool batch_full;                  /* some edge's batch is to be sealed before the turn ends */
     bool batch_huge;                  /* and even before its frame is finished */
+    bool heavy;                       /* some edge has been told much: is it to be held? */
+    bool more;                        /* the core wants CORE_GO_ON */
+    bool rereading;                   /* a frame that was kept: its canaries are answered */
     bool holding;                     /* said HOLD: deaf and mute from then on */
     struct arena arena;               /* of the frame being read */
     struct buf scratch;               /* names of the command being read */
@@ -94,6 +128,8 @@ struct router_plane {
     const struct auth_verdict *verdict; /* for the operation that is done now and had waited */
     struct buf push;                    /* the push being written */
     struct plane_tickets tickets;
+    const struct plane_sender *sender; /* of the frame being read */
+    uint64_t admission_due_ms;
     uint64_t wall_ms; /* of this call */
     uint64_t now_ms;
     struct plane_stats stats;
@@ -102,12 +138,16 @@ struct router_plane {
 /* Steps the core, applies the effects, and goes on with what the engine completed. */
 void plane_step(struct router_plane *plane, struct core_event *event);
 
+/* The same without what the engine completed. */
+void plane_step_once(struct router_plane *plane, struct core_event *event);
+
 /* Applies effects to the edges' batches. */
 void plane_apply(struct router_plane *plane, const struct core_effects *effects);
 
-/* Acts upon one up-batch of an edge. False: the batch is impossible, the edge must be given up. */
+/* Acts upon one up-batch of an edge from `cursor` on, until its end or until the edge is held.
+ * False: the batch is impossible, the edge must be given up. */
 bool plane_up_batch(struct router_plane *plane, struct plane_edge *edge,
-                    const struct plane_batch *batch);
+                    const struct plane_batch *batch, struct plane_cursor *cursor);
 
 /* One operation of it; `cause` is set. */
 bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const struct plane_op *op);
@@ -119,11 +159,29 @@ bool plane_verify(struct router_plane *plane, struct plane_edge *edge, const str
 /* True when the operation is done with for now because its connection waits for a verdict. */
 bool plane_verify_parks(struct router_plane *plane, struct plane_edge *edge,
                         const struct plane_op *op);
+/* The verdict on `waiting` (NULL: it was used, the rest is to run). May give the edge up. */
+void plane_verify_go_on(struct router_plane *plane, uint64_t waiting, struct auth_job *job);
 /* Nobody waits any more. */
 void plane_verify_drop_edge(struct router_plane *plane, struct plane_edge *edge);
 
 /* The edge said what cannot be: it must come back as new. Frees it. */
 void plane_give_up(struct router_plane *plane, struct plane_edge *edge, const char *text);
+
+/* A data frame that is news: acts upon it, or keeps it or the rest of it. May give the edge up. */
+void plane_pace_take(struct router_plane *plane, struct plane_edge *edge,
+                     const struct plane_frame *frame, struct bytes message);
+/* Keeps a verdict for as long as the edge is held: the job is taken. `waiting` is its connection's
+ * number among those that wait; NULL: the verdict was used already and the rest is to run. */
+void plane_pace_keep_verdict(struct plane_edge *edge, uint64_t waiting, struct auth_job *job);
+/* Something was put into the edge's batch. */
+void plane_pace_note(struct router_plane *plane, const struct plane_edge *edge);
+/* After a step that noted much. */
+void plane_pace_hold(struct router_plane *plane);
+/* Once in a turn, before batches are sealed: goes on with what may run now. May give edges up. */
+void plane_pace_go_on(struct router_plane *plane);
+/* True when the next turn is to come at once, since something may go on. */
+bool plane_pace_due(const struct router_plane *plane);
+void plane_pace_drop_edge(struct plane_edge *edge);
 
 /* Moves the edge's batch into its link. */
 void plane_seal(struct plane_edge *edge);
@@ -137,6 +195,9 @@ void plane_pump(struct router_plane *plane, struct plane_edge *edge);
 /* Acts upon a hello from the socket `peer`. */
 void plane_receive_hello(struct router_plane *plane, struct bytes peer,
                          const struct plane_greeting *hello);
+/* True when the sender of this frame may be that edge. */
+bool plane_sender_may_be(const struct router_plane *plane, struct bytes edge_id);
+
 /* Gives the edge's incarnation up for good: it may come back as new only. Frees the edge. */
 void plane_drop_edge(struct router_plane *plane, struct plane_edge *edge, enum plane_edge_event why,
                      const char *text);
@@ -145,10 +206,16 @@ void plane_edge_free(struct plane_edge *edge);
 /* Takes what the engine has completed into the core. */
 void plane_poll(struct router_plane *plane);
 
-/* A frame was received from the edge: it is finished once nothing of it is held. */
+/* A frame was received from the edge: it is finished once nothing of it is held. It is until all of
+ * it was read. */
 void plane_frame_begin(struct router_plane *plane, struct plane_edge *edge);
 /* Something of the frame waits, or does no more. Harmless when its edge is gone. */
 void plane_frame_hold(struct router_plane *plane, uint64_t cause, bool hold);
+/* A command is done, and nothing will tell the edge. */
+void plane_frames_note_done(struct plane_edge *edge, uint32_t slot, uint32_t gen, uint64_t number);
+/* Before a batch is sealed, after link_finish(): tells the edge of such commands, unless the
+ * acknowledgement does. */
+void plane_frames_tell_done(struct plane_edge *edge);
 /* Newest frame up to which all are finished. */
 uint64_t plane_frames_finished(struct plane_edge *edge);
 
@@ -169,6 +236,10 @@ void plane_bans_load(struct router_plane *plane);
 void plane_bans_keep(struct router_plane *plane, const struct core_effect *effect);
 void plane_bans_tell(struct router_plane *plane, const struct core_effect *effect);
 void plane_bans_start(struct router_plane *plane, struct plane_edge *edge, uint32_t features);
+/* Tells edges how many new clients they may take, once a second, or soon after a change. */
+void plane_admission_tick(struct router_plane *plane);
+void plane_admission_soon(struct router_plane *plane);
+uint64_t plane_admission_deadline(const struct router_plane *plane);
 
 /* A fresh edge, with the features it named. */
 void plane_truth_init(struct router_plane *plane, struct plane_edge *edge, uint32_t features);

@@ -5,6 +5,7 @@
 
 void plane_truth_init(struct router_plane *plane, struct plane_edge *edge, uint32_t features)
 {
+    edge->drains = (features & PLANE_FEATURE_DRAIN) != 0;
     edge->truth = (struct plane_truth){
         .sends_canaries = (features & PLANE_FEATURE_CANARY) != 0,
         .answers = (features & PLANE_FEATURE_DIGEST) != 0 && plane->config.digest_ms != 0,

@@ -121,6 +121,29 @@ static bool read_group(struct router_plane *plane, struct bytes bytes, struct gr
     return true;
 }
 
+/* False when the edge has announced as many as it may; it is told that there is no such group, as
+ * for every other limit. */
+static bool may_announce(struct router_plane *plane, struct plane_edge *edge,
+                         const struct group_info *group, uint32_t local)
+{
+    bool room = group->kind == CHANNEL_ROOM;
+    uint32_t *count = room ? &edge->rooms : &edge->users;
+    uint32_t max = room ? plane->config.rooms_per_edge_max : plane->config.users_per_edge_max;
+    if (max == 0 || *count < max) {
+        ++*count;
+        return true;
+    }
+    plane->stats.groups_refused++;
+    if (*count == max) {
+        ++*count; /* told once */
+        plane->callbacks.on_edge(plane->owner, PLANE_EDGE_LIMITED, edge->id,
+                                 room ? "announces more rooms than --max-rooms-per-edge"
+                                      : "announces more users than --max-users-per-edge");
+    }
+    plane_say(plane, edge, &(struct plane_op){.kind = OP_GROUP_BIND, .slot = local});
+    return false;
+}
+
 static bool on_announce_group(struct router_plane *plane, struct plane_edge *edge,
                               const struct plane_op *op)
 {
@@ -128,6 +151,9 @@ static bool on_announce_group(struct router_plane *plane, struct plane_edge *edg
     uint64_t newest = (uint64_t)op->gen << 32 | op->slot;
     if (op->a > UINT32_MAX || !read_group(plane, op->bytes, &group)) {
         return false;
+    }
+    if (!may_announce(plane, edge, &group, (uint32_t)op->a)) {
+        return true;
     }
     plane_step(plane, &(struct core_event){.kind = CORE_ANNOUNCE_GROUP,
                                            .edge = edge->index,
@@ -179,6 +205,16 @@ static bool on_announce_conn(struct router_plane *plane, struct plane_edge *edge
     return true;
 }
 
+static bool on_announce_end(struct router_plane *plane, struct plane_edge *edge,
+                            const struct plane_op *op)
+{
+    edge->capacity = op->b > UINT32_MAX ? UINT32_MAX : (uint32_t)op->b;
+    plane_step(plane, &(struct core_event){
+                          .kind = CORE_ANNOUNCE_END, .edge = edge->index, .others = op->a});
+    plane_admission_soon(plane);
+    return true;
+}
+
 static bool on_draining(struct router_plane *plane, struct plane_edge *edge,
                         const struct plane_op *op)
 {
@@ -189,6 +225,7 @@ static bool on_draining(struct router_plane *plane, struct plane_edge *edge,
                &(struct core_event){.kind = CORE_EDGE_DRAINING,
                                     .edge = edge->index,
                                     .delay_ms = op->a > DELAY_MS_MAX ? DELAY_MS_MAX : op->a});
+    plane_admission_soon(plane);
     return true;
 }
 
@@ -226,11 +263,16 @@ bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const stru
         return on_closed(plane, edge, op);
     case OP_ANNOUNCE_GROUP:
         return on_announce_group(plane, edge, op);
+    case OP_ANNOUNCE_UNSURE:
+        plane_step(plane, &(struct core_event){.kind = CORE_ANNOUNCE_UNSURE,
+                                               .edge = edge->index,
+                                               .local = op->a > UINT32_MAX ? UINT32_MAX
+                                                                           : (uint32_t)op->a});
+        return true;
     case OP_ANNOUNCE_CONN:
         return on_announce_conn(plane, edge, op);
     case OP_ANNOUNCE_END:
-        plane_step(plane, &(struct core_event){.kind = CORE_ANNOUNCE_END, .edge = edge->index});
-        return true;
+        return on_announce_end(plane, edge, op);
     case OP_DRAINING:
         return on_draining(plane, edge, op);
     case OP_GOODBYE:
@@ -239,7 +281,9 @@ bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const stru
     case OP_LAGGING:
         return on_lagging(plane, edge, op);
     case OP_CANARY:
-        plane_truth_canary(plane, edge, op);
+        if (!plane->rereading) {
+            plane_truth_canary(plane, edge, op);
+        }
         return true;
     case OP_DIGEST:
         return plane_truth_answer(plane, edge, op);
@@ -255,11 +299,14 @@ bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const stru
     case OP_TICKET_KEYS:
     case OP_GROUP_POLICY:
     case OP_CATCH_UP:
+    case OP_ADMISSION:
     case OP_CANARY_BACK:
     case OP_DIGEST_ASK:
     case OP_GROUP_TOP:
     case OP_BAN:
     case OP_UNBAN:
+    case OP_DRAIN:
+    case OP_DONE:
         return false; /* the router's own words */
     }
     plane->stats.unknown_ops++; /* from a newer edge: docs/PROTOCOL.md, compatibility */
@@ -267,11 +314,10 @@ bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const stru
 }
 
 bool plane_up_batch(struct router_plane *plane, struct plane_edge *edge,
-                    const struct plane_batch *batch)
+                    const struct plane_batch *batch, struct plane_cursor *cursor)
 {
-    struct plane_cursor cursor = {0};
     struct plane_op op;
-    while (plane_batch_next(batch, &cursor, &op)) {
+    while (!edge->pace.held && plane_batch_next(batch, cursor, &op)) {
         if (!plane_up_op(plane, edge, &op)) {
             return false;
         }

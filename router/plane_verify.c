@@ -160,13 +160,30 @@ void plane_verify_drop_edge(struct router_plane *plane, struct plane_edge *edge)
     u32map_init(&edge->waiting);
 }
 
-/* In the order they came; as soon as one waits again, so do those behind it. */
+/* The edge does not take what this causes: the rest waits, and what is said meanwhile behind it. */
+static void put_back(struct router_plane *plane, struct plane_edge *edge,
+                     struct plane_waiting *waiting)
+{
+    slot_id id = slotmap_add(&plane->waiting, waiting);
+    assert(id != 0 && "it had a place just now");
+    u32map_set(&edge->waiting, waiting->slot, slot_id_index(id));
+    plane_pace_keep_verdict(edge, id, NULL);
+}
+
+/* In the order they came; as soon as one waits again, so do those behind it. `*ret_rest`: until the
+ * edge takes more. */
 static bool replay(struct router_plane *plane, struct plane_edge *edge,
-                   struct plane_waiting *waiting)
+                   struct plane_waiting *waiting, bool *ret_rest)
 {
     struct waiting_op *op = NULL;
     bool possible = true;
-    while (possible && (op = pop(waiting)) != NULL) {
+    *ret_rest = false;
+    while (possible && waiting->oldest != NULL) {
+        if (edge->pace.held && find(plane, edge, waiting->slot) == 0) {
+            *ret_rest = true;
+            return true;
+        }
+        op = pop(waiting);
         plane->cause = op->cause;
         possible = plane_up_op(plane, edge, &op->op);
         plane->verdict = NULL;
@@ -174,6 +191,29 @@ static bool replay(struct router_plane *plane, struct plane_edge *edge,
         op_free(plane, op);
     }
     return possible;
+}
+
+void plane_verify_go_on(struct router_plane *plane, uint64_t id, struct auth_job *job)
+{
+    struct plane_waiting *waiting = slotmap_get(&plane->waiting, id);
+    if (waiting != NULL) {
+        bool rest = false;
+        struct plane_edge *edge = plane->edges[waiting->edge];
+        assert(edge != NULL && edge->tag == waiting->tag);
+        take(plane, edge, id);
+        plane->verdict = job == NULL ? NULL : &job->verdict;
+        bool possible = replay(plane, edge, waiting, &rest);
+        plane->verdict = NULL;
+        if (rest) {
+            put_back(plane, edge, waiting);
+        } else {
+            waiting_free(plane, waiting);
+        }
+        if (!possible) {
+            plane_give_up(plane, edge, "impossible operation");
+        }
+    }
+    auth_job_free(&job);
 }
 
 void router_plane_verified(struct router_plane *plane, struct auth_job *job, uint64_t now_ms,
@@ -186,18 +226,13 @@ void router_plane_verified(struct router_plane *plane, struct auth_job *job, uin
     if (job->verdict.ok && job->keys == plane->config.auth.keys) {
         auth_cache_add(plane->auth_cache, buf_bytes(&job->token), &job->verdict);
     }
-    if (waiting != NULL && !plane->holding) {
-        struct plane_edge *edge = plane->edges[waiting->edge];
-        assert(edge != NULL && edge->tag == waiting->tag);
-        take(plane, edge, job->id);
-        plane->verdict = &job->verdict;
-        bool possible = replay(plane, edge, waiting);
-        waiting_free(plane, waiting);
-        if (!possible) {
-            plane_give_up(plane, edge, "impossible operation");
-        }
+    if (waiting == NULL || plane->holding) {
+        auth_job_free(&job);
+    } else if (plane->edges[waiting->edge]->pace.held) {
+        plane_pace_keep_verdict(plane->edges[waiting->edge], job->id, job);
+    } else {
+        plane_verify_go_on(plane, job->id, job);
     }
-    auth_job_free(&job);
 }
 
 void router_plane_set_keys(struct router_plane *plane, struct jws_keys *keys)

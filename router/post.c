@@ -7,9 +7,10 @@
  * UNKNOWN may be in the log, also when a repetition FAILED: the engine is asked until it says OK,
  * and what came later waits.
  *
- * A durable message without a key of its own is stored with its id (edge incarnation, connection,
- * number), so that after a restart an edge that sends it again is answered and nothing is stored
- * twice. While the router lives the numbers of the connection do that. */
+ * A durable message is stored with its id (edge incarnation, connection, number), beside its key if
+ * it has one, so that after a restart an edge that sends it again is answered as if it were the
+ * first time, and nothing is stored twice. While the router lives the numbers of the connection do
+ * that. */
 #include "router/post.h"
 
 #include "common/mem.h"
@@ -21,7 +22,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { MESSAGE_ID_BYTES = 1 + 8 + 4 + 4 + 8, TRIES_AT_ONCE = 3 };
+enum { TRIES_AT_ONCE = 3 };
 
 struct pending {
     struct pending *next;
@@ -317,11 +318,17 @@ static struct bytes message_id(struct reply_to reply, struct conn_ref conn,
 
 static struct bytes key_in_log(struct router_core *core, const struct pending *pending)
 {
-    uint8_t id[MESSAGE_ID_BYTES];
+    uint8_t both[MESSAGE_ID_BYTES + COMMAND_KEY_MAX];
     struct bytes key = pending_key(pending);
-    return effects_copy(&core->effects, channel_has_key(core, key)
-                                            ? key
-                                            : message_id(pending->reply, pending->conn, id));
+    struct bytes id = message_id(pending->reply, pending->conn, both);
+    if (channel_has_key(core, key)) {
+        both[0] = MESSAGE_BOTH_MARK;
+        memcpy(both + id.len, key.data, key.len);
+        key = id.len == 0 ? key : bytes_of(both, id.len + key.len);
+    } else {
+        key = id;
+    }
+    return effects_copy(&core->effects, key);
 }
 
 static void ask_again(struct router_core *core, const struct channel *channel,
@@ -448,7 +455,7 @@ static bool was_stored(struct router_core *core, struct channel *channel, const 
 {
     uint8_t id[MESSAGE_ID_BYTES];
     uint64_t offset = 0;
-    if (channel->resent == NULL || channel_has_key(core, post->key) || post->reply.number == 0 ||
+    if (channel->resent == NULL || post->reply.number == 0 ||
         !resent_find(channel, post->user, message_id(post->reply, post->conn, id), &offset)) {
         return false;
     }
@@ -461,11 +468,11 @@ void post(struct router_core *core, struct channel *channel, const struct post *
 {
     assert((!channel->durable || channel->loaded) && "the caller asked load_ready");
     uint64_t offset = 0;
+    if (was_stored(core, channel, post)) {
+        return; /* before the key is looked at: the edge repeats what the client said once */
+    }
     if (channel_key_find(core, channel, post->user, post->key, &offset)) {
         post_repeated(core, channel, post, offset);
-        return;
-    }
-    if (was_stored(core, channel, post)) {
         return;
     }
     if (post->class == ROOM_EPHEMERAL) {

@@ -37,7 +37,11 @@ struct registry_totals {
     uint64_t refused_address_limit;
     uint64_t user_messages_limited; /* commands over a limit of the user, of those in errors */
     uint64_t user_bytes_limited;
-    uint64_t parked; /* commands that wait for logs to be read */
+    uint64_t mass_edges; /* mass losses: an edge died */
+    uint64_t mass_conns; /* the other ones */
+    uint64_t lengthened; /* connections that got the long grace */
+    uint64_t unsure;     /* rooms and watched users told of after a start, see announce.h */
+    uint64_t parked;     /* commands that wait for logs to be read */
     uint64_t parked_bytes;
     uint64_t parked_refused;
     uint64_t loads_failed;
@@ -120,6 +124,10 @@ bool registry_edge_next(const struct router_core *core, uint64_t *cursor,
 const struct ban *registry_ban_next(const struct router_core *core, uint64_t *cursor);
 /* How long it still holds; 0 = until it is removed. */
 uint64_t registry_ban_left_ms(const struct ban *ban, uint64_t now_ms);
+
+/* A number that stands for the edge incarnations that are up, never 0; 0 while the state is still
+ * being rebuilt. */
+uint64_t registry_edges_digest(const struct router_core *core);
 
 /* Appends EDGE.SLOT.GEN. `out` is a common/buf. */
 struct buf;

@@ -51,6 +51,22 @@ static void take_key(struct router_core *core, struct channel *channel,
                                              core->now_ms > age_ms ? core->now_ms - age_ms : 0});
 }
 
+/* Both are in the record under one mark. */
+static void take_both(struct router_core *core, struct channel *channel,
+                      const struct core_record *record, size_t count_max, bool recent)
+{
+    uint8_t id[MESSAGE_ID_BYTES];
+    struct core_record one = *record;
+    memcpy(id, record->key.data, sizeof(id));
+    id[0] = MESSAGE_ID_MARK;
+    one.key = bytes_slice(record->key, MESSAGE_ID_BYTES, record->key.len - MESSAGE_ID_BYTES);
+    take_key(core, channel, &one);
+    one.key = bytes_of(id, sizeof(id));
+    if (recent) {
+        take_id(core, channel, &one, count_max);
+    }
+}
+
 void resent_take(struct router_core *core, struct channel *channel, const struct core_log *log)
 {
     size_t count = log->record_count;
@@ -58,14 +74,17 @@ void resent_take(struct router_core *core, struct channel *channel, const struct
     for (size_t i = 0; i < count; i++) {
         const struct core_record *record = &log->records[i];
         struct bytes key = record->key;
-        if (key.len == 0 || key.len > COMMAND_KEY_MAX ||
-            record->message.user.len > NAME_BYTES_MAX) {
+        bool recent = record->message.timestamp_ms + RESENT_MS >= newest_ms;
+        if (key.len == 0 || record->message.user.len > NAME_BYTES_MAX) {
             continue;
         }
-        if (key.data[0] != MESSAGE_ID_MARK) {
-            take_key(core, channel, record);
-        } else if (record->message.timestamp_ms + RESENT_MS >= newest_ms) {
+        if (key.data[0] == MESSAGE_BOTH_MARK && key.len > MESSAGE_ID_BYTES &&
+            key.len <= MESSAGE_ID_BYTES + COMMAND_KEY_MAX) {
+            take_both(core, channel, record, count, recent);
+        } else if (key.len <= COMMAND_KEY_MAX && key.data[0] == MESSAGE_ID_MARK && recent) {
             take_id(core, channel, record, count);
+        } else if (key.len <= COMMAND_KEY_MAX && key.data[0] != MESSAGE_ID_MARK) {
+            take_key(core, channel, record);
         }
     }
 }

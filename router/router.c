@@ -10,9 +10,10 @@
 #include "common/zlink.h"
 #include "router/admin.h"
 #include "router/auth_pool.h"
-#include "router/endpoint.h"
 #include "router/engine/embedded.h"
 #include "router/plane.h"
+#include "router/router_bind.h"
+#include "router/router_doors.h"
 #include "router/router_http.h"
 #include "router/router_metrics.h"
 
@@ -21,7 +22,6 @@
 #include <event2/event.h>
 #include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     VERDICTS_PER_TURN = 256,
@@ -42,6 +42,7 @@ struct router {
     struct event *engine_event; /* NULL: the engine answers at once */
     struct event *signals[SIGNAL_COUNT];
     struct zlink_context *context;
+    struct router_doors *doors;
     struct zlink *plane_link;
     struct zlink *admin_link;
     size_t plane_bound; /* endpoints of --bind that are ours */
@@ -75,6 +76,9 @@ static const struct {
     [PLANE_EDGE_REFUSED] = {LOG_LINK_REFUSED, "refused"},
     [PLANE_EDGE_OVERFLOW] = {LOG_EDGE_DOWN, "overflow"},
     [PLANE_EDGE_BAD_FRAME] = {LOG_PLANE_BAD_FRAME, "bad frame"},
+    [PLANE_EDGE_IMPOSTOR] = {LOG_PLANE_BAD_FRAME, "impostor"},
+    [PLANE_EDGE_EXPELLED] = {LOG_EDGE_DOWN, "expelled"},
+    [PLANE_EDGE_LIMITED] = {LOG_EDGE_LIMITED, "limited"},
 };
 
 static enum status on_transmit(void *owner, struct bytes peer, struct bytes header,
@@ -87,7 +91,12 @@ static enum status on_transmit(void *owner, struct bytes peer, struct bytes head
 static void on_edge(void *owner, enum plane_edge_event event, struct bytes edge_id,
                     const char *text)
 {
-    (void)owner;
+    struct router *router = owner;
+    bool often = event == PLANE_EDGE_REFUSED || event == PLANE_EDGE_BAD_FRAME ||
+                 event == PLANE_EDGE_IMPOSTOR;
+    if (often && !router_doors_first(router->doors, edge_lines[event].what, edge_id, text)) {
+        return; /* whoever does not mend its ways says it again and again */
+    }
     log_event(edge_lines[event].log, LOG_B("edge", edge_id), LOG_S("what", edge_lines[event].what),
               LOG_S("text", text));
 }
@@ -146,7 +155,10 @@ static void on_plane_message(void *owner, struct bytes peer, struct bytes body)
 {
     struct router *router = owner;
     uint64_t before_us = clock_mono_us();
-    router_plane_receive(router->plane, peer, body, before_us / 1000, clock_wall_ms());
+    struct plane_sender sender = {.peer = peer};
+    if (router_doors_edge(router->doors, router->plane_link, &sender)) {
+        router_plane_receive_from(router->plane, &sender, body, before_us / 1000, clock_wall_ms());
+    }
     metrics_observe(router->metrics, ROUTER_METRIC_STEP_SECONDS, 0,
                     (double)(clock_mono_us() - before_us) / 1e6);
 }
@@ -154,7 +166,21 @@ static void on_plane_message(void *owner, struct bytes peer, struct bytes body)
 static void on_admin_message(void *owner, struct bytes peer, struct bytes body)
 {
     struct router *router = owner;
-    admin_handle(router->admin, peer, body, clock_mono_ms(), clock_wall_ms());
+    if (router_doors_operator(router->doors, router->admin_link)) {
+        admin_handle(router->admin, peer, body, clock_mono_ms(), clock_wall_ms());
+    }
+}
+
+static void on_plane_handshake(void *owner, const char *failure, struct bytes address)
+{
+    struct router *router = owner;
+    router_doors_failed(router->doors, "plane", failure, address);
+}
+
+static void on_admin_handshake(void *owner, const char *failure, struct bytes address)
+{
+    struct router *router = owner;
+    router_doors_failed(router->doors, "admin", failure, address);
 }
 
 /* The flush stands at the end of the loop's turn: what several sockets caused leaves together. */
@@ -235,6 +261,9 @@ static struct core_config core_config(const struct router_options *options)
         .rebuild_ms = (uint64_t)options->rebuild_window,
         .grace_ms = (uint64_t)options->presence_grace,
         .rates = rates_of(options),
+        .mass_min = (uint32_t)options->mass_loss,
+        .mass_grace_ms = (uint64_t)options->mass_grace,
+        .mass_spread_ms = (uint64_t)options->mass_spread,
         .denials_max = (uint32_t)options->denials,
         .message_bytes = (uint64_t)options->message_bytes,
         .heartbeat_interval_ms = (uint64_t)options->heartbeat_interval,
@@ -325,6 +354,9 @@ static struct router_plane *make_plane(struct router *router, struct engine **en
         .canary_timeout_ms = (uint64_t)options->canary_timeout,
         .digest_ms = (uint64_t)options->digest_interval,
         .edges_max = (uint32_t)options->edges_max,
+        .rooms_per_edge_max = (uint32_t)options->rooms_per_edge,
+        .users_per_edge_max = (uint32_t)options->users_per_edge,
+        .connect_rate = (uint32_t)options->connect_rate,
     };
     router->durable = (*engine)->ops->durable(*engine);
     config.core.policy = settled(router, policy);
@@ -332,61 +364,6 @@ static struct router_plane *make_plane(struct router *router, struct engine **en
         router_plane_new(&config, engine, &plane_callbacks, router, router->started_ms);
     policy_table_fini(&config.core.policy);
     return plane;
-}
-
-static void bind_failed(const char *endpoint, const char *reason)
-{
-    log_event(LOG_BIND_FAILED, LOG_S("endpoint", endpoint), LOG_S("reason", reason));
-}
-
-/* The default admin socket lives in a folder that is ours alone; other ipc paths are the
- * operator's. */
-static bool prepare_ipc(const char *endpoint)
-{
-    struct buf ours;
-    buf_init(&ours, 0);
-    buf_append_str(&ours, "ipc://");
-    endpoint_admin_socket(&ours);
-    bool needed = bytes_equal(buf_bytes(&ours), bytes_of_str(endpoint));
-    buf_fini(&ours);
-    enum status status = needed ? endpoint_make_runtime_dir() : STATUS_OK;
-    if (status == STATUS_DENIED) {
-        bind_failed(endpoint, "its folder is not ours alone (mode 0700 and our user)");
-    } else if (status != STATUS_OK) {
-        bind_failed(endpoint, strerror(errno));
-    }
-    return status == STATUS_OK;
-}
-
-static bool bind_all(struct zlink *link, const struct option_list *endpoints, const char *what,
-                     size_t *bound)
-{
-    for (size_t i = 0; i < endpoints->count; i++) {
-        const char *endpoint = endpoints->items[i];
-        if (!prepare_ipc(endpoint)) {
-            return false;
-        }
-        if (zlink_bind(link, endpoint) != STATUS_OK) {
-            bind_failed(endpoint, strerror(errno));
-            return false;
-        }
-        *bound = i + 1;
-        log_event(LOG_LISTEN, LOG_S("what", what), LOG_S("endpoint", endpoint));
-    }
-    return true;
-}
-
-/* ZeroMQ leaves socket files behind, and splitrailctl takes one for a router. While we listen on it
- * nobody else can have taken its place. */
-static void remove_ipc_files(const struct option_list *endpoints, size_t bound)
-{
-    for (size_t i = 0; i < bound; i++) {
-        if (strncmp(endpoints->items[i], "ipc://", 6) == 0 &&
-            unlink(endpoints->items[i] + 6) != 0) {
-            log_event(LOG_BIND_FAILED, LOG_S("endpoint", endpoints->items[i]),
-                      LOG_S("reason", "its socket file cannot be removed"));
-        }
-    }
 }
 
 static struct zlink *make_link(struct router *router, size_t message_bytes_max,
@@ -403,9 +380,16 @@ static bool open_links(struct router *router)
     router->context = zlink_context_new();
     router->plane_link = make_link(router, PLANE_MESSAGE_BYTES_MAX, &plane);
     router->admin_link = make_link(router, ADMIN_REQUEST_BYTES_MAX, &admin);
-    return bind_all(router->plane_link, &router->options->bind, "plane", &router->plane_bound) &&
-           bind_all(router->admin_link, &router->options->admin_endpoints, "admin",
-                    &router->admin_bound);
+    struct router_curve *curve = router->options->curve;
+    router->doors = router_doors_new(router->context, router->base, curve, router->metrics);
+    if (curve != NULL) {
+        zlink_watch(router->plane_link, on_plane_handshake);
+        zlink_watch(router->admin_link, on_admin_handshake);
+    }
+    return router_bind_all(router->plane_link, &router->options->bind, "plane", router->doors,
+                           &router->plane_bound) &&
+           router_bind_all(router->admin_link, &router->options->admin_endpoints, "admin",
+                           router->doors, &router->admin_bound);
 }
 
 static bool open_http(struct router *router)
@@ -418,12 +402,13 @@ static bool open_http(struct router *router)
         .plane = router->plane,
         .admin = router->admin,
         .metrics = router->metrics,
+        .options = router->options,
         .credit_bytes = (uint64_t)router->options->link_credit,
         .started_ms = router->started_ms,
     };
     router->http = router_http_new(router->base, listen, &sources);
     if (router->http == NULL) {
-        bind_failed(listen, strerror(errno));
+        router_bind_failed(listen, strerror(errno));
         return false;
     }
     log_event(LOG_LISTEN, LOG_S("what", "http"), LOG_S("endpoint", listen));
@@ -500,11 +485,12 @@ void router_free(struct router **router)
     }
     *router = NULL;
     router_http_free(&self->http);
-    remove_ipc_files(&self->options->bind, self->plane_bound);
-    remove_ipc_files(&self->options->admin_endpoints, self->admin_bound);
+    router_bind_remove_files(&self->options->bind, self->plane_bound);
+    router_bind_remove_files(&self->options->admin_endpoints, self->admin_bound);
     zlink_free(&self->admin_link);
     /* The hold must still reach the edges, but no edge must find this router again. */
     zlink_free_after(&self->plane_link, GOODBYE_MS);
+    router_doors_free(&self->doors);
     zlink_context_free(&self->context);
     admin_free(&self->admin);
     if (self->engine_event != NULL) {
@@ -594,10 +580,20 @@ void router_set_keys(struct router *router, struct jws_keys *keys)
     router_plane_set_keys(router->plane, keys);
 }
 
+void router_set_allowed(struct router *router)
+{
+    router_doors_reloaded(router->doors, router->plane, clock_mono_ms(), clock_wall_ms());
+}
+
 void router_set_rates(struct router *router, const struct router_options *options)
 {
     const struct core_rates rates = rates_of(options);
     router_plane_set_rates(router->plane, &rates);
+}
+
+void router_reload_api(struct router *router)
+{
+    router_api_reload(router_http_api(router->http));
 }
 
 bool router_stopped_well(const struct router *router)

@@ -28,6 +28,11 @@ void router_set_policy(struct router *router, const struct policy_table *policy)
 /* Other keys for tokens, borrowed until the next call or the router's end. */
 void router_set_keys(struct router *router, struct jws_keys *keys);
 
+/* The lists of options->curve have changed: removed edges are given up. */
+void router_set_allowed(struct router *router);
+/* Reads --api-keys-file again and takes over what else is live of the API; logs what it found. */
+void router_reload_api(struct router *router);
+
 /* The live rates of `options`, of which nothing else is taken. */
 void router_set_rates(struct router *router, const struct router_options *options);
 

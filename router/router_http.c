@@ -8,6 +8,7 @@
 
 struct router_http {
     struct httpd *httpd;
+    struct router_api *api;
     struct router_http_sources sources;
 };
 
@@ -44,6 +45,16 @@ static void refresh_admin(struct metrics *metrics, const struct admin *admin)
     metrics_set(metrics, ROUTER_METRIC_ADMIN_GARBAGE, 0, (int64_t)stats.garbage);
 }
 
+static void refresh_api(struct metrics *metrics, const struct router_api *api)
+{
+    static const int statuses[] = {200, 202, 400, 401, 403, 404, 405,
+                                   409, 413, 415, 422, 429, 500, 503};
+    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+        metrics_set(metrics, ROUTER_METRIC_API_REQUESTS, i,
+                    (int64_t)router_api_answered(api, statuses[i]));
+    }
+}
+
 static void metrics_page(void *owner, struct httpd_reply *reply)
 {
     const struct router_http *http = owner;
@@ -51,6 +62,7 @@ static void metrics_page(void *owner, struct httpd_reply *reply)
     uint64_t now_ms = clock_mono_ms();
     router_metrics_refresh(metrics, http->sources.plane, http->sources.credit_bytes, now_ms);
     refresh_admin(metrics, http->sources.admin);
+    refresh_api(metrics, http->api);
     metrics_set(metrics, ROUTER_METRIC_UPTIME, 0,
                 (int64_t)((now_ms - http->sources.started_ms) / 1000));
     reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
@@ -70,6 +82,7 @@ struct router_http *router_http_new(struct event_base *base, const char *listen,
         mem_free(http);
         return NULL;
     }
+    http->api = router_api_new(http->httpd, sources->admin, sources->options);
     return http;
 }
 
@@ -79,6 +92,12 @@ void router_http_free(struct router_http **http)
         return;
     }
     httpd_free(&(*http)->httpd);
+    router_api_free(&(*http)->api);
     mem_free(*http);
     *http = NULL;
+}
+
+struct router_api *router_http_api(const struct router_http *http)
+{
+    return http == NULL ? NULL : http->api;
 }

@@ -1,10 +1,11 @@
-/* /health, /ready and /metrics of the router. */
+/* /health, /ready and /metrics of the router, and the API. */
 #ifndef ROUTER_ROUTER_HTTP_H
 #define ROUTER_ROUTER_HTTP_H
 
 #include "common/metrics.h"
 #include "router/admin.h"
 #include "router/plane.h"
+#include "router/router_api.h"
 
 #include <stdint.h>
 
@@ -14,8 +15,9 @@ struct router_http;
 /* What the pages tell of; borrowed, must outlive the pages. */
 struct router_http_sources {
     const struct router_plane *plane;
-    const struct admin *admin;
+    struct admin *admin;
     struct metrics *metrics;
+    const struct router_options *options;
     uint64_t credit_bytes; /* --link-credit */
     uint64_t started_ms;   /* monotonic */
 };
@@ -24,5 +26,8 @@ struct router_http_sources {
 struct router_http *router_http_new(struct event_base *base, const char *listen,
                                     const struct router_http_sources *sources);
 void router_http_free(struct router_http **http);
+
+/* `http` may be NULL, as --http-listen off gives: NULL. */
+struct router_api *router_http_api(const struct router_http *http);
 
 #endif

@@ -1,34 +1,12 @@
 #include "router/router_keys.h"
 
 #include "common/log.h"
-#include "common/mem.h"
+#include "router/router_files.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { SECRET_BYTES_MAX = 65536 };
-
-/* At most `max` + 1 bytes of the file: one more than allowed shows that it is too long. */
-static enum status read_file(const char *path, size_t max, struct buf *content)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return STATUS_IO;
-    }
-    uint8_t *space = buf_extend(content, max + 1);
-    size_t len = 0;
-    ssize_t got = 0;
-    while (len <= max && (got = read(fd, space + len, max + 1 - len)) > 0) {
-        len += (size_t)got;
-    }
-    int error = errno;
-    content->len = len;
-    close(fd);
-    errno = error;
-    return got < 0 ? STATUS_IO : STATUS_OK;
-}
 
 static void refuse(struct buf *text, const char *option, const char *file, struct bytes why)
 {
@@ -56,17 +34,14 @@ static bool add_secret(struct jws_keys *keys, const char *file, struct buf *text
     struct buf content;
     const char *why = NULL;
     buf_init(&content, 0);
-    if (read_file(file, SECRET_BYTES_MAX, &content) != STATUS_OK) {
+    if (router_file_read(file, SECRET_BYTES_MAX, &content, NULL) != STATUS_OK) {
         why = strerror(errno);
     } else if (content.len > SECRET_BYTES_MAX) {
         why = "the secret must have at most 65536 bytes";
     } else if (!jws_keys_add_secret(keys, JWS_HS256, without_newline(buf_bytes(&content)))) {
         why = "the secret must have at least 32 bytes";
     }
-    if (content.data != NULL) {
-        mem_wipe(content.data, content.capacity);
-    }
-    buf_fini(&content);
+    router_file_forget(&content);
     if (why != NULL) {
         refuse(text, "--jwt-hs256-file", file, bytes_of_str(why));
     }
@@ -82,7 +57,7 @@ static bool add_set(struct jws_keys *keys, const char *file, struct buf *text)
     bool good = false;
     buf_init(&content, 0);
     buf_init(&why, 0);
-    if (read_file(file, JWS_KEY_FILE_MAX, &content) != STATUS_OK) {
+    if (router_file_read(file, JWS_KEY_FILE_MAX, &content, NULL) != STATUS_OK) {
         buf_append_str(&why, strerror(errno));
     } else {
         good = jws_keys_add_jwks(keys, buf_bytes(&content), &skipped, &private_parts, &why);
@@ -96,11 +71,8 @@ static bool add_set(struct jws_keys *keys, const char *file, struct buf *text)
     if (private_parts != 0) {
         log_event(LOG_TOKEN_KEYS_PRIVATE, LOG_S("file", file), LOG_U("keys", private_parts));
     }
-    if (content.data != NULL) {
-        mem_wipe(content.data, content.capacity);
-    }
+    router_file_forget(&content);
     buf_fini(&why);
-    buf_fini(&content);
     return good;
 }
 

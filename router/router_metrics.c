@@ -82,6 +82,9 @@ static void refresh_core(struct metrics *metrics, const struct router_core *core
     set(metrics, ROUTER_METRIC_HISTORY_BYTES, 0, totals.history_bytes);
     set(metrics, ROUTER_METRIC_MEMORY_BYTES, 0, totals.memory_bytes);
     set(metrics, ROUTER_METRIC_EVICTED, 0, totals.evicted_channels);
+    set(metrics, ROUTER_METRIC_MASS_LOSSES, 0, totals.mass_edges);
+    set(metrics, ROUTER_METRIC_MASS_LOSSES, 1, totals.mass_conns);
+    set(metrics, ROUTER_METRIC_LENGTHENED, 0, totals.lengthened);
     set(metrics, ROUTER_METRIC_STORE_LOADS_FAILED, 0, totals.loads_failed);
     set(metrics, ROUTER_METRIC_PARKED, 0, totals.parked);
     set(metrics, ROUTER_METRIC_PARKED_BYTES, 0, totals.parked_bytes);
@@ -115,7 +118,10 @@ static void refresh_plane(struct metrics *metrics, const struct router_plane *pl
     set(metrics, ROUTER_METRIC_RESYNCS, 0, stats.fresh_links);
     set(metrics, ROUTER_METRIC_RESYNCS, 1, stats.resumes);
     set(metrics, ROUTER_METRIC_LINKS_REFUSED, 0, stats.refused);
+    set(metrics, ROUTER_METRIC_IMPOSTORS, 0, stats.impostors);
+    set(metrics, ROUTER_METRIC_GROUPS_REFUSED, 0, stats.groups_refused);
     set(metrics, ROUTER_METRIC_PLANE_FRAMES, 0, stats.frames_in);
+    set(metrics, ROUTER_METRIC_LINK_HOLDS, 0, stats.holds);
     set(metrics, ROUTER_METRIC_PLANE_FRAMES, 1, stats.frames_out);
     set(metrics, ROUTER_METRIC_PLANE_BYTES, 0, stats.bytes_in);
     set(metrics, ROUTER_METRIC_PLANE_BYTES, 1, stats.bytes_out);
@@ -141,6 +147,8 @@ static void refresh_links(struct metrics *metrics, const struct router_plane *pl
     uint64_t unacked = 0;
     uint64_t unacked_most = 0;
     uint64_t queued = 0;
+    uint64_t held = 0;
+    uint64_t kept = 0;
     uint64_t cursor = 0;
     struct plane_edge_info info;
     while (router_plane_edge_next(plane, now_ms, &cursor, &info)) {
@@ -148,12 +156,16 @@ static void refresh_links(struct metrics *metrics, const struct router_plane *pl
         suspects += info.suspect ? 1 : 0;
         unacked += info.unacked_bytes;
         queued += info.queued_bytes;
+        held += info.held ? 1 : 0;
+        kept += info.kept_bytes;
         unacked_most = info.unacked_bytes > unacked_most ? info.unacked_bytes : unacked_most;
     }
     set(metrics, ROUTER_METRIC_EDGES, 0, edges);
     set(metrics, ROUTER_METRIC_EDGES_SUSPECT, 0, suspects);
     set(metrics, ROUTER_METRIC_LINK_UNACKED, 0, unacked);
     set(metrics, ROUTER_METRIC_LINK_QUEUED, 0, queued);
+    set(metrics, ROUTER_METRIC_LINK_HELD, 0, held);
+    set(metrics, ROUTER_METRIC_LINK_KEPT, 0, kept);
     set(metrics, ROUTER_METRIC_LINK_CREDIT, 0,
         unacked_most < credit_bytes ? credit_bytes - unacked_most : 0);
 }

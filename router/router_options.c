@@ -4,6 +4,7 @@
 #include "common/mem.h"
 #include "router/auth.h"
 #include "router/endpoint.h"
+#include "router/router_api.h"
 #include "router/router_keys.h"
 
 #include <stddef.h>
@@ -74,6 +75,15 @@ static enum status complete_auth(struct router_options *options, struct buf *tex
     return options->auth == AUTH_JWT ? router_keys_read(options, &options->keys, text) : STATUS_OK;
 }
 
+/* The API reads the file for itself, and again later. */
+static enum status check_api_keys(const struct router_options *options, struct buf *text)
+{
+    struct api_keys *keys = NULL;
+    enum status status = router_api_keys_read(options, &keys, text);
+    api_keys_free(&keys);
+    return status;
+}
+
 static void add_admin_endpoint(struct router_options *options, struct bytes endpoint)
 {
     struct option_list *list = &options->admin_endpoints;
@@ -100,6 +110,10 @@ static void complete_admin_bind(struct router_options *options)
 static enum status check_endpoints(struct router_options *options, const char *flag,
                                    const struct option_list *list, struct buf *text)
 {
+    bool admin = list == &options->admin_endpoints;
+    if (options->curve != NULL && (!admin || options->curve->operators != NULL)) {
+        return STATUS_OK;
+    }
     for (size_t i = 0; i < list->count; i++) {
         if (endpoint_is_local(list->items[i])) {
             continue;
@@ -110,7 +124,9 @@ static enum status check_endpoints(struct router_options *options, const char *f
             buf_append_str(text, list->items[i]);
             buf_append_str(text,
                            ": is not a loopback or ipc endpoint; whoever reaches it can speak "
-                           "for every client (--insecure-plane allows it)");
+                           "for every client. It needs keys: --curve-key-file and ");
+            buf_append_str(text, admin ? "--curve-admin-allowed-file" : "--curve-allowed-file");
+            buf_append_str(text, " (--insecure-plane allows it without)");
             return STATUS_MALFORMED;
         }
         options->exposed = true;
@@ -135,6 +151,9 @@ enum status router_options_complete(struct router_options *options, struct buf *
         status = check_times(options, text);
     }
     if (status == STATUS_OK) {
+        status = router_curve_read(options, &options->curve, text);
+    }
+    if (status == STATUS_OK) {
         status = check_endpoints(options, "--bind", &options->bind, text);
     }
     if (status == STATUS_OK) {
@@ -145,6 +164,9 @@ enum status router_options_complete(struct router_options *options, struct buf *
         status = complete_auth(options, text);
     }
     if (status == STATUS_OK) {
+        status = check_api_keys(options, text);
+    }
+    if (status == STATUS_OK) {
         buf_clear(text);
     }
     return status;
@@ -153,6 +175,7 @@ enum status router_options_complete(struct router_options *options, struct buf *
 void router_options_fini(struct router_options *options)
 {
     jws_keys_unref(&options->keys);
+    router_curve_free(&options->curve);
     for (size_t i = 0; i < options->admin_endpoints.count; i++) {
         mem_free(options->admin_endpoints.items[i]);
     }

@@ -7,6 +7,7 @@
 #include "common/options.h"
 #include "common/status.h"
 #include "router/jws_keys.h"
+#include "router/router_curve.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,8 +21,9 @@ struct router_options {
      * with like. */
     char *router_id;
     struct option_list admin_endpoints;
-    struct jws_keys *keys; /* --auth jwt */
-    bool exposed;          /* an endpoint can be reached by others: --insecure-plane allowed it */
+    struct jws_keys *keys;      /* --auth jwt */
+    struct router_curve *curve; /* NULL without --curve-key-file */
+    bool exposed; /* an endpoint can be reached by others: --insecure-plane allowed it */
 };
 
 enum { ROUTER_ON_USER_LIMIT_REJECT, ROUTER_ON_USER_LIMIT_KICK_OLDEST };

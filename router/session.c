@@ -4,10 +4,12 @@
 #include "router/core_internal.h"
 #include "router/former.h"
 #include "router/load.h"
+#include "router/loss.h"
 #include "router/presence.h"
 #include "router/repair.h"
 #include "router/rights.h"
 #include "router/room.h"
+#include "router/unsure.h"
 
 #include <assert.h>
 
@@ -26,6 +28,10 @@ void session_ok(struct router_core *core, const struct conn *conn, struct bytes 
     if (id.len != 0) {
         ok->id = effects_copy(&core->effects, id);
         effects_answer(&core->effects, conn->ref, ok, core->answered);
+    } else if (core->answered != 0) {
+        struct core_effect *done = effects_add(&core->effects, CORE_DONE);
+        done->conn = conn->ref;
+        done->number = core->answered;
     }
 }
 
@@ -50,6 +56,8 @@ void session_came_online(struct router_core *core, struct user *user, bool was_o
     }
     user->since_ms = since_ms;
     if (!silent) {
+        user->came_early = core->rebuilding;
+        unsure_user(core, user);
         presence_tell(core, user, true);
     }
 }
@@ -129,11 +137,8 @@ void session_conn_closed(struct router_core *core, const struct core_event *even
         session_end(core, conn);
         return;
     }
-    uint64_t grace_ms = core->config.grace_ms;
-    if (event->drained) {
-        grace_ms += edges_get(&core->edges, event->conn.edge)->delay_ms;
-    }
-    session_lose(core, conn, core->now_ms + grace_ms);
+    loss_of_conn(core, conn,
+                 event->drained ? edges_get(&core->edges, event->conn.edge)->delay_ms : 0);
 }
 
 static struct conn *oldest_attached(const struct user *user)
@@ -292,6 +297,7 @@ void session_conn_open(struct router_core *core, const struct core_event *event)
     bool ready = load_ready(core, &user->inbox);
     bool was_online = user_online(user);
     struct conn *conn = conn_new(core, user, event->conn, event->session);
+    loss_user_returned(core, user);
     if (ready) {
         session_admit(core, conn, true);
     } else if (!load_park(core, &user->inbox, event)) {

@@ -16,6 +16,7 @@ void session_lagging(struct router_core *core, const struct core_event *event);
 void session_kick(struct router_core *core, const struct core_event *event);
 void session_ban(struct router_core *core, const struct core_event *event);
 void session_unban(struct router_core *core, const struct core_event *event);
+void session_read(struct router_core *core, const struct core_event *event);
 void session_send(struct router_core *core, const struct core_event *event);
 void session_publish(struct router_core *core, const struct core_event *event);
 

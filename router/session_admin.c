@@ -57,6 +57,8 @@ void session_publish(struct router_core *core, const struct core_event *event)
         .server_id = api_id,
         .payload = event->payload,
         .key = event->key,
+        .conn = event->conn,
+        .no_echo = event->conn.gen != 0,
     };
     mailbox_post(&core->mailbox, &message);
 }
@@ -79,6 +81,56 @@ void session_send(struct router_core *core, const struct core_event *event)
         .key = event->key,
     };
     session_direct(core, target, &message);
+}
+
+/* What is asked of is a room's name: a room that nobody has in memory may have a log. */
+static struct room *room_to_read(struct router_core *core, const struct core_event *event)
+{
+    struct room *room = room_find(core, event->room);
+    if (room == NULL && client_name_valid(event->room) &&
+        policy_table_find(&core->config.policy, event->room)->class == ROOM_DURABLE) {
+        room = room_ensure(core, event->room);
+    }
+    return room;
+}
+
+/* True when it may be read now; else it waits for the log, or was refused. */
+static bool may_read(struct router_core *core, struct channel *channel,
+                     const struct core_event *event, const struct command *command)
+{
+    if (!channel->durable) {
+        return true;
+    }
+    if (!may_go_on(core, channel, event)) {
+        return false;
+    }
+    channel_trim(core, channel);
+    if (core->replaying == channel || !channel_history_lacks(channel, command)) {
+        return true;
+    }
+    load_again(core, channel);
+    return may_go_on(core, channel, event);
+}
+
+void session_read(struct router_core *core, const struct core_event *event)
+{
+    struct room *room = room_to_read(core, event);
+    struct command command = *event->command;
+    if (room != NULL && command.since.epoch == 0) {
+        command.since.epoch = room->channel.epoch;
+    }
+    if (room != NULL && !may_read(core, &room->channel, event, &command)) {
+        return;
+    }
+    struct push *answer = effects_push(&core->effects, PUSH_OK);
+    answer->command = COMMAND_HISTORY_ROOM;
+    if (room != NULL) {
+        channel_history(core, &room->channel, &command, answer);
+        room_settle(core, room);
+    }
+    struct core_effect *effect = done(core, event);
+    effect->found = room != NULL;
+    effect->push = answer;
 }
 
 void session_put_out(struct router_core *core, struct conn *conn, const struct room *room,

@@ -317,12 +317,6 @@ static bool lacks(struct router_core *core, struct channel *channel, const struc
     return history && channel_history_lacks(channel, command);
 }
 
-static bool recovers(const struct command *command)
-{
-    return command->kind == COMMAND_HISTORY_ROOM || command->kind == COMMAND_HISTORY_INBOX ||
-           (command->kind == COMMAND_JOIN && command->since.present);
-}
-
 /* True when the command may run now; else it waits for a log, or was refused. */
 static bool may_run(struct router_core *core, struct conn *conn, const struct core_event *event)
 {
@@ -331,7 +325,7 @@ static bool may_run(struct router_core *core, struct conn *conn, const struct co
         return true;
     }
     bool ready = load_ready(core, channel);
-    if (ready && lacks(core, channel, event->command) && core->replaying != channel) {
+    if (ready && lacks(core, channel, event->command) && !load_is_fresh(core, channel)) {
         load_again(core, channel);
         ready = false;
     }
@@ -373,7 +367,7 @@ void session_run(struct router_core *core, const struct core_event *event)
     const struct command *command = event->command;
     uint64_t retry_ms = 0;
     core->answered = event->number;
-    if (recovers(command) &&
+    if (command_recovers(command) &&
         !policy_may_recover(&conn->rates, &core->config, core->now_ms, &retry_ms)) {
         session_error(core, conn, command->id, CLIENT_ERROR_BYTE_RATE, BYTES_EMPTY, retry_ms);
         return;

@@ -159,6 +159,7 @@ static enum ctl_args_outcome check_flags(const struct ctl_args *args, struct buf
         {"--ip", CTL_TAKES_IP, args->ip != NULL},
         {"--room", CTL_TAKES_ROOM, args->room != NULL},
         {"--reason", CTL_TAKES_REASON, args->reason != NULL},
+        {"--scope", CTL_TAKES_SCOPE, args->scope != NULL},
         {"--from", CTL_TAKES_FROM, args->from != NULL},
         {"--key", CTL_TAKES_KEY, args->key != NULL},
         {"--ban", CTL_TAKES_BAN, args->ban != 0},
@@ -195,27 +196,35 @@ static bool asks_for_text(int argc, char **argv, struct buf *text)
     return false;
 }
 
-/* Only --router has a variable: an answer must not depend on what else is in the environment. */
-static bool read_flags(struct ctl_args *args, struct sorted *sorted, char *router_env,
+/* Only what says where and how to connect has a variable: an answer must not depend on what else is
+ * in the environment. */
+static bool read_flags(struct ctl_args *args, struct sorted *sorted, char *const *env,
                        struct buf *text)
 {
-    struct buf variable;
+    static const char *const names[] = {
+        "SPLITRAIL_ROUTER=", "SPLITRAIL_CURVE_KEY_FILE=", "SPLITRAIL_CURVE_SERVER_KEY_FILE=",
+        "SPLITRAIL_INSECURE_PLANE="};
+    enum { NAME_COUNT = sizeof(names) / sizeof(names[0]) };
+    char *ours[NAME_COUNT + 1] = {NULL};
+    size_t count = 0;
     int used = 0;
-    buf_init(&variable, 0);
-    buf_append_str(&variable, "SPLITRAIL_ROUTER=");
-    buf_append_str(&variable, router_env == NULL ? "" : router_env);
-    buf_append_byte(&variable, 0);
-    char *env[] = {(char *)variable.data, NULL};
+    for (size_t i = 0; i < NAME_COUNT; i++) {
+        for (char *const *at = env; *at != NULL; at++) {
+            if (strncmp(*at, names[i], strlen(names[i])) == 0) {
+                ours[count++] = *at;
+                break;
+            }
+        }
+    }
     enum option_outcome outcome =
-        option_parse(&ctl_program, sorted->first_operand, sorted->words, env, args, &used, text);
-    buf_fini(&variable);
+        option_parse(&ctl_program, sorted->first_operand, sorted->words, ours, args, &used, text);
     if (outcome != OPTION_RUN && text->len > 0 && text->data[text->len - 1] == '\n') {
         text->len--;
     }
     return outcome == OPTION_RUN;
 }
 
-enum ctl_args_outcome ctl_args_parse(int argc, char **argv, char *router_env, struct ctl_args *args,
+enum ctl_args_outcome ctl_args_parse(int argc, char **argv, char *const *env, struct ctl_args *args,
                                      struct buf *text)
 {
     if (asks_for_text(argc, argv, text)) {
@@ -224,7 +233,7 @@ enum ctl_args_outcome ctl_args_parse(int argc, char **argv, char *router_env, st
     struct sorted sorted = {0};
     bool good = sort_words(argc, argv, &sorted, text);
     args->sorted = sorted.words;
-    if (!good || !read_flags(args, &sorted, router_env, text)) {
+    if (!good || !read_flags(args, &sorted, env, text)) {
         return CTL_ARGS_BAD;
     }
     args->operands = sorted.words + sorted.first_operand;

@@ -34,9 +34,8 @@ enum ctl_args_outcome {
     CTL_ARGS_BAD    /* `text` has one line: what is wrong, and a suggestion */
 };
 
-/* Fills `args` (zeroed by the caller; argv must outlive it). `router_env` is SPLITRAIL_ROUTER or
- * NULL. */
-enum ctl_args_outcome ctl_args_parse(int argc, char **argv, char *router_env, struct ctl_args *args,
+/* Fills `args` (zeroed by the caller; argv must outlive it). `env` is environ. */
+enum ctl_args_outcome ctl_args_parse(int argc, char **argv, char *const *env, struct ctl_args *args,
                                      struct buf *text);
 void ctl_args_fini(struct ctl_args *args);
 

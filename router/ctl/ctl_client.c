@@ -3,6 +3,7 @@
 #include "router/ctl/ctl_client.h"
 
 #include "common/zlink.h"
+#include "router/ctl/ctl_keys.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -19,6 +20,7 @@ struct exchange {
     struct buf *reply;
     bool answered;
     bool expired;
+    const char *failure; /* of the handshake */
 };
 
 static void on_message(void *owner, struct bytes peer, struct bytes body)
@@ -34,6 +36,13 @@ static void on_message(void *owner, struct bytes peer, struct bytes body)
 static void on_turn(void *owner)
 {
     (void)owner;
+}
+
+static void on_handshake(void *owner, const char *failure, struct bytes address)
+{
+    struct exchange *exchange = owner;
+    (void)address;
+    exchange->failure = failure;
 }
 
 static void try_send(struct exchange *exchange)
@@ -67,15 +76,22 @@ static void wait_for_answer(struct exchange *exchange, struct event_base *base, 
     exchange->retry = evtimer_new(base, on_retry, exchange);
     event_add(timeout, &wait);
     try_send(exchange);
-    while (!exchange->answered && !exchange->expired) {
+    while (!exchange->answered && !exchange->expired && exchange->failure == NULL) {
         event_base_loop(base, EVLOOP_ONCE);
     }
     event_free(exchange->retry);
     event_free(timeout);
 }
 
-enum ctl_answer ctl_ask(const char *endpoint, uint64_t timeout_ms, struct bytes request,
-                        struct buf *reply)
+static enum ctl_answer outcome(const struct exchange *exchange)
+{
+    return exchange->answered          ? CTL_ANSWERED
+           : exchange->failure != NULL ? CTL_TURNED_AWAY
+                                       : CTL_NO_ANSWER;
+}
+
+enum ctl_answer ctl_ask(const char *endpoint, const struct ctl_keys *keys, uint64_t timeout_ms,
+                        struct bytes request, struct buf *reply, const char **ret_why)
 {
     static const struct zlink_callbacks callbacks = {on_message, on_turn};
     const struct zlink_config config = {ZLINK_DEALER, BYTES_EMPTY, REPLY_BYTES_MAX};
@@ -84,11 +100,16 @@ enum ctl_answer ctl_ask(const char *endpoint, uint64_t timeout_ms, struct bytes 
     struct zlink_context *context = zlink_context_new();
     struct exchange exchange = {.request = request, .reply = reply};
     exchange.link = zlink_new(context, base, &config, &callbacks, &exchange);
+    zlink_watch(exchange.link, on_handshake);
+    if (keys->on) {
+        zlink_curve_client(exchange.link, &keys->pair, keys->server_key);
+    }
     enum ctl_answer answer = CTL_BAD_ENDPOINT;
     int error = 0;
     if (zlink_connect(exchange.link, endpoint) == STATUS_OK) {
         wait_for_answer(&exchange, base, timeout_ms);
-        answer = exchange.answered ? CTL_ANSWERED : CTL_NO_ANSWER;
+        answer = outcome(&exchange);
+        *ret_why = exchange.failure;
     } else {
         error = errno;
     }

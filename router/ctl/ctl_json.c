@@ -326,9 +326,11 @@ static void put_answer(const struct ctl_args *args, const Splitrail__Admin__Repl
         break;
     case CTL_VERSION:
     case CTL_HEALTH:
-    case CTL_CHECK: /* these never get here: they ask no router */
+    case CTL_APIKEY: /* these never get here: they ask no router */
+    case CTL_CHECK:
     case CTL_EXPORT:
     case CTL_IMPORT:
+    case CTL_KEYGEN:
     case CTL_COMMAND_COUNT:
         put_info(args, reply, root);
         break;

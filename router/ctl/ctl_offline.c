@@ -1,5 +1,7 @@
 #include "router/ctl/ctl_offline.h"
 
+#include "router/ctl/ctl_apikey.h"
+#include "router/ctl/ctl_keys.h"
 #include "router/engine/embedded_offline.h"
 
 #include <jansson.h>
@@ -94,10 +96,17 @@ static enum ctl_exit transfer(const struct ctl_args *args)
 
 bool ctl_is_offline(enum ctl_command command)
 {
-    return command == CTL_CHECK || command == CTL_EXPORT || command == CTL_IMPORT;
+    return command == CTL_CHECK || command == CTL_EXPORT || command == CTL_IMPORT ||
+           command == CTL_KEYGEN || command == CTL_APIKEY;
 }
 
 enum ctl_exit ctl_offline(const struct ctl_args *args)
 {
+    if (args->command == CTL_KEYGEN) {
+        return ctl_keygen(args);
+    }
+    if (args->command == CTL_APIKEY) {
+        return ctl_apikey(args);
+    }
     return args->command == CTL_CHECK ? check(args) : transfer(args);
 }

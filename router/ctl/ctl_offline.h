@@ -1,4 +1,5 @@
-/* Commands about a data directory: they ask no router, and must not, because none may use it. */
+/* Commands that ask no router: those about a data directory, which none may use meanwhile, and the
+ * making of keys. */
 #ifndef ROUTER_CTL_CTL_OFFLINE_H
 #define ROUTER_CTL_CTL_OFFLINE_H
 

@@ -370,9 +370,11 @@ void ctl_print(const struct ctl_args *args, const Splitrail__Admin__Reply *reply
         print_version(reply, out);
         break;
     case CTL_HEALTH:
-    case CTL_CHECK: /* these never get here: they ask no router */
+    case CTL_APIKEY: /* these never get here: they ask no router */
+    case CTL_CHECK:
     case CTL_EXPORT:
     case CTL_IMPORT:
+    case CTL_KEYGEN:
     case CTL_COMMAND_COUNT:
         print_health(reply, out);
         break;

@@ -176,9 +176,11 @@ static void fill(struct parts *parts, const struct ctl_args *args)
         break;
     case CTL_VERSION:
     case CTL_HEALTH:
-    case CTL_CHECK: /* these never get here: they ask no router */
+    case CTL_APIKEY: /* these never get here: they ask no router */
+    case CTL_CHECK:
     case CTL_EXPORT:
     case CTL_IMPORT:
+    case CTL_KEYGEN:
     case CTL_COMMAND_COUNT:
         ask_empty(parts, ASK(INFO));
         break;

@@ -4,6 +4,7 @@
 #include "proto/arena.h"
 #include "router/ctl/ctl_args.h"
 #include "router/ctl/ctl_client.h"
+#include "router/ctl/ctl_keys.h"
 #include "router/ctl/ctl_offline.h"
 #include "router/ctl/ctl_reply.h"
 #include "router/ctl/ctl_request.h"
@@ -94,9 +95,18 @@ static int show_bytes(const struct ctl_args *args, const char *endpoint, struct 
 static int ask(const struct ctl_args *args, const char *endpoint, struct bytes request)
 {
     struct buf reply;
+    struct ctl_keys keys = {0};
+    const char *refusal = NULL;
     buf_init(&reply, 0);
     int code = CTL_EXIT_DONE;
-    switch (ctl_ask(endpoint, (uint64_t)args->timeout, request, &reply)) {
+    if (ctl_keys_read(args, endpoint, &keys, &reply) != STATUS_OK) {
+        buf_append_byte(&reply, 0);
+        code = fail(CTL_EXIT_USAGE, (const char *)reply.data, "", "");
+        buf_fini(&reply);
+        ctl_keys_wipe(&keys);
+        return code;
+    }
+    switch (ctl_ask(endpoint, &keys, (uint64_t)args->timeout, request, &reply, &refusal)) {
     case CTL_ANSWERED:
         code = show_bytes(args, endpoint, buf_bytes(&reply));
         break;
@@ -106,11 +116,16 @@ static int ask(const struct ctl_args *args, const char *endpoint, struct bytes r
         }
         code = fail(CTL_EXIT_NO_ANSWER, "no answer from ", endpoint, "; does the router run?");
         break;
+    case CTL_TURNED_AWAY:
+        (void)fprintf(stderr, "splitrailctl: %s: %s\n", endpoint, refusal);
+        code = CTL_EXIT_REFUSED;
+        break;
     case CTL_BAD_ENDPOINT:
         (void)fprintf(stderr, "splitrailctl: --router %s: %s\n", endpoint, strerror(errno));
         code = CTL_EXIT_USAGE;
         break;
     }
+    ctl_keys_wipe(&keys);
     buf_fini(&reply);
     return code;
 }
@@ -142,7 +157,7 @@ int main(int argc, char **argv)
     struct buf text;
     int code = CTL_EXIT_USAGE;
     buf_init(&text, 0);
-    switch (ctl_args_parse(argc, argv, getenv("SPLITRAIL_ROUTER"), &args, &text)) {
+    switch (ctl_args_parse(argc, argv, environ, &args, &text)) {
     case CTL_ARGS_RUN:
         code = ctl_is_offline(args.command) ? (int)ctl_offline(&args) : run(&args);
         break;

@@ -30,7 +30,7 @@ struct import {
 
 /* What nobody could use: offsets beyond JSON's integers, incarnations that leave none for the next
  * start, senders and keys that no client may have. */
-enum { IMPORT_NAME_MAX = 128, IMPORT_KEY_MAX = 64 };
+enum { IMPORT_NAME_MAX = 128, IMPORT_KEY_MAX = 64 + 25 };
 #define OFFSET_MAX ((UINT64_C(1) << 53) - 1)
 #define INCARNATION_MAX (UINT64_C(1) << 62)
 

@@ -172,7 +172,9 @@ class Deaths(FreshClusterCase):
         return publishers, [await self.heard_by(member, publishers) for member in self.members]
 
     async def heard_by(self, member, publishers):
-        self.assertEqual(await member.settled("gap") + member.heard("epoch"), [])
+        # From 0 to 0 speaks of presence: somebody was on the way when a router died.
+        gaps = [gap for gap in await member.settled("gap") if gap["to"] != 0]
+        self.assertEqual(gaps + member.heard("epoch"), [])
         heard = [(m["offset"], m["payload"][:2]) for m in member.heard("room_message")]
         self.check("room_message", heard, publishers)
         return heard

@@ -127,7 +127,9 @@ static struct plane_config make_config(void)
                                  .ticket_period_ms = 1000,
                                  .canary_timeout_ms = 1000,
                                  .digest_ms = 20,
-                                 .edges_max = 4};
+                                 .edges_max = 4,
+                                 .rooms_per_edge_max = 8,
+                                 .users_per_edge_max = 8};
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -147,7 +149,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             hello(plane, BYTES_LIT("e"), BYTES_LIT("evil"), ++incarnation, now_ms);
             script.seq = 0;
         }
-        router_plane_receive(plane, BYTES_LIT("e"), buf_bytes(&frame), now_ms, now_ms);
+        /* Now and then on the honest edge's link, whose name the evil one has found out. */
+        const struct plane_sender sender = {.peer = script.seq % 4 == 3 ? BYTES_LIT("h")
+                                                                        : BYTES_LIT("e"),
+                                            .key = BYTES_LIT("key"),
+                                            .edge_id = BYTES_LIT("evil")};
+        router_plane_receive_from(plane, &sender, buf_bytes(&frame), now_ms, now_ms);
         router_plane_tick(plane, now_ms, now_ms);
         router_plane_flush(plane, now_ms);
     }

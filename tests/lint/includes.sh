@@ -7,11 +7,11 @@
 cd "${1:-.}" || exit 2
 export LC_ALL=C
 
-pure='address.h ip_counts.h netset.h bytes.h buf.h digest.h mem.h status.h status.def blob.h strmap.h slotmap.h u32map.h wheel.h gcra.h link.h utf8.h'
+pure='address.h ip_counts.h netset.h bytes.h buf.h digest.h mem.h status.h status.def blob.h strmap.h slotmap.h u32map.h wheel.h gcra.h link.h utf8.h z85.h'
 
 # Prefixes of files that may see, of common/, only its pure half.
 pure_files='common/address. common/ip_counts. common/netset. common/blob. common/buf. common/bytes. common/digest. common/gcra. common/link. common/mem.
-common/slotmap. common/status. common/strmap. common/u32map. common/utf8. common/wheel.
+common/slotmap. common/status. common/strmap. common/u32map. common/utf8. common/wheel. common/z85.
 edge/ws_ edge/uplink edge/groups edge/lags edge/notices edge/hold
 edge/address. edge/forwarded. edge/proxy_protocol. edge/ticket_keys. proto/ router/'
 
@@ -52,6 +52,8 @@ router/engine/embedded common/
 router/ctl/ router/ctl/
 router/ctl/ common/
 router/ctl/ proto/
+router/ctl/ router/api_keys.h
+router/ctl/ router/api_route.h
 router/ctl/ router/endpoint.h
 router/ctl/ router/engine/embedded_offline.h
 tests/ '
@@ -62,9 +64,9 @@ $file common/$header"
     done
 done
 
-homes='zmq.h common/zlink.c
-event2/ common/httpd.c
-event2/ common/zlink.c
+homes='zmq.h common/zlink
+event2/ common/httpd
+event2/ common/zlink
 event2/ edge/listener.
 event2/ edge/conn
 event2/ edge/edge.
@@ -75,9 +77,11 @@ event2/ router/ctl/
 openssl/evp.h edge/ws_
 openssl/ edge/tls.c
 openssl/ edge/tls_certs.
+openssl/ router/api_keys.c
 openssl/ router/auth_cache.c
 openssl/ router/jws.c
 openssl/ router/jws_keys.c
+sodium common/curve_key.c
 sodium common/digest.c
 sodium common/strmap.c
 sodium router/channel.c

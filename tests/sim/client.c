@@ -113,6 +113,12 @@ static void say(struct world *world, struct sim_client *client, struct sim_pendi
     }
 }
 
+static bool client_may_speak(const struct world *world, const struct sim_client *client)
+{
+    return world->now_ms >= world->edges[client->edge].paused_until && client->welcomed &&
+           client->ending_at == 0 && !client->doomed;
+}
+
 static void open_somewhere(struct world *world, struct sim_client *client)
 {
     struct sim_edge *edge = &world->edges[rng_below(&world->rng, EDGES)];
@@ -129,7 +135,9 @@ static void open_somewhere(struct world *world, struct sim_client *client)
     client->edge = edge->number;
     client->slot = slot;
     client->gen = ++edge->gens[slot];
+    client->opened_ms = world->now_ms;
     truth_asked(world, client->user, ROOMS);
+    truth_returned(world, client->user);
     edge->slots[slot] = client;
     if (world->trace) {
         fprintf(stderr, "%8" PRIu64 " client %u opens edge %u slot %u gen %u\n", world->now_ms,
@@ -182,7 +190,7 @@ static void leave(struct world *world, struct sim_client *client, uint32_t room)
 }
 
 static void publish(struct world *world, struct sim_client *client, uint32_t room, uint64_t payload,
-                    bool keyed)
+                    bool keyed, bool again)
 {
     uint64_t id = ++client->next_id;
     char key[40] = "";
@@ -199,8 +207,32 @@ static void publish(struct world *world, struct sim_client *client, uint32_t roo
                              .kind = COMMAND_ROOM_MESSAGE,
                              .room = room,
                              .payload = payload,
-                             .keyed = keyed},
+                             .keyed = keyed,
+                             .again = again},
         text);
+}
+
+/* Nothing answers it, and nothing of it is kept: behind a message that waits for the disk, in one
+ * frame. */
+static void whisper(struct world *world, struct sim_client *client)
+{
+    struct uplink *uplink = world->edges[client->edge].uplink;
+    char text[TEXT_MAX];
+    if (world->disk == NULL || (world->faults & FAULTS_REGISTRY) != 0 || uplink_congested(uplink)) {
+        return;
+    }
+    uint32_t number = world->whispers++ % WHISPERS_MAX;
+    world->whispered[number] =
+        (struct sim_whisper){.edge = client->edge, .from = world->edges[client->edge].uplink};
+    snprintf(text, sizeof(text), "{\"type\":\"room_message\",\"room\":\"w:9\",\"payload\":%u}",
+             (unsigned)number);
+    const struct bytes said[] = {BYTES_LIT("{\"type\":\"join\",\"room\":\"w:9\"}"),
+                                 bytes_of_str(text)};
+    for (size_t i = 0; i < 2; i++) {
+        if (uplink_message(uplink, client->slot, said[i], false, world->now_ms) != STATUS_OK) {
+            return; /* the buffer is full */
+        }
+    }
 }
 
 static void direct(struct world *world, struct sim_client *client, uint32_t user)
@@ -229,6 +261,19 @@ static void watch(struct world *world, struct sim_client *client, uint32_t user,
         text);
 }
 
+void client_ask_history(struct world *world, struct sim_client *client, uint32_t room)
+{
+    char text[TEXT_MAX];
+    if (!client_may_speak(world, client) || !client->rooms[room].joined) {
+        return;
+    }
+    uint64_t id = ++client->next_id;
+    snprintf(text, sizeof(text),
+             "{\"type\":\"history\",\"room\":\"r%u\",\"limit\":1000,\"id\":%" PRIu64 "}", room, id);
+    say(world, client, (struct sim_pending){.id = id, .kind = COMMAND_HISTORY_ROOM, .room = room},
+        text);
+}
+
 static void talk(struct world *world, struct sim_client *client, uint32_t what)
 {
     uint32_t room = rng_below(&world->rng, ROOMS);
@@ -238,7 +283,8 @@ static void talk(struct world *world, struct sim_client *client, uint32_t what)
     } else if (what < 32) {
         leave(world, client, room);
     } else if (what < 80) {
-        publish(world, client, room, ++world->next_payload, what < 50);
+        publish(world, client, room, ++world->next_payload, what < 50, false);
+        whisper(world, client);
     } else if (what < 88) {
         direct(world, client, user);
     } else {
@@ -255,7 +301,7 @@ static void retry(struct world *world, struct sim_client *client)
         return;
     }
     client->retry_count--;
-    publish(world, client, last->room, last->payload, true);
+    publish(world, client, last->room, last->payload, true, true);
 }
 
 void client_act(struct world *world, struct sim_client *client)
@@ -264,8 +310,7 @@ void client_act(struct world *world, struct sim_client *client)
         open_somewhere(world, client);
         return;
     }
-    if (world->now_ms < world->edges[client->edge].paused_until || !client->welcomed ||
-        client->ending_at != 0 || client->doomed) {
+    if (!client_may_speak(world, client)) {
         return;
     }
     if (client->retry_count != 0 && rng_below(&world->rng, 2) == 0) {

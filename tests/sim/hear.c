@@ -71,6 +71,8 @@ static uint64_t life_of(const struct world *world, const struct sim_client *clie
 
 /* ---- messages ---- */
 
+enum { WHISPER_ROOM = 9 };
+
 static void hear_message(struct world *world, struct sim_client *client, struct json_value push)
 {
     uint32_t room = digit_of(push, "roomId");
@@ -96,6 +98,23 @@ static void hear_message(struct world *world, struct sim_client *client, struct 
         number_of(push, "payload"));
 }
 
+/* On the edge of who said it: what it was told to be done and what it delivered came together. */
+static void hear_whisper(struct world *world, const struct sim_client *client,
+                         struct json_value push)
+{
+    struct sim_whisper *whisper = &world->whispered[number_of(push, "payload") % WHISPERS_MAX];
+    uint32_t bit = 1U << client->slot;
+    if (!text_is(push, "type", "room_message") || whisper->edge != client->edge ||
+        whisper->from != world->edges[client->edge].uplink) {
+        return;
+    }
+    if ((whisper->heard & bit) != 0 && whisper->gens[client->slot] == client->gen) {
+        world_fail(world, "a message that nothing answers came twice", client);
+    }
+    whisper->heard |= bit;
+    whisper->gens[client->slot] = client->gen;
+}
+
 static void forget_users(struct sim_room_view *view)
 {
     for (uint32_t user = 0; user < USERS; user++) {
@@ -119,6 +138,16 @@ static void hear_left_out(struct world *world, const struct sim_client *client,
     view->last_offset = only_unnumbered ? view->last_offset : to;
     forget_users(view);
     world->left_out_gaps++;
+}
+
+/* A new router does not know who was there: the client must ask. */
+static void hear_unsure(const struct world *world, const struct sim_client *client,
+                        struct sim_room_view *view)
+{
+    if ((world->faults & FAULTS_ROUTER) == 0) {
+        world_fail(world, "unsure of members without a new router", client);
+    }
+    forget_users(view);
 }
 
 /* Of a life of the room that ended with a router: before its end is told, or after it. */
@@ -166,6 +195,10 @@ static void hear_gap(struct world *world, struct sim_client *client, struct json
     struct sim_room_view *view = &client->rooms[room];
     if (edge_lags(world, client, room)) {
         hear_left_out(world, client, view, push);
+        return;
+    }
+    if (number_of(push, "from") == 0 && number_of(push, "to") == 0) {
+        hear_unsure(world, client, view);
         return;
     }
     enum judge_rule rule =
@@ -258,11 +291,16 @@ static void hear_presence(struct world *world, struct sim_client *client, struct
     struct sim_watch *watch = &client->watches[user];
     uint64_t life = life_of(world, client);
     enum sim_known known = is_true(push, "online") ? KNOWN_PRESENT : KNOWN_ABSENT;
-    if (watch->life == life && watch->known == known) {
+    /* Watchers may be told again how it is when a new router has heard everybody. */
+    bool again = (world->faults & FAULTS_ROUTER) != 0;
+    if (watch->life == life && watch->known == known && !again) {
         fprintf(stderr, "user %u\n", user);
         world_fail(world, "a presence that changes nothing", client);
     }
-    if (!(known == KNOWN_PRESENT ? truth_may_come : truth_may_leave)(world, user, ROOMS)) {
+    bool there = (world->faults & FAULTS_ROUTER) != 0 && known == KNOWN_PRESENT &&
+                 truth_is_shown_since(world, user, ROOMS, world->now_ms);
+    if (!there &&
+        !(known == KNOWN_PRESENT ? truth_may_come : truth_may_leave)(world, user, ROOMS)) {
         fprintf(stderr, "user %u\n", user);
         world_fail(world, "a presence that flaps", client);
     }
@@ -398,6 +436,9 @@ static void hear_published(struct world *world, const struct sim_client *client,
                                         .offset = number_of(reply, "offset")},
                   pending->payload);
     }
+    if (!pending->again && is_true(reply, "duplicate")) {
+        world_fail(world, "said once, and called a duplicate", client);
+    }
     if (!pending->keyed) {
         book_accepted(world, client, life, pending->payload);
     }
@@ -414,6 +455,8 @@ static void hear_ok(struct world *world, struct sim_client *client,
         hear_published(world, client, pending, reply);
     } else if (pending->kind == COMMAND_WATCH || pending->kind == COMMAND_UNWATCH) {
         hear_watch(world, client, pending, reply);
+    } else if (pending->kind == COMMAND_HISTORY_ROOM) {
+        world->histories++;
     } else if (number_of(reply, "delivered") > CLIENTS) {
         world_fail(world, "delivered to more connections than there are", client);
     } else {
@@ -459,7 +502,9 @@ void client_hear(struct world *world, struct sim_client *client, struct bytes te
         }
         client->life = life_of(world, client);
     }
-    if (text_is(push, "type", "welcome")) {
+    if (digit_of(push, "roomId") == WHISPER_ROOM) {
+        hear_whisper(world, client, push);
+    } else if (text_is(push, "type", "welcome")) {
         hear_welcome(world, client, push);
     } else if (text_is(push, "type", "room_message")) {
         hear_message(world, client, push);

@@ -52,6 +52,12 @@ mutant repeated_is_new common/link.c 's/return LINK_FRAME_REPEATED;/return LINK_
 mutant credit_ignored common/link.c 's/link->sent_bytes \+ entry->len > link->window/false/'
 mutant resume_skips_one common/link.c 's/\(peer_received \+ 1 - link->first_seq\);/(peer_received + 1 - link->first_seq);\n    keep += keep < link->sent_count;/'
 
+# Back-pressure
+mutant never_held router/plane_pace.c 's/return waiting_bytes\(edge\) > plane->config\.queue_bytes_max \/ HOLD_SHARE/return waiting_bytes(edge) > 0 \&\& plane->config.queue_bytes_max == 0/'
+mutant rest_of_the_frame_lost router/plane_pace.c 's/bool rest = possible && cursor->index < batch->count;/bool rest = false;/'
+mutant replays_not_held router/load.c 's/edge->serial == parked->edge_serial && edge->held/edge->serial == parked->edge_serial \&\& false/'
+mutant held_for_ever router/plane_pace.c 's/if \(is_little\(plane, edge\)\) \{/if (plane == NULL) {/'
+
 # The edge
 mutant nothing_sent_again edge/uplink.c 's/entry\.tag == 0/true/'
 mutant new_before_old edge/uplink.c 's/(    struct link_entry entry;\n    while \(link_queue_pop\(&old)/    if (uplink->up.count != 0) {\n        seal_batch(uplink);\n    }\n$1/'
@@ -91,7 +97,7 @@ mutant former_told_to_one router/former.c 's/newest > top && i < channel->edge_c
 mutant no_fence router/plane_hello.c 's/if \(is_fenced\(plane, hello->edge_incarnation\) \|\|\n\s*hello->router_incarnation == plane->incarnation\)/if (false)/'
 mutant late_hello_counts router/plane_hello.c 's/hello->attempt < edge->attempt/false/'
 mutant one_delivery_dropped router/plane_down.c 's/(        bool except = )/        static unsigned count;\n        if (++count % 200 == 0) {\n            continue;\n        }\n$1/'
-mutant dead_edge_keeps_users router/plane_hello.c 's/    plane_step\(plane, &\(struct core_event\)\{\.kind = CORE_EDGE_DOWN, \.edge = edge->index\}\);\n//'
+mutant dead_edge_keeps_users router/plane_hello.c 's/    plane_step\(plane, &\(struct core_event\)\{\.kind = CORE_EDGE_DOWN,.*?\}\);\n//s'
 mutant ticket_keys_not_told router/plane_tickets.c 's/plane->edges\[i\] != NULL/false/'
 mutant finished_too_early router/plane.c 's/(    switch \(link_receive\(&edge->link)/    if (frame->seq != 0 && frame->seq == edge->link.received + 1) {\n        edge->link.received++;\n        plane_frame_begin(plane, edge);\n        return;\n    }\n$1/'
 
@@ -105,6 +111,11 @@ mutant watches_not_announced router/announce.c 's/            attach_watch\(core
 mutant announced_aloud router/announce.c 's/return core->rebuilding \|\|[^;]*;/return false;/'
 mutant who_left_comes_silent router/announce.c 's/ && !user->told_left//'
 mutant always_silent router/announce.c 's/return core->rebuilding \|\|[^;]*;/return true;/'
+mutant no_mass_grace router/loss.c 's/if \(!loss->mass\) \{/if (true) {/'
+mutant watchers_not_told router/unsure.c 's/    bool owed = is_owed\(core, user->watch, user->came_early\);/    bool owed = false;/'
+mutant grace_not_announced edge/uplink_announce.c 's/if \(group->unsure\) \{/if (false) {/'
+mutant edges_not_announced edge/uplink_announce.c 's/\.a = uplink->others,/.a = 0,/'
+mutant shares_without_sum router/plane_admission.c 's/rate \* places \/ places_in_all/rate * 2/'
 mutant leaves_in_rebuild router/room.c 's/last && !core_synced\(core\)/false/'
 mutant no_grace router/session.c 's/uint64_t grace_ms = core->config\.grace_ms;/uint64_t grace_ms = 0;/'
 mutant no_grace_for_edges router/announce.c 's/core->now_ms \+ core->config\.grace_ms \+/core->now_ms +/'
@@ -120,6 +131,8 @@ mutant ids_of_what_fits_only router/load.c 's/effect->ids = !channel->loaded;/ef
 mutant deliver_before_commit router/post.c 's/(    append_pending\(core, channel, pending\);\n    emit_append\(core, channel, pending, key_in_log\(core, pending\)\);)/$1\n    pending->done = true;\n    post_finish(core, channel);/'
 mutant ack_before_commit router/plane.c 's/link_finish\(&edge->link, plane_frames_finished\(edge\)\)/link_finish(\&edge->link, edge->link.received)/'
 mutant answered_sent_again edge/uplink.c 's/    uplink_answers_leave_out\(uplink, &old\);\n//'
+mutant ids_of_keyed_forgotten router/post.c 's/both\[0\] = MESSAGE_BOTH_MARK;/id.len = 0;/'
+mutant done_untold router/plane_frames.c 's/for \(uint32_t i = 0; !all && i < edge->done_count; i\+\+\)/for (uint32_t i = 0; all \&\& i < edge->done_count; i++)/'
 mutant loads_not_awaited router/load.c 's/channel->loaded && !channel->loading && served/true/'
 mutant epochs_drawn router/channel.c 's/: first_epoch\(core, channel, log->forgotten\)/: core_random(core)/; s/static uint64_t first_epoch/__attribute__((unused)) static uint64_t first_epoch/'
 mutant failed_is_final router/post.c 's/pending->unknown && \(result == APPEND_UNKNOWN \|\| result == APPEND_FAILED\)/pending->unknown \&\& result == APPEND_UNKNOWN/'

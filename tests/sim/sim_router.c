@@ -7,7 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DEATH_MS_MAX = 6000, QUEUE_BYTES_MAX = 1 << 26, TICKET_PERIOD_MS = 3000 };
+enum {
+    UNHEARD_MS_MAX = 15000,
+    /* edges stand still for nine seconds, links are cut for eight */ DEATH_MS_MAX = 6000,
+    QUEUE_BYTES_MAX = 1 << 26,
+    QUEUE_BYTES_LITTLE = 1 << 18,
+    TICKET_PERIOD_MS = 3000
+};
 
 static enum status router_transmit(void *owner, struct bytes peer, struct bytes header,
                                    struct bytes body)
@@ -63,6 +69,9 @@ static void router_on_edge(void *owner, enum plane_edge_event event, struct byte
                 (int)edge_id.len, (const char *)edge_id.data, (int)event, text);
     }
     switch (event) {
+    case PLANE_EDGE_IMPOSTOR:
+    case PLANE_EDGE_EXPELLED:
+    case PLANE_EDGE_LIMITED:
     case PLANE_EDGE_BAD_FRAME:
     case PLANE_EDGE_OVERFLOW:
         world_fail(world, "the router gave an honest edge up", NULL);
@@ -137,6 +146,9 @@ static uint64_t digest_ms(const struct world *world)
 
 static struct plane_config router_config(struct world *world)
 {
+    static struct policy_namespace whispers = {
+        .name = {(const uint8_t *)"w", 1},
+        .policy = {.class = ROOM_EPHEMERAL, .presence_events = POLICY_OFF}};
     return (struct plane_config){
         .router_id = BYTES_LIT("router"),
         .core = {.bans_max = 100,
@@ -144,6 +156,9 @@ static struct plane_config router_config(struct world *world)
                  .start_wall_ms = world->now_ms,
                  .rebuild_ms = REBUILD_MS,
                  .grace_ms = GRACE_MS,
+                 .mass_min = world->masses ? MASS_MIN : 0,
+                 .mass_grace_ms = MASS_GRACE_MS,
+                 .mass_spread_ms = MASS_SPREAD_MS,
                  .message_bytes = 65536,
                  .rooms_per_connection_max = 100,
                  .watches_per_connection_max = 100,
@@ -153,6 +168,8 @@ static struct plane_config router_config(struct world *world)
                                      .history_messages = world->history_count,
                                      .slow_reader =
                                          world->gaps ? SLOW_READER_GAP : SLOW_READER_DISCONNECT},
+                 .policy.namespaces = &whispers,
+                 .policy.count = 1,
                  .rooms_max = 1000,
                  .users_max = 1000,
                  .members_max = 1000,
@@ -166,7 +183,7 @@ static struct plane_config router_config(struct world *world)
         .tokens_cached_max = 2,
         .token_in_query = true,
         .credit_bytes = world->credit_bytes,
-        .queue_bytes_max = QUEUE_BYTES_MAX,
+        .queue_bytes_max = world->floods ? QUEUE_BYTES_LITTLE : QUEUE_BYTES_MAX,
         .heartbeat_ms = BEAT_MS,
         .suspect_ms = DEAD_MS / 2,
         .dead_ms = DEAD_MS,
@@ -174,7 +191,8 @@ static struct plane_config router_config(struct world *world)
         .ticket_period_ms = world->seed % 7 < 2 ? TICKET_PERIOD_MS : 3600000,
         .canary_timeout_ms = CANARY_TIMEOUT_MS,
         .digest_ms = digest_ms(world),
-        .edges_max = 16};
+        .edges_max = 16,
+        .connect_rate = CONNECT_RATE};
 }
 
 void router_start(struct world *world)
@@ -199,6 +217,11 @@ void router_start(struct world *world)
 
 void router_die(struct world *world)
 {
+    for (uint32_t user = 0; user < USERS; user++) {
+        bool heard = world->now_ms > world->kicked_ms[user] + UNHEARD_MS_MAX;
+        world->half_kicked[user] =
+            world->half_kicked[user] || (world->kicked_ms[user] != 0 && !heard);
+    }
     if (rng_below(&world->rng, 3) == 0) {
         router_plane_hold(world->plane, world->now_ms);
     }
@@ -219,6 +242,7 @@ void router_kick(struct world *world, uint32_t user)
     char name[16];
     snprintf(name, sizeof(name), "user_u%u", user);
     world->kicked[user] = true;
+    world->kicked_ms[user] = world->now_ms;
     truth_kicked(world, user);
     router_plane_admin(world->plane,
                        &(struct core_event){.kind = CORE_KICK,

@@ -12,7 +12,9 @@ enum {
     BUSY_MS = 40000, /* actions and faults */
     CALM_MS = 25000, /* more than dead + grace + rebuild */
     WORD_MS = 8000,  /* before the end of it */
-    PROBE_MS = 2000  /* the last word: does everybody hear it? */
+    MASS_MS = MASS_GRACE_MS + MASS_SPREAD_MS - GRACE_MS,
+    PROBE_MS = 2000, /* the last word: does everybody hear it? */
+    FLOOD_CREDIT = 20000
 };
 
 _Noreturn void world_fail(const struct world *world, const char *what,
@@ -60,6 +62,15 @@ static void heal_cuts(struct world *world)
     }
 }
 
+/* Half of the drains are asked for at the router, if it knows the edge. */
+static bool drain_by_router(struct world *world, const struct sim_edge *edge)
+{
+    char id[16];
+    snprintf(id, sizeof(id), "edge-%u", edge->number);
+    return world->plane != NULL && world->now_ms % 2 == 0 &&
+           router_plane_drain(world->plane, bytes_of_str(id), world->now_ms) == PLANE_DRAIN_OK;
+}
+
 static void edge_faults(struct world *world)
 {
     struct sim_edge *edge = &world->edges[rng_below(&world->rng, EDGES)];
@@ -74,7 +85,7 @@ static void edge_faults(struct world *world)
         edge->paused_until = world->now_ms + rng_below(&world->rng, 9000);
         break;
     default:
-        if (!edge->draining) {
+        if (!edge->draining && !drain_by_router(world, edge)) {
             edge_drain(edge);
         }
         break;
@@ -92,6 +103,9 @@ static void make_faults(struct world *world)
     }
     if ((world->faults & FAULTS_EDGE) != 0 && rng_below(&world->rng, 2000) == 0) {
         edge_faults(world);
+    }
+    if (world->floods && rng_below(&world->rng, 300) == 0) {
+        flood(world);
     }
     if (world->plane != NULL && rng_below(&world->rng, 4000) == 0) {
         router_set_gaps(world, !world->gaps);
@@ -149,11 +163,18 @@ static struct world *world_new(uint64_t seed, unsigned faults, bool trace)
     world->credit_bytes = kind % 5 == 0 ? 2000 : 1 << 20;
     world->hold_bytes = kind % 7 == 0 ? 2000 : 1 << 26;
     world->forgetful = kind % 4 == 1;
+    world->floods = kind % 11 == 2 || kind % 11 == 3 || kind % 11 == 10;
+    if (world->floods) {
+        world->credit_bytes =
+            world->credit_bytes < FLOOD_CREDIT ? world->credit_bytes : FLOOD_CREDIT;
+        world->hold_bytes = 1 << 26;
+    }
     verify_init(world);
     if ((faults & FAULTS_DISK) != 0 || kind % 6 == 3) {
         world->disk = disk_new(seed);
     }
     world->gaps = kind % 3 != 2;
+    world->masses = kind % 5 < 2;
     world->skips = kind % 5 == 3;
     world->repair_bytes = seed % 3 == 0 ? 400 : 1 << 20;
     world->book = judge_book_new(world->disk != NULL);
@@ -236,18 +257,19 @@ void world_run(uint64_t seed, unsigned faults, bool trace)
         step(world);
     }
     calm_down(world);
-    while (world->now_ms < BUSY_MS + CALM_MS - WORD_MS) {
+    uint64_t calm_until = BUSY_MS + CALM_MS + (world->masses ? MASS_MS : 0);
+    while (world->now_ms < calm_until - WORD_MS) {
         step(world);
     }
     if (world->skips) {
         skip_last_word(world);
     }
-    while (world->now_ms < BUSY_MS + CALM_MS) {
+    while (world->now_ms < calm_until) {
         step(world);
     }
     check_end(world);
     struct sim_farewell farewell = end_user(world, (uint32_t)seed % USERS);
-    while (world->now_ms < BUSY_MS + CALM_MS + PROBE_MS) {
+    while (world->now_ms < calm_until + PROBE_MS) {
         step(world);
     }
     check_end(world);

@@ -11,6 +11,7 @@
  *   disk.c      the store that outlives routers, slow and with faults
  *   truth.c     who is really there, and since when not: the measure for presence
  *   corrupt.c   records that vanish or appear by themselves, and whether that is found
+ *   flood.c   more is asked for than may wait for an edge
  *   skip.c    deliveries that miss an edge where the link cannot tell
  *   bans.c      banned address ranges, at router and edges
  *   verify.c    tokens whose check takes a while
@@ -36,13 +37,18 @@ enum {
     PENDING_MAX = 64,
     RETRIES_MAX = 8,
     GRACE_MS = 5000,
+    MASS_GRACE_MS = 13000,
+    MASS_SPREAD_MS = 2000,
+    MASS_MIN = 3,
+    CONNECT_RATE = 1000,
     REBUILD_MS = 5000,
     BEAT_MS = 500,
     DEAD_MS = 3000,
     CANARY_MS = 700,
     CANARY_TIMEOUT_MS = 3000,
     DIGEST_MS = 100,
-    DIGEST_SELDOM_MS = 1000
+    DIGEST_SELDOM_MS = 1000,
+    WHISPERS_MAX = 1 << 14 /* in one history */
 };
 
 enum fault_set {
@@ -76,6 +82,7 @@ struct sim_pending {
     uint32_t room; /* WATCH, UNWATCH, DIRECT_MESSAGE: user */
     uint64_t payload;
     bool keyed;
+    bool again; /* it was sent before, on another connection */
     bool since; /* JOIN: asked to recover */
     uint64_t said_ms;
 };
@@ -106,6 +113,7 @@ struct sim_client {
     uint32_t edge;
     uint32_t slot;
     uint32_t gen;
+    uint64_t opened_ms;
     uint64_t next_id;
     struct sim_pending pending[PENDING_MAX];
     size_t pending_count;
@@ -132,6 +140,7 @@ struct sim_edge {
     uint64_t drained_at;
     uint64_t up_again_at;
     uint64_t paused_until; /* does nothing: SIGSTOP */
+    uint64_t connect_rate; /* as the router said */
     uint64_t canaries;     /* that came back */
     uint8_t ticket_key;    /* first byte of the one in use */
 };
@@ -152,6 +161,14 @@ struct sim_check {
 };
 
 enum { CHECKS_MAX = 4096 };
+
+/* A message without an answer to a room that keeps nothing. */
+struct sim_whisper {
+    uint32_t edge;             /* of who said it */
+    const struct uplink *from; /* the same in that life of the edge */
+    uint32_t heard;            /* by connections there: bits */
+    uint32_t gens[CLIENTS];    /* whose, by slot */
+};
 
 struct disk;
 struct truth;
@@ -180,7 +197,9 @@ struct world {
     uint64_t next_payload;
     struct judge_book *book;
     struct truth *truth;
-    bool kicked[USERS]; /* by an operator, once or more */
+    bool kicked[USERS];        /* by an operator, once or more */
+    uint64_t kicked_ms[USERS]; /* when last, 0 = never */
+    bool half_kicked[USERS];   /* and the router died before every edge can have heard of it */
     uint64_t credit_bytes;
     uint64_t hold_bytes;
     uint32_t history_count;
@@ -190,10 +209,15 @@ struct world {
     size_t check_count;
     bool forgetful; /* empty rooms and offline users are forgotten soon, and kicks are many */
     bool calm;      /* no more actions or faults */
+    bool masses;    /* few are many: mass losses happen */
     bool gaps;      /* rooms leave deliveries out for slow readers */
     bool skips;     /* deliveries miss an edge now and then */
     uint64_t repair_bytes;
+    bool floods; /* everybody on an edge asks for histories at once, and little may wait */
     bool trace;
+    uint64_t histories; /* heard */
+    struct sim_whisper whispered[WHISPERS_MAX];
+    uint32_t whispers;
     uint64_t skipped;
     uint64_t messages;
     uint64_t left_out_gaps; /* told to clients that lagged */
@@ -253,6 +277,8 @@ void bans_check(const struct world *world, const struct sim_edge *edge);
 void client_init(struct sim_client *client, uint32_t number);
 /* One random action, or none. */
 void client_act(struct world *world, struct sim_client *client);
+/* One that is in the room asks for what was said there. */
+void client_ask_history(struct world *world, struct sim_client *client, uint32_t room);
 /* The connection is gone with its edge. */
 void client_lost(struct world *world, struct sim_client *client);
 /* The connection ends at its edge. */
@@ -297,6 +323,10 @@ uint8_t *skip_one(struct world *world, struct bytes body, size_t *ret_len);
 /* One more message everywhere, so that nothing lacks unseen. */
 void skip_last_word(struct world *world);
 
+/* ---- flood.c ---- */
+
+void flood(struct world *world);
+
 /* ---- truth.c ---- */
 
 struct truth *truth_new(void);
@@ -321,6 +351,10 @@ bool truth_is_long_gone(const struct world *world, uint32_t user, uint32_t room)
 void truth_synced(struct world *world, uint32_t edge);
 /* The edge, or its incarnation, is no more: what it had not told is lost. */
 void truth_edge_lost(struct world *world, uint32_t edge);
+/* An edge is about to die with its clients. */
+void truth_edge_dies(struct world *world, uint32_t edge);
+/* A connection of the user opens. */
+void truth_returned(struct world *world, uint32_t user);
 
 /* ---- corrupt.c ---- */
 

@@ -301,6 +301,13 @@ static void out_effect(struct core_driver *driver, const struct core_effect *eff
         }
         out(driver, effect->droppable ? " gap" : " whole");
         break;
+    case CORE_GROUP_UNSURE:
+        if (!driver->tells_unsure) {
+            return;
+        }
+        out(driver, effect->unsure ? "unsure" : "sure");
+        out_group(driver, effect->group);
+        break;
     case CORE_GROUP_TOP:
         out(driver, "top");
         out_group(driver, effect->group);
@@ -346,6 +353,10 @@ static void out_effect(struct core_driver *driver, const struct core_effect *eff
         out_net(driver, effect);
         break;
     case CORE_CUT:
+    case CORE_DONE:
+        return;
+    case CORE_MORE:
+        driver->more = true;
         return;
     case CORE_HELD:
     case CORE_FREED:
@@ -368,6 +379,10 @@ void core_driver_step(struct core_driver *driver, struct core_event *event)
     }
     if (!driver->loads_by_hand && driver->load_count != loads) {
         core_driver_loaded(driver, NULL);
+    }
+    while (driver->more) {
+        driver->more = false;
+        core_driver_step(driver, &(struct core_event){.kind = CORE_GO_ON});
     }
 }
 

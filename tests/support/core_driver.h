@@ -29,10 +29,12 @@ struct core_driver {
     struct core_effects effects; /* of the last step */
     uint64_t append_ids[64];     /* of APPEND effects, in order */
     size_t append_count;
+    bool tells_unsure;                 /* with a line for GROUP_UNSURE */
     bool loads_by_hand;                /* else logs are empty, at once and without a line */
     uint64_t loads[CORE_DRIVER_LOADS]; /* channels of LOAD effects, a ring */
     uint32_t load_count;
     struct bytes rights; /* of the tokens of those who open from now on */
+    bool more;           /* the core wants CORE_GO_ON: given at once */
     uint64_t next_id;    /* of commands: 1, 2, … ; 0 = commands without ids */
 };
 

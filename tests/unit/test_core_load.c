@@ -1,5 +1,6 @@
 /* Logs of durable rooms and inboxes: read when they are needed first; what is asked meanwhile
  * waits, and nothing else does. */
+#include "router/channel.h"
 #include "tests/support/check_main.h"
 #include "tests/support/core_driver.h"
 
@@ -283,6 +284,50 @@ START_TEST(a_message_that_the_log_has_is_answered_and_not_stored_again)
     say_numbered(&d, 6);
     core_driver_expect_line(&d, "held 9\n");
     core_driver_expect_line(&d, "append r alice x @2\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
+static void say_keyed(struct core_driver *d, uint64_t number)
+{
+    struct command say = {.kind = COMMAND_ROOM_MESSAGE,
+                          .id = BYTES_LIT("7"),
+                          .room = BYTES_LIT("r"),
+                          .payload = BYTES_LIT("x"),
+                          .key = BYTES_LIT("k")};
+    core_driver_step(d, &(struct core_event){.kind = CORE_COMMAND,
+                                             .conn = {0, 1, 1},
+                                             .number = number,
+                                             .cause = 9,
+                                             .command = &say});
+}
+
+START_TEST(a_keyed_message_is_a_duplicate_only_when_its_client_repeats_it)
+{
+    struct core_driver d = start();
+    core_driver_join(&d, 0, 1, "r");
+    core_driver_loaded(&d, NULL);
+    say_keyed(&d, 5);
+    uint8_t both[MESSAGE_ID_BYTES + 1];
+    struct bytes key = core_driver_last(&d, CORE_APPEND)->key;
+    ck_assert_uint_eq(key.len, sizeof(both));
+    ck_assert_uint_eq(key.data[0], MESSAGE_BOTH_MARK);
+    memcpy(both, key.data, key.len);
+    struct core_record record = {.message = {.offset = 1,
+                                             .timestamp_ms = CORE_DRIVER_WALL_MS + 1000,
+                                             .user = BYTES_LIT("alice")},
+                                 .key = bytes_of(both, sizeof(both))};
+    core_driver_stop(&d);
+    d = start();
+    core_driver_join(&d, 0, 1, "r");
+    core_driver_loaded(
+        &d, &(struct core_log){
+                .found = true, .epoch = EPOCH, .top = 1, .records = &record, .record_count = 1});
+    core_driver_forget(&d);
+    say_keyed(&d, 5);
+    core_driver_expect(&d, "send 0/1 ok 7 said r @1\n");
+    say_keyed(&d, 6);
+    core_driver_expect_line(&d, "send 0/1 ok 7 said r @1 duplicate\n");
     core_driver_stop(&d);
 }
 END_TEST
@@ -584,6 +629,7 @@ int main(void)
     tcase_add_test(tcase, who_cannot_be_welcomed_is_closed);
     tcase_add_test(tcase, a_direct_message_is_committed_then_delivered_then_answered);
     tcase_add_test(tcase, a_message_that_the_log_has_is_answered_and_not_stored_again);
+    tcase_add_test(tcase, a_keyed_message_is_a_duplicate_only_when_its_client_repeats_it);
     tcase_add_test(tcase, older_messages_that_memory_has_no_more_are_read_again);
     tcase_add_test(tcase, a_message_of_which_only_the_id_was_read_is_not_stored_again);
     tcase_add_test(tcase, ids_of_a_log_are_forgotten_after_a_while);

@@ -66,6 +66,7 @@ struct model {
     size_t append_count;
     uint64_t loads[LOADS_MAX]; /* answered after the step */
     size_t load_count;
+    bool more; /* the core wants CORE_GO_ON */
     uint64_t deliveries;
     uint64_t kinds[PUSH_KICKED + 1];
 };
@@ -213,6 +214,8 @@ static void apply(struct model *m, const struct core_effect *effect)
     case CORE_GROUP_BIND:
         apply_bind(m, effect);
         break;
+    case CORE_GROUP_UNSURE:
+        break;
     case CORE_GROUP_POLICY:
     case CORE_GROUP_TOP:
     case CORE_CATCH_UP:
@@ -237,6 +240,10 @@ static void apply(struct model *m, const struct core_effect *effect)
     case CORE_BAN_NET:
     case CORE_UNBAN_NET:
     case CORE_CUT:
+    case CORE_DONE:
+        break;
+    case CORE_MORE:
+        m->more = true;
         break;
     case CORE_HELD:
     case CORE_FREED:
@@ -274,6 +281,10 @@ static void step(struct model *m, struct core_event *event)
         static const struct core_log nothing;
         step(m, &(struct core_event){
                     .kind = CORE_LOADED, .channel = m->loads[--m->load_count], .log = &nothing});
+    }
+    while (m->more) {
+        m->more = false;
+        step(m, &(struct core_event){.kind = CORE_GO_ON});
     }
 }
 

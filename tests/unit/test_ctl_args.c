@@ -3,6 +3,7 @@
 #include "tests/support/check_main.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { WORDS_MAX = 10 };
@@ -32,7 +33,11 @@ static enum ctl_args_outcome parse(char *const *words, char *router_env)
         argc++;
     }
     argv[argc] = NULL;
-    return ctl_args_parse(argc, argv, router_env, &args, &text);
+    static char variable[128];
+    snprintf(variable, sizeof(variable), "SPLITRAIL_ROUTER=%s",
+             router_env == NULL ? "" : router_env);
+    char *env[] = {"PATH=/bin", variable, NULL};
+    return ctl_args_parse(argc, argv, env, &args, &text);
 }
 
 static void expect_text(const char *part)

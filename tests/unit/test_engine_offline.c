@@ -206,7 +206,7 @@ END_TEST
 
 static const char *const unusable[] = {
     "UPDATE log SET seq = 0 WHERE seq = 1",   "UPDATE log SET seq = 9007199254740992 WHERE seq = 5",
-    "UPDATE log SET sender = zeroblob(129)",  "UPDATE log SET key = zeroblob(65)",
+    "UPDATE log SET sender = zeroblob(129)",  "UPDATE log SET key = zeroblob(90)",
     "UPDATE room SET top = 9007199254740992", "UPDATE router SET inc = 9223372036854775807",
 };
 

@@ -185,6 +185,158 @@ START_TEST(an_ipv6_address_in_brackets_is_taken)
 }
 END_TEST
 
+/* ---- answers that come later ---- */
+
+static const struct httpd_answer busy = {.code = 503, .retry_after_s = 1};
+
+struct serving {
+    struct event_base *base;
+    struct httpd *httpd;
+    uint64_t ids[4];
+    size_t count;
+    struct buf seen; /* method, path, query, body and header of the last one */
+    struct exchange exchange;
+};
+
+static void on_request(void *owner, const struct httpd_request *request)
+{
+    struct serving *serving = owner;
+    serving->ids[serving->count++] = request->id;
+    buf_clear(&serving->seen);
+    const struct bytes parts[] = {request->method, request->path,          request->query,
+                                  request->body,   request->authorization, request->content_type,
+                                  request->peer};
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        buf_append(&serving->seen, parts[i]);
+        buf_append_byte(&serving->seen, '|');
+    }
+}
+
+static void serving_init(struct serving *serving, uint32_t requests_max)
+{
+    *serving = (struct serving){.base = event_base_new()};
+    serving->exchange.base = serving->base;
+    buf_init(&serving->seen, 0);
+    serving->httpd = httpd_new(serving->base, "127.0.0.1:0", routes, NULL);
+    httpd_serve(serving->httpd, &(struct httpd_serve){.prefix = "/v1/",
+                                                      .body_bytes_max = 1000,
+                                                      .requests_max = requests_max,
+                                                      .busy = &busy,
+                                                      .handle = on_request,
+                                                      .owner = serving});
+}
+
+static void serving_fini(struct serving *serving)
+{
+    httpd_free(&serving->httpd);
+    event_base_free(serving->base);
+    buf_fini(&serving->seen);
+}
+
+static int say(const struct serving *serving, const char *request)
+{
+    int fd = connect_to(httpd_port(serving->httpd));
+    ck_assert_int_gt(send(fd, request, strlen(request), MSG_NOSIGNAL), 0);
+    return fd;
+}
+
+/* Until so many requests have come. */
+static void serve_until(const struct serving *serving, size_t count)
+{
+    while (serving->count < count) {
+        event_base_loop(serving->base, EVLOOP_ONCE);
+    }
+}
+
+static const char *hear(struct serving *serving, int fd)
+{
+    struct event *event =
+        event_new(serving->base, fd, EV_READ | EV_PERSIST, on_reply, &serving->exchange);
+    serving->exchange.len = 0;
+    event_add(event, NULL);
+    event_base_dispatch(serving->base);
+    event_free(event);
+    close(fd);
+    serving->exchange.reply[serving->exchange.len] = 0;
+    return serving->exchange.reply;
+}
+
+#define POST                                                                                       \
+    "POST /v1/a%2Fb?c=%20d HTTP/1.1\r\nConnection: close\r\nAuthorization: Bearer k\r\n"           \
+    "Content-Type: text/x\r\nContent-Length: 4\r\n\r\nbody"
+
+START_TEST(a_served_request_comes_whole_and_is_answered_later)
+{
+    struct serving serving;
+    serving_init(&serving, 4);
+    int fd = say(&serving, POST);
+    serve_until(&serving, 1);
+    ck_assert(bytes_equal(buf_bytes(&serving.seen),
+                          BYTES_LIT("POST|/v1/a%2Fb|c=%20d|body|Bearer k|text/x|127.0.0.1|")));
+    event_base_loop(serving.base, EVLOOP_NONBLOCK);
+    httpd_answer(serving.httpd, serving.ids[0],
+                 &(struct httpd_answer){.code = 429,
+                                        .content_type = "application/json",
+                                        .body = BYTES_LIT("{}"),
+                                        .retry_after_s = 7});
+    const char *reply = hear(&serving, fd);
+    ck_assert_ptr_nonnull(strstr(reply, "HTTP/1.1 429 Too Many Requests\r\n"));
+    ck_assert_ptr_nonnull(strstr(reply, "Retry-After: 7\r\n"));
+    ck_assert_ptr_nonnull(strstr(reply, "\r\n\r\n{}"));
+    serving_fini(&serving);
+}
+END_TEST
+
+START_TEST(requests_beyond_the_limit_are_told_that_we_are_busy)
+{
+    struct serving serving;
+    serving_init(&serving, 1);
+    int first = say(&serving, POST);
+    serve_until(&serving, 1);
+    const char *reply = hear(&serving, say(&serving, POST));
+    ck_assert_ptr_nonnull(strstr(reply, " 503 Service Unavailable\r\n"));
+    ck_assert_ptr_nonnull(strstr(reply, "Retry-After: 1\r\n"));
+    ck_assert_uint_eq(serving.count, 1);
+    close(first);
+    serving_fini(&serving);
+}
+END_TEST
+
+/* 0: answered before the server notices, 1: after, 2: never. */
+START_TEST(an_answer_to_a_client_that_has_gone_is_harmless)
+{
+    struct serving serving;
+    const struct linger reset = {1, 0};
+    serving_init(&serving, 4);
+    int fd = say(&serving, POST);
+    serve_until(&serving, 1);
+    ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
+    close(fd);
+    for (int i = 0; i < 10 && _i != 0; i++) {
+        event_base_loop(serving.base, EVLOOP_NONBLOCK);
+    }
+    if (_i != 2) {
+        httpd_answer(serving.httpd, serving.ids[0], &(struct httpd_answer){.code = 200});
+    }
+    for (int i = 0; i < 10; i++) {
+        event_base_loop(serving.base, EVLOOP_NONBLOCK);
+    }
+    serving_fini(&serving);
+}
+END_TEST
+
+START_TEST(a_body_above_twice_the_limit_never_comes)
+{
+    struct serving serving;
+    serving_init(&serving, 4);
+    const char *reply = hear(&serving, say(&serving, "POST /v1/a HTTP/1.1\r\n"
+                                                     "Content-Length: 2001\r\n\r\nx"));
+    ck_assert_ptr_nonnull(strstr(reply, " 413 "));
+    ck_assert_uint_eq(serving.count, 0);
+    serving_fini(&serving);
+}
+END_TEST
+
 #define ROWS(table) (int)(sizeof(table) / sizeof((table)[0]))
 
 int main(void)
@@ -200,6 +352,10 @@ int main(void)
                         ROWS(bad_addresses));
     tcase_add_test(tcase, an_address_in_use_is_told);
     tcase_add_test(tcase, an_ipv6_address_in_brackets_is_taken);
+    tcase_add_test(tcase, a_served_request_comes_whole_and_is_answered_later);
+    tcase_add_test(tcase, requests_beyond_the_limit_are_told_that_we_are_busy);
+    tcase_add_loop_test(tcase, an_answer_to_a_client_that_has_gone_is_harmless, 0, 3);
+    tcase_add_test(tcase, a_body_above_twice_the_limit_never_comes);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
 }

@@ -26,8 +26,12 @@ struct rig {
     unsigned dead;
     unsigned replaced;
     unsigned bad;
-    unsigned bans; /* BAN operations heard, and of these how many begin a set */
+    uint64_t incarnation; /* of who says hello */
+    unsigned bans;        /* BAN operations heard, and of these how many begin a set */
     unsigned ban_sets;
+    unsigned expelled;
+    unsigned limited;
+    struct plane_sender sender; /* key and edge id of who speaks */
 };
 
 /* What a frame says about ticket keys: index `count`. */
@@ -89,6 +93,8 @@ static void on_edge(void *owner, enum plane_edge_event event, struct bytes id, c
     rig->dead += event == PLANE_EDGE_DEAD;
     rig->replaced += event == PLANE_EDGE_REPLACED;
     rig->bad += event == PLANE_EDGE_BAD_FRAME;
+    rig->expelled += event == PLANE_EDGE_EXPELLED;
+    rig->limited += event == PLANE_EDGE_LIMITED;
 }
 
 static void on_auth_failed(void *owner, struct bytes id, struct bytes address, const char *why)
@@ -142,7 +148,9 @@ static void start_with(struct rig *rig, uint64_t ticket_period_ms)
         .suspect_ms = 1500,
         .dead_ms = DEAD_MS,
         .ticket_period_ms = ticket_period_ms,
-        .edges_max = 8};
+        .edges_max = 8,
+        .rooms_per_edge_max = 4,
+        .users_per_edge_max = 2};
     struct engine *engine = engine_memory_new(7);
     *rig = (struct rig){.now_ms = 1000};
     arena_init(&rig->arena, PLANE_FRAME_BYTES_MAX);
@@ -160,9 +168,10 @@ static void stop(struct rig *rig)
     arena_fini(&rig->arena);
 }
 
-static void hello(struct rig *rig, const char *peer, uint64_t incarnation, uint64_t router,
-                  uint64_t attempt)
+static void hello_with(struct rig *rig, const char *peer, uint64_t router, uint64_t attempt,
+                       uint32_t features)
 {
+    uint64_t incarnation = rig->incarnation;
     struct buf out;
     buf_init(&out, 0);
     plane_hello_write(&(struct plane_greeting){.version = PLANE_VERSION,
@@ -171,10 +180,25 @@ static void hello(struct rig *rig, const char *peer, uint64_t incarnation, uint6
                                                .router_incarnation = router,
                                                .credit = 1 << 30,
                                                .attempt = attempt,
-                                               .features = PLANE_FEATURE_BANS},
+                                               .features = features},
                       &out);
-    router_plane_receive(rig->plane, bytes_of_str(peer), buf_bytes(&out), rig->now_ms, 1);
+    struct plane_sender sender = rig->sender;
+    sender.peer = bytes_of_str(peer);
+    router_plane_receive_from(rig->plane, &sender, buf_bytes(&out), rig->now_ms, 1);
     buf_fini(&out);
+}
+
+static void hello(struct rig *rig, const char *peer, uint64_t incarnation, uint64_t router,
+                  uint64_t attempt)
+{
+    rig->incarnation = incarnation;
+    hello_with(rig, peer, router, attempt, 0);
+}
+
+static void hello_bans(struct rig *rig, const char *peer, uint64_t attempt)
+{
+    rig->incarnation = 5;
+    hello_with(rig, peer, 0, attempt, PLANE_FEATURE_BANS);
 }
 
 /* Sends what is in the builder as data frame `seq`. */
@@ -187,7 +211,9 @@ static void say(struct rig *rig, const char *peer, uint64_t seq, struct plane_bu
     buf_init(&out, 0);
     buf_append(&out, bytes_of(header, plane_header_write(header, seq, 0)));
     buf_append(&out, bytes_of(body, len));
-    router_plane_receive(rig->plane, bytes_of_str(peer), buf_bytes(&out), rig->now_ms, 1);
+    struct plane_sender sender = rig->sender;
+    sender.peer = bytes_of_str(peer);
+    router_plane_receive_from(rig->plane, &sender, buf_bytes(&out), rig->now_ms, 1);
     buf_fini(&out);
     mem_free(body);
     plane_builder_fini(builder);
@@ -238,10 +264,10 @@ START_TEST(a_hello_that_comes_doubled_does_not_begin_the_link_again)
 {
     struct rig rig;
     start(&rig);
-    hello(&rig, "a", 5, 0, 1);
+    hello_bans(&rig, "a", 1);
     router_plane_flush(rig.plane, rig.now_ms);
     expect_last(&rig, "a", PLANE_FRAME_DATA);
-    hello(&rig, "a", 5, 0, 1);
+    hello_bans(&rig, "a", 1);
     acknowledge(&rig, "a", 1);
     ck_assert_uint_eq(rig.bad, 0);
     ck_assert_uint_eq(rig.ban_sets, 1);
@@ -257,11 +283,11 @@ START_TEST(an_edge_hears_of_all_bans_on_a_fresh_link_and_then_of_changes)
     ck_assert(address_net_parse(BYTES_LIT("192.0.2.0/24"), &ban.net));
     router_plane_admin(rig.plane, &(struct core_event){.kind = CORE_BAN, .ban = &ban}, 1,
                        rig.now_ms, 1);
-    hello(&rig, "a", 5, 0, 1);
+    hello_bans(&rig, "a", 1);
     router_plane_flush(rig.plane, rig.now_ms);
     ck_assert_uint_eq(rig.ban_sets, 1);
     ck_assert_uint_eq(rig.bans, 2);
-    hello(&rig, "b", 5, 0, 2); /* the first answer was lost: all of it again */
+    hello_bans(&rig, "b", 2); /* the first answer was lost: all of it again */
     router_plane_flush(rig.plane, rig.now_ms);
     ck_assert_uint_eq(rig.ban_sets, 2);
     ck_assert_uint_eq(rig.bans, 4);
@@ -309,6 +335,104 @@ START_TEST(a_router_that_said_hold_is_deaf_and_mute)
     ck_assert_uint_eq(rig.count, count);
     ck_assert_uint_eq(rig.dead, 0);
     ck_assert_uint_eq(router_plane_deadline(rig.plane), UINT64_MAX);
+    stop(&rig);
+}
+END_TEST
+
+static void speak_as(struct rig *rig, const char *key, const char *edge_id)
+{
+    rig->sender = (struct plane_sender){.key = bytes_of_str(key), .edge_id = bytes_of_str(edge_id)};
+}
+
+static const struct {
+    const char *allowed;
+    bool fits;
+} ids[] = {{"edge", true},   {"edge*", true}, {"e*", true},      {"*", true}, {"edg", false},
+           {"edge2", false}, {"dge*", false}, {"edge-*", false}, {"", false}};
+
+START_TEST(a_key_is_good_for_its_edge_id_only)
+{
+    struct rig rig;
+    start(&rig);
+    speak_as(&rig, "key", ids[_i].allowed);
+    hello(&rig, "a", 5, 0, 1);
+    expect_last(&rig, "a", ids[_i].fits ? PLANE_FRAME_WELCOME : PLANE_FRAME_REFUSE);
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(frames_on_the_link_of_another_edge_are_not_taken_and_do_it_no_harm)
+{
+    struct rig rig;
+    struct plane_stats stats;
+    start(&rig);
+    speak_as(&rig, "key", "edge");
+    hello(&rig, "a", 5, 0, 1);
+    speak_as(&rig, "other key", "other");
+    announce_nothing(&rig, "a");
+    ck_assert_uint_eq(rig.dead, 0);
+    speak_as(&rig, "key", "edge");
+    announce_nothing(&rig, "a"); /* as its first frame still */
+    router_plane_flush(rig.plane, rig.now_ms);
+    router_plane_stats(rig.plane, &stats);
+    ck_assert_uint_eq(stats.impostors, 1);
+    ck_assert_uint_eq(rig.bad, 0);
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(an_edge_that_was_expelled_has_to_come_back_as_new)
+{
+    struct rig rig;
+    uint64_t cursor = 0;
+    struct plane_edge_info info;
+    start(&rig);
+    speak_as(&rig, "key", "edge");
+    hello(&rig, "a", 5, 0, 1);
+    ck_assert(router_plane_edge_next(rig.plane, rig.now_ms, &cursor, &info));
+    ck_assert(bytes_equal(info.key, BYTES_LIT("key")));
+    router_plane_expel(rig.plane, info.edge, rig.now_ms, 1);
+    router_plane_expel(rig.plane, info.edge, rig.now_ms, 1);
+    ck_assert_uint_eq(rig.expelled, 1);
+    hello(&rig, "b", 5, 7, 2);
+    expect_last(&rig, "b", PLANE_FRAME_REFUSE);
+    hello(&rig, "c", 6, 0, 3);
+    expect_last(&rig, "c", PLANE_FRAME_WELCOME);
+    stop(&rig);
+}
+END_TEST
+
+/* Rooms and users above the limits are told that there is no such group, once it is logged. */
+START_TEST(an_edge_announces_no_more_than_it_may)
+{
+    enum { EACH = 20 };
+    struct rig rig;
+    struct plane_builder builder;
+    struct plane_stats stats;
+    struct buf record;
+    char name[16];
+    start(&rig);
+    hello(&rig, "a", 5, 0, 1);
+    plane_builder_init(&builder);
+    buf_init(&record, 0);
+    for (uint32_t i = 0; i < 2 * EACH; i++) {
+        buf_clear(&record);
+        snprintf(name, sizeof(name), "n%u", i);
+        plane_group_record_write(&(struct plane_group_record){.kind = i < EACH ? 1 : 2,
+                                                              .name = bytes_of_str(name),
+                                                              .epoch = 1},
+                                 &record);
+        plane_builder_add(
+            &builder,
+            &(struct plane_op){.kind = OP_ANNOUNCE_GROUP, .a = i, .bytes = buf_bytes(&record)});
+    }
+    buf_fini(&record);
+    say(&rig, "a", 1, &builder);
+    router_plane_flush(rig.plane, rig.now_ms);
+    router_plane_stats(rig.plane, &stats);
+    ck_assert_uint_eq(stats.groups_refused, EACH - 4 + EACH - 2);
+    ck_assert_uint_eq(rig.limited, 2);
+    ck_assert_uint_eq(rig.bad, 0);
     stop(&rig);
 }
 END_TEST
@@ -417,10 +541,11 @@ START_TEST(new_ticket_keys_reach_every_edge_when_their_time_has_come)
     ck_assert_uint_eq(rig.draws, 2);
     expect_last(&rig, "a", PLANE_FRAME_DATA);
     expect_tickets(&rig, 2, 1, 0);
+    size_t next = rig.count;
     hello(&rig, "b", 5, 7, 2); /* the link is taken up again: told once more */
-    ck_assert_int_eq(rig.kinds[rig.count - 2], PLANE_FRAME_WELCOME);
-    ck_assert_uint_eq(rig.ticket_bytes[rig.count - 2][0], 2);
-    ck_assert_uint_eq(rig.ticket_bytes[rig.count - 2][1], 1);
+    ck_assert_int_eq(rig.kinds[next], PLANE_FRAME_WELCOME);
+    ck_assert_uint_eq(rig.ticket_bytes[next][0], 2);
+    ck_assert_uint_eq(rig.ticket_bytes[next][1], 1);
     stop(&rig);
 }
 END_TEST
@@ -484,6 +609,10 @@ int main(void)
 {
     Suite *suite = suite_create("plane");
     TCase *tcase = tcase_create("all");
+    tcase_add_loop_test(tcase, a_key_is_good_for_its_edge_id_only, 0, sizeof(ids) / sizeof(ids[0]));
+    tcase_add_test(tcase, frames_on_the_link_of_another_edge_are_not_taken_and_do_it_no_harm);
+    tcase_add_test(tcase, an_edge_that_was_expelled_has_to_come_back_as_new);
+    tcase_add_test(tcase, an_edge_announces_no_more_than_it_may);
     tcase_add_test(tcase, a_hello_of_a_socket_long_given_up_disturbs_nobody);
     tcase_add_test(tcase, a_second_process_with_the_id_of_a_living_edge_is_refused);
     tcase_add_test(tcase, a_router_that_said_hold_is_deaf_and_mute);

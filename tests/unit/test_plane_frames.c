@@ -30,7 +30,7 @@ static void stop(struct rig *rig)
 }
 
 /* Receives a frame; returns its cause. */
-static uint64_t receive(struct rig *rig)
+static uint64_t receive_unread(struct rig *rig)
 {
     rig->edge.link.received++;
     plane_frame_begin(rig->plane, &rig->edge);
@@ -45,6 +45,14 @@ static void hold(struct rig *rig, uint64_t cause)
 static void release(struct rig *rig, uint64_t cause)
 {
     plane_frame_hold(rig->plane, cause, false);
+}
+
+/* Receives a frame and reads all of it; returns its cause. */
+static uint64_t receive(struct rig *rig)
+{
+    uint64_t cause = receive_unread(rig);
+    release(rig, cause);
+    return cause;
 }
 
 /* What may be acknowledged now, from the start; acknowledges it. */
@@ -65,6 +73,20 @@ START_TEST(a_frame_that_causes_nothing_lasting_is_finished_at_once)
         (void)receive(&rig);
         ck_assert_uint_eq(finished(&rig), starts[_i] + i);
     }
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(a_frame_that_is_not_read_to_its_end_is_not_finished)
+{
+    struct rig rig;
+    start(&rig, starts[_i]);
+    uint64_t cause = receive_unread(&rig);
+    ck_assert_uint_eq(finished(&rig), starts[_i]);
+    (void)receive(&rig);
+    ck_assert_uint_eq(finished(&rig), starts[_i]);
+    release(&rig, cause);
+    ck_assert_uint_eq(finished(&rig), starts[_i] + 2);
     stop(&rig);
 }
 END_TEST
@@ -158,6 +180,7 @@ int main(void)
     TCase *tcase = tcase_create("all");
     int count = (int)(sizeof(starts) / sizeof(starts[0]));
     tcase_add_loop_test(tcase, a_frame_that_causes_nothing_lasting_is_finished_at_once, 0, count);
+    tcase_add_loop_test(tcase, a_frame_that_is_not_read_to_its_end_is_not_finished, 0, count);
     tcase_add_loop_test(tcase, a_held_frame_holds_back_those_behind_it, 0, count);
     tcase_add_loop_test(tcase, everything_that_a_frame_caused_must_be_done, 0, count);
     tcase_add_loop_test(tcase, thousands_of_frames_may_wait_and_each_keeps_its_own_count, 0, count);

@@ -71,6 +71,9 @@ static const struct {
     {{"--auth", "insecure", "--bind", "tcp://*:1", NULL}, "--bind"},
     {{"--auth", "insecure", "--admin-bind", "tcp://10.0.0.1:1", NULL}, "--admin-bind"},
     {{"--auth", "insecure", "--edge-dead", "1s", NULL}, "--edge-dead"},
+    {{"--auth", "insecure", "--bind", "tcp://0.0.0.0:1", NULL}, "--curve-key-file"},
+    {{"--auth", "insecure", "--curve-key-file", "x", NULL}, "--curve-allowed-file"},
+    {{"--auth", "insecure", "--curve-allowed-file", "x", NULL}, "need --curve-key-file"},
     {{"--jwt-hs256-file", "/nonexistent/secret", NULL}, "No such file"},
 };
 

@@ -19,6 +19,7 @@ struct rig {
     uint64_t attempt;
     struct plane_op ops[OPS_MAX]; /* of data frames since forget() */
     size_t count;
+    unsigned drains;
     unsigned closes;
     bool close_ends; /* the shell ends a connection at once when it is told to close it */
     unsigned fenced;
@@ -114,6 +115,13 @@ static void refused(void *owner, struct bytes text)
     rig->refused++;
 }
 
+static void on_admission(void *owner, uint64_t rate, uint64_t cluster_rate)
+{
+    (void)owner;
+    (void)rate;
+    (void)cluster_rate;
+}
+
 static void on_ticket_keys(void *owner, const struct plane_ticket_keys *keys)
 {
     struct rig *rig = owner;
@@ -121,6 +129,13 @@ static void on_ticket_keys(void *owner, const struct plane_ticket_keys *keys)
     rig->tickets++;
     rig->ticket[0] = keys->current.data[0];
     rig->ticket[1] = keys->previous.len == 0 ? 0 : keys->previous.data[0];
+}
+
+static void on_drain(void *owner)
+{
+    struct rig *rig = owner;
+    rig->drains++;
+    uplink_drain(rig->uplink, 0); /* as a shell does at once */
 }
 
 static uint64_t draw(void *owner)
@@ -142,6 +157,8 @@ static void start(struct rig *rig)
         .fenced = fenced,
         .refused = refused,
         .on_ticket_keys = on_ticket_keys,
+        .drain = on_drain,
+        .on_admission = on_admission,
         .random = draw,
     };
     const struct uplink_config config = {.edge_id = BYTES_LIT("edge"),
@@ -149,8 +166,7 @@ static void start(struct rig *rig)
                                          .repair_bytes_max = 1000,
                                          .repair_ms = 5000,
                                          .credit_bytes = 1 << 20,
-                                         .slots_max = 16,
-                                         .reconnect_delay_ms = 1000};
+                                         .slots_max = 16};
     *rig = (struct rig){.now_ms = 1000};
     arena_init(&rig->arena, 1 << 20);
     rig->uplink = uplink_new(&config, &callbacks, rig, rig->now_ms);
@@ -280,6 +296,18 @@ START_TEST(a_new_router_is_told_of_every_accepted_connection)
     ck_assert_uint_eq(count_of(&rig, OP_ANNOUNCE_CONN), 1);
     ck_assert_uint_eq(count_of(&rig, OP_ANNOUNCE_END), 1);
     ck_assert_uint_eq(count_of(&rig, OP_OPEN), 1); /* never acknowledged */
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(a_router_that_asks_for_a_drain_hears_that_it_has_begun)
+{
+    struct rig rig;
+    start_with_one(&rig);
+    router_says(&rig, &(struct plane_op){.kind = OP_DRAIN}, 1);
+    ck_assert_uint_eq(rig.drains, 1);
+    uplink_flush(rig.uplink, rig.now_ms);
+    ck_assert_uint_eq(count_of(&rig, OP_DRAINING), 1);
     stop(&rig);
 }
 END_TEST
@@ -737,6 +765,7 @@ int main(void)
     tcase_add_test(tcase, who_lags_over_a_routers_death_names_the_life_that_it_knows);
     tcase_add_test(tcase, who_leaves_or_ends_lags_no_more);
     tcase_add_test(tcase, banned_ranges_hold_for_their_time_also_without_a_router);
+    tcase_add_test(tcase, a_router_that_asks_for_a_drain_hears_that_it_has_begun);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
 }
