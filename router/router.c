@@ -13,6 +13,7 @@
 #include "router/engine/embedded.h"
 #include "router/plane.h"
 #include "router/router_bind.h"
+#include "router/router_config.h"
 #include "router/router_doors.h"
 #include "router/router_http.h"
 #include "router/router_metrics.h"
@@ -243,54 +244,6 @@ static bool is_durable(const struct router_options *options)
     return options->data_dir != NULL && options->data_dir[0] != 0;
 }
 
-static struct core_rates rates_of(const struct router_options *options)
-{
-    return (struct core_rates){
-        .messages_per_second = (uint64_t)options->messages_per_second,
-        .bytes_per_second = (uint64_t)options->bytes_per_second,
-        .joins_per_second = (uint64_t)options->joins_per_second,
-        .user_messages_per_second = (uint64_t)options->user_messages_per_second,
-        .user_bytes_per_second = (uint64_t)options->user_bytes_per_second,
-    };
-}
-
-static struct core_config core_config(const struct router_options *options)
-{
-    struct core_config config = {
-        .start_wall_ms = clock_wall_ms(),
-        .rebuild_ms = (uint64_t)options->rebuild_window,
-        .grace_ms = (uint64_t)options->presence_grace,
-        .rates = rates_of(options),
-        .mass_min = (uint32_t)options->mass_loss,
-        .mass_grace_ms = (uint64_t)options->mass_grace,
-        .mass_spread_ms = (uint64_t)options->mass_spread,
-        .denials_max = (uint32_t)options->denials,
-        .message_bytes = (uint64_t)options->message_bytes,
-        .heartbeat_interval_ms = (uint64_t)options->heartbeat_interval,
-        .heartbeat_timeout_ms = (uint64_t)options->heartbeat_timeout,
-        .rooms_per_connection_max = (uint32_t)options->rooms_per_connection,
-        .watches_per_connection_max = (uint32_t)options->watches_per_connection,
-        .connections_per_user_max = (uint32_t)options->connections_per_user,
-        .connections_per_address_max = (uint32_t)options->connections_per_ip,
-        .bans_max = (uint32_t)options->bans_max,
-        .kick_oldest = options->on_user_limit == ROUTER_ON_USER_LIMIT_KICK_OLDEST,
-        .publish_without_membership = options->publish_without_membership,
-        .rooms_max = (uint32_t)options->rooms_max,
-        .users_max = (uint32_t)options->users_max,
-        .members_max = (uint32_t)options->members_max,
-        .history_count = (uint32_t)options->history_messages,
-        .history_bytes = (uint64_t)options->history_bytes,
-        .history_total_bytes = (uint64_t)options->history_memory,
-        .idle_channel_ms = (uint64_t)options->idle_channel,
-        .key_window = (uint32_t)options->key_window,
-        .key_window_ms = (uint64_t)options->key_window_time,
-        .parked_max = (uint64_t)options->max_parked,
-        .parked_bytes_max = (uint64_t)options->parked_memory,
-    };
-    clock_random(&config.seed, sizeof(config.seed));
-    return config;
-}
-
 /* A copy in which every class is one that the engine can give. */
 static struct policy_table settled(const struct router *router, const struct policy_table *policy)
 {
@@ -333,7 +286,7 @@ static struct router_plane *make_plane(struct router *router, struct engine **en
     const struct router_options *options = router->options;
     struct plane_config config = {
         .router_id = bytes_of_str(options->router_id),
-        .core = core_config(options),
+        .core = router_core_config(options),
         .auth =
             {
                 .mode = options->auth == AUTH_JWT ? AUTH_JWT : AUTH_INSECURE,
@@ -587,7 +540,7 @@ void router_set_allowed(struct router *router)
 
 void router_set_rates(struct router *router, const struct router_options *options)
 {
-    const struct core_rates rates = rates_of(options);
+    const struct core_rates rates = router_core_rates(options);
     router_plane_set_rates(router->plane, &rates);
 }
 
