@@ -45,5 +45,6 @@ bool gcra_take(struct gcra *gcra, uint64_t units_per_second, uint64_t units, uin
 
 void gcra_half(struct gcra *gcra, uint64_t at_us)
 {
-    gcra->tat_ns = at_us * NS_PER_US + NS_PER_SECOND / 2;
+    uint64_t half_ns = at_us * NS_PER_US + NS_PER_SECOND / 2;
+    gcra->tat_ns = half_ns > gcra->tat_ns ? half_ns : gcra->tat_ns;
 }

@@ -1,10 +1,11 @@
 #include "router/policy.h"
 
-/* Before the first message: its earlier ones may have been counted by a router that is gone. What
- * was said before we knew it counts from then, not from when we learned of it. */
+/* Its earlier messages may have been counted by a router that is gone. What its edge held for us is
+ * older than that moment, and judged by itself: a burst that was allowed once is not refused for
+ * being sent again. */
 static void halve(struct policy_rates *rates, uint64_t at_ms)
 {
-    uint64_t from_ms = rates->half_ms < at_ms ? rates->half_ms : at_ms;
+    uint64_t from_ms = rates->half_ms == UINT64_MAX ? at_ms : rates->half_ms;
     gcra_half(&rates->messages, from_ms * 1000);
     gcra_half(&rates->bytes, from_ms * 1000);
     gcra_half(&rates->joins, from_ms * 1000);
@@ -18,7 +19,7 @@ static enum policy_verdict admit_connection(struct policy_rates *rates,
 {
     const struct core_rates *limits = &config->rates;
     uint64_t now_us = message->at_ms * 1000;
-    if (rates->half_ms != 0) {
+    if (rates->half_ms == UINT64_MAX || (rates->half_ms != 0 && message->at_ms >= rates->half_ms)) {
         halve(rates, message->at_ms);
     }
     if (!gcra_take(&rates->messages, limits->messages_per_second, 1, now_us, ret_retry_ms)) {

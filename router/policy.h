@@ -12,8 +12,8 @@ struct policy_rates {
     struct gcra messages;
     struct gcra bytes;
     struct gcra joins;
-    uint64_t half_ms; /* when it was known first, if it had a life before a router's end: from then
-                         on its buckets are half full. 0 = all its life is known */
+    uint64_t half_ms; /* when it was announced, by its edge's clock: its buckets are no more than
+                         half full then. 0 = all its life is known; UINT64_MAX = that clock is not */
     struct gcra denials;
     uint64_t recovered_ms; /* until then, at the byte rate, lasts what recovery has given out */
 };

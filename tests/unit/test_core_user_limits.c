@@ -132,6 +132,31 @@ START_TEST(an_announced_connection_has_half_of_its_burst)
 }
 END_TEST
 
+START_TEST(what_its_edge_held_of_it_has_the_whole_burst_and_what_follows_half_at_most)
+{
+    struct core_config config = core_driver_config();
+    config.rates.messages_per_second = 10;
+    struct core_driver d;
+    core_driver_start(&d, &config, 0);
+    core_driver_step(&d, &(struct core_event){.kind = CORE_EDGE_UP,
+                                              .edge_id = BYTES_LIT("e0"),
+                                              .edge_incarnation = 1,
+                                              .edge_clock_ms = 700000});
+    core_driver_announce_conn(&d, 0, 1, "alice", NULL, 0);
+    core_driver_announce_end(&d, 0);
+    for (int i = 0; i < 20; i++) {
+        ping(&d, 0, 1, 697000);
+    }
+    ck_assert_uint_eq(count(&d, "pong"), 10);
+    core_driver_forget(&d);
+    for (int i = 0; i < 20; i++) {
+        ping(&d, 0, 1, 700000);
+    }
+    ck_assert_uint_eq(count(&d, "pong"), 5);
+    core_driver_stop(&d);
+}
+END_TEST
+
 START_TEST(joins_have_a_rate_of_their_own)
 {
     struct core_config config = core_driver_config();
@@ -214,6 +239,8 @@ int main(void)
     tcase_add_test(tcase, what_edges_held_counts_by_when_it_was_said_whatever_their_clocks_read);
     tcase_add_test(tcase, a_router_that_has_just_started_takes_buckets_for_half_full);
     tcase_add_test(tcase, an_announced_connection_has_half_of_its_burst);
+    tcase_add_test(tcase,
+                   what_its_edge_held_of_it_has_the_whole_burst_and_what_follows_half_at_most);
     tcase_add_test(tcase, joins_have_a_rate_of_their_own);
     tcase_add_test(tcase, an_address_has_so_many_connections_at_all_edges_together);
     tcase_add_test(tcase, the_least_delay_tells_how_clocks_stand_and_drift_is_followed);
