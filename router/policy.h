@@ -12,8 +12,9 @@ struct policy_rates {
     struct gcra messages;
     struct gcra bytes;
     struct gcra joins;
-    uint64_t half_ms; /* when it was announced, by its edge's clock: its buckets are no more than
-                         half full then. 0 = all its life is known; UINT64_MAX = that clock is not */
+    uint64_t
+        half_ms; /* when it was announced, by its edge's clock: its buckets are no more than
+                    half full then. 0 = all its life is known; UINT64_MAX = that clock is not */
     struct gcra denials;
     uint64_t recovered_ms; /* until then, at the byte rate, lasts what recovery has given out */
 };
