@@ -10,9 +10,9 @@
 #include "common/zlink.h"
 #include "router/admin.h"
 #include "router/auth_pool.h"
-#include "router/endpoint.h"
 #include "router/engine/embedded.h"
 #include "router/plane.h"
+#include "router/router_bind.h"
 #include "router/router_http.h"
 #include "router/router_metrics.h"
 
@@ -275,7 +275,10 @@ static struct engine *make_engine(const struct router_options *options)
     struct engine *engine = NULL;
     struct buf why;
     buf_init(&why, 0);
-    if (engine_embedded_open(&config, &engine, &why) == STATUS_OK) {
+    privileges_lower(&options->privileges); /* what it makes belongs to the user */
+    enum status status = engine_embedded_open(&config, &engine, &why);
+    privileges_raise(&options->privileges);
+    if (status == STATUS_OK) {
         log_event(LOG_STORE_OPEN, LOG_S("dir", options->data_dir),
                   LOG_U("incarnation", engine->ops->incarnation(engine)));
     } else {
@@ -322,61 +325,6 @@ static struct router_plane *make_plane(struct router *router, struct engine **en
     return plane;
 }
 
-static void bind_failed(const char *endpoint, const char *reason)
-{
-    log_event(LOG_BIND_FAILED, LOG_S("endpoint", endpoint), LOG_S("reason", reason));
-}
-
-/* The default admin socket lives in a folder that is ours alone; other ipc paths are the
- * operator's. */
-static bool prepare_ipc(const char *endpoint)
-{
-    struct buf ours;
-    buf_init(&ours, 0);
-    buf_append_str(&ours, "ipc://");
-    endpoint_admin_socket(&ours);
-    bool needed = bytes_equal(buf_bytes(&ours), bytes_of_str(endpoint));
-    buf_fini(&ours);
-    enum status status = needed ? endpoint_make_runtime_dir() : STATUS_OK;
-    if (status == STATUS_DENIED) {
-        bind_failed(endpoint, "its folder is not ours alone (mode 0700 and our user)");
-    } else if (status != STATUS_OK) {
-        bind_failed(endpoint, strerror(errno));
-    }
-    return status == STATUS_OK;
-}
-
-static bool bind_all(struct zlink *link, const struct option_list *endpoints, const char *what,
-                     size_t *bound)
-{
-    for (size_t i = 0; i < endpoints->count; i++) {
-        const char *endpoint = endpoints->items[i];
-        if (!prepare_ipc(endpoint)) {
-            return false;
-        }
-        if (zlink_bind(link, endpoint) != STATUS_OK) {
-            bind_failed(endpoint, strerror(errno));
-            return false;
-        }
-        *bound = i + 1;
-        log_event(LOG_LISTEN, LOG_S("what", what), LOG_S("endpoint", endpoint));
-    }
-    return true;
-}
-
-/* ZeroMQ leaves socket files behind, and splitrailctl takes one for a router. While we listen on it
- * nobody else can have taken its place. */
-static void remove_ipc_files(const struct option_list *endpoints, size_t bound)
-{
-    for (size_t i = 0; i < bound; i++) {
-        if (strncmp(endpoints->items[i], "ipc://", 6) == 0 &&
-            unlink(endpoints->items[i] + 6) != 0) {
-            log_event(LOG_BIND_FAILED, LOG_S("endpoint", endpoints->items[i]),
-                      LOG_S("reason", "its socket file cannot be removed"));
-        }
-    }
-}
-
 static struct zlink *make_link(struct router *router, size_t message_bytes_max,
                                const struct zlink_callbacks *callbacks)
 {
@@ -391,9 +339,11 @@ static bool open_links(struct router *router)
     router->context = zlink_context_new();
     router->plane_link = make_link(router, PLANE_MESSAGE_BYTES_MAX, &plane);
     router->admin_link = make_link(router, ADMIN_REQUEST_BYTES_MAX, &admin);
-    return bind_all(router->plane_link, &router->options->bind, "plane", &router->plane_bound) &&
-           bind_all(router->admin_link, &router->options->admin_endpoints, "admin",
-                    &router->admin_bound);
+    const struct privileges *user = &router->options->privileges;
+    return router_bind(router->plane_link, &router->options->bind, "plane", user,
+                       &router->plane_bound) &&
+           router_bind(router->admin_link, &router->options->admin_endpoints, "admin", user,
+                       &router->admin_bound);
 }
 
 static bool open_http(struct router *router)
@@ -411,7 +361,7 @@ static bool open_http(struct router *router)
     };
     router->http = router_http_new(router->base, listen, &sources);
     if (router->http == NULL) {
-        bind_failed(listen, strerror(errno));
+        router_bind_failed(listen, strerror(errno));
         return false;
     }
     log_event(LOG_LISTEN, LOG_S("what", "http"), LOG_S("endpoint", listen));
@@ -488,8 +438,8 @@ void router_free(struct router **router)
     }
     *router = NULL;
     router_http_free(&self->http);
-    remove_ipc_files(&self->options->bind, self->plane_bound);
-    remove_ipc_files(&self->options->admin_endpoints, self->admin_bound);
+    router_unbind(&self->options->bind, self->plane_bound);
+    router_unbind(&self->options->admin_endpoints, self->admin_bound);
     zlink_free(&self->admin_link);
     /* The hold must still reach the edges, but no edge must find this router again. */
     zlink_free_after(&self->plane_link, GOODBYE_MS);

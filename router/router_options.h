@@ -5,6 +5,7 @@
 
 #include "common/buf.h"
 #include "common/options.h"
+#include "common/privileges.h"
 #include "common/status.h"
 #include "router/jws_keys.h"
 
@@ -21,6 +22,7 @@ struct router_options {
     char *router_id;
     struct option_list admin_endpoints;
     struct jws_keys *keys; /* --auth jwt */
+    struct privileges privileges; /* of --user */
     bool exposed;          /* an endpoint can be reached by others: --insecure-plane allowed it */
 };
 

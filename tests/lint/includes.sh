@@ -81,6 +81,7 @@ openssl/ router/jws_keys.c
 sodium common/digest.c
 sodium common/strmap.c
 sodium router/channel.c
+seccomp.h common/sandbox.c
 sqlite3.h router/engine/embedded
 zlib.h edge/ws_deflate.c
 immintrin.h edge/ws_vector.c
