@@ -121,8 +121,8 @@ static int forbid_attacks(scmp_filter_ctx filter)
     return result;
 }
 
-/* The calls that matter are found fast (a tree), and the processor keeps its speculation: we run
- * nobody's code but our own. */
+/* What is refused is told to the kernel's log. The calls that matter are found fast (a tree), and
+ * the processor keeps its speculation: we run nobody's code but our own. */
 static int set_attributes(scmp_filter_ctx filter)
 {
     int result = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
@@ -134,6 +134,9 @@ static int set_attributes(scmp_filter_ctx filter)
     }
     if (result == 0) {
         result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
+    }
+    if (result == 0) {
+        result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1);
     }
     return result;
 }
