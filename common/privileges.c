@@ -192,14 +192,19 @@ static bool capabilities(struct __user_cap_data_struct data[_LINUX_CAPABILITY_U3
     return syscall(call, &header, data) == 0;
 }
 
-static bool capabilities_gone(void)
+static bool has_capabilities(void)
 {
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
-    if (!capabilities(data, SYS_capset) || !capabilities(data, SYS_capget)) {
-        return false;
-    }
-    return (data[0].permitted | data[0].effective | data[0].inheritable | data[1].permitted |
-            data[1].effective | data[1].inheritable) == 0;
+    return !capabilities(data, SYS_capget) ||
+           (data[0].permitted | data[0].effective | data[0].inheritable | data[1].permitted |
+            data[1].effective | data[1].inheritable) != 0;
+}
+
+/* Asks first: a supervisor that gave us none may also have taken the call. */
+static bool capabilities_gone(void)
+{
+    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    return !has_capabilities() || (capabilities(none, SYS_capset) && !has_capabilities());
 }
 
 /* True when this is who we are, and nothing brings root back. */
