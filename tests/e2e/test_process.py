@@ -162,6 +162,77 @@ class Dropped(unittest.IsolatedAsyncioTestCase):
         self.assertFalse(os.path.exists(path))
 
 
+class Secrets(ClusterCase):
+    """At log level debug, with everything that can go wrong with a token: no line shows it, or what was
+    said."""
+
+    router_options = ("--log-level", "debug")
+    edge_options = ("--log-level", "debug")
+    SECRET = "never-to-be-seen"
+
+    async def test_no_log_line_shows_a_token_a_query_or_a_payload(self):
+        edge = self.cluster.edges[0]
+        good = await Client.connect(edge, self.SECRET)
+        for line in self.raw_openings():
+            with socket.create_connection(("127.0.0.1", edge.port), 5) as client:
+                client.sendall(line)
+                client.shutdown(socket.SHUT_WR)
+                try:
+                    while client.recv(65536):
+                        pass
+                except ConnectionResetError:
+                    pass
+        for port in edge.http_port, self.cluster.http_port:
+            http_get(port, "/metrics?token=" + self.SECRET)
+            http_get(port, "/nothing?token=" + self.SECRET)
+        await good.socket.send('{"type":"' + self.SECRET)
+        await good.socket.send('{"type":"join_room","room":"%s"}' % ("x" * 5000 + self.SECRET))
+        await good.close()
+        await self.refused_tokens()
+        for program in self.cluster.programs:
+            self.assertIsNone(program.find(self.SECRET), program.output)
+
+    def raw_openings(self):
+        """Openings that are refused, each with the secret somewhere."""
+        get = "GET /ws?token=%s HTTP/1.1\r\nHost: x\r\n" % self.SECRET
+        upgrade = "Upgrade: websocket\r\nConnection: Upgrade, close\r\nSec-WebSocket-Version: 13\r\n"
+        key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        for text in (
+                get + "Connection: close\r\n\r\n",
+                get.replace("/ws", "/other") + upgrade + key + "\r\n",
+                get.replace("HTTP/1.1", "HTTP/9.9") + "\r\n",
+                get.replace("/ws?", "/ws?token=a&") + upgrade + key + "\r\n",
+                get + upgrade + "Sec-WebSocket-Key: " + self.SECRET + "\r\n\r\n",
+                get + upgrade + key + "Authorization: Bearer " + self.SECRET + " " + self.SECRET +
+                "\r\nBad header: " + self.SECRET + "\r\n\r\n",
+                get + upgrade + key + "Origin: http://" + self.SECRET + "\r\nX: " + "y" * 70000 +
+                "\r\n\r\n",
+                self.SECRET + "\r\n\r\n",
+        ):
+            yield text.encode()
+
+    async def refused_tokens(self):
+        """The same with tokens that are checked."""
+        folder = open_folder()
+        self.addCleanup(shutil.rmtree, folder)
+        key = os.path.join(folder, "secret")
+        with open(key, "w", encoding="ascii") as file:
+            file.write("0123456789abcdef" * 2)
+        cluster = Cluster(1, router_options=["--jwt-hs256-file", key, "--log-level", "debug"],
+                          edge_options=["--log-level", "debug"], auth="jwt")
+        try:
+            for token in self.SECRET, self.SECRET + "." + self.SECRET + ".x", "eyJhbGciOiJub25lIn0.e30." + \
+                    self.SECRET:
+                client = await Client.connect(cluster.edges[0], token, welcome=False)
+                await client.socket.wait_closed()
+                self.assertEqual(client.socket.close_code, 4001)
+            self.assertTrue(cluster.router.find("auth.failed"))
+            for program in cluster.programs:
+                self.assertIsNone(program.find(self.SECRET), program.output)
+        finally:
+            cluster.close()
+
+
 class Supervisor(unittest.IsolatedAsyncioTestCase):
     async def test_a_supervisor_hears_when_it_is_ready_and_when_it_stops(self):
         folder = open_folder()
