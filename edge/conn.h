@@ -138,6 +138,9 @@ void conn_answer(struct conn *conn, struct bytes answer);
 /* The same with a refusal, which is counted and logged. `text` is static. */
 void conn_refuse(struct conn *conn, int status, const char *text, enum edge_refusal refusal);
 
+/* What such a refusal tells the client to wait: spread at random; 0 = nothing. */
+unsigned conn_retry_after_s(const struct edge *edge, enum edge_refusal refusal);
+
 /* PROXY becomes HANDSHAKE. */
 void conn_enter_handshake(struct conn *conn);
 

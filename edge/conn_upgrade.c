@@ -7,7 +7,8 @@
 #include "edge/edge_state.h"
 #include "edge/forwarded.h"
 
-enum { RETRY_NO_ROUTER_S = 2 };
+/* Who is refused for these is told this to three times this. */
+enum { RETRY_FULL_MS = 5000, RETRY_NO_ROUTER_MS = 2000 };
 
 static struct buf *head_new(size_t max)
 {
@@ -25,15 +26,21 @@ static void head_free(struct buf **head)
     }
 }
 
-static unsigned retry_after_s(const struct edge *edge, enum edge_refusal refusal)
+unsigned conn_retry_after_s(const struct edge *edge, enum edge_refusal refusal)
 {
+    uint64_t wait_ms = 0;
     if (refusal == EDGE_REFUSED_DRAINING) {
-        return (unsigned)((edge->options->reconnect_delay + 999) / 1000);
+        wait_ms = edge_random(1, edge->drain.delay_ms);
+    } else if (refusal == EDGE_REFUSED_NO_ROUTER) {
+        wait_ms = edge_random(RETRY_NO_ROUTER_MS, UINT64_C(3) * RETRY_NO_ROUTER_MS);
+    } else if (refusal == EDGE_REFUSED_FULL) {
+        wait_ms = edge_random(RETRY_FULL_MS, UINT64_C(3) * RETRY_FULL_MS);
     }
-    return refusal == EDGE_REFUSED_NO_ROUTER ? RETRY_NO_ROUTER_S : 0;
+    return (unsigned)((wait_ms + 999) / 1000);
 }
 
-void conn_refuse(struct conn *conn, int status, const char *text, enum edge_refusal refusal)
+static void refuse(struct conn *conn, int status, const char *text, enum edge_refusal refusal,
+                   unsigned retry_after_s)
 {
     struct edge *edge = conn->edge;
     char address[ADDRESS_TEXT_MAX];
@@ -42,8 +49,26 @@ void conn_refuse(struct conn *conn, int status, const char *text, enum edge_refu
     log_event(LOG_CONN_REFUSED, LOG_S("address", address), LOG_I("status", status),
               LOG_S("why", text));
     buf_clear(&edge->reply);
-    ws_handshake_refuse(status, text, retry_after_s(edge, refusal), &edge->reply);
+    ws_handshake_refuse(status, text, retry_after_s, &edge->reply);
     conn_answer(conn, buf_bytes(&edge->reply));
+}
+
+void conn_refuse(struct conn *conn, int status, const char *text, enum edge_refusal refusal)
+{
+    refuse(conn, status, text, refusal, conn_retry_after_s(conn->edge, refusal));
+}
+
+/* False: it was told when to come again. Not asked with --echo, which has no router. */
+static bool take_place(struct conn *conn)
+{
+    struct edge *edge = conn->edge;
+    uint64_t wait_ms = 0;
+    if (admission_take(&edge->admission, edge_now_us(edge), edge_random_bits(), &wait_ms)) {
+        return true;
+    }
+    refuse(conn, 503, "too many clients at once", EDGE_REFUSED_STORM,
+           (unsigned)((wait_ms + 999) / 1000));
+    return false;
 }
 
 static void answer_health(struct conn *conn, bool head_only)
@@ -102,6 +127,9 @@ static void upgrade(struct conn *conn, struct ws_request *request)
     }
     if (!learn_address(conn, request)) {
         conn_refuse(conn, 429, "too many connections from this address", EDGE_REFUSED_PER_IP);
+        return;
+    }
+    if (!take_place(conn)) {
         return;
     }
     conn_deflate_bound(edge, &request->deflate);

@@ -22,7 +22,7 @@ static void tell(struct conn *conn, uint64_t now_ms)
     if (conn->state <= CONN_HANDSHAKE) {
         conn_plan_close(conn, WS_REASON_DRAIN, now_ms + SILENT_HANDSHAKE_MS);
     } else if (conn->state == CONN_OPEN) {
-        uint64_t delay_ms = edge_random(DELAY_MIN_MS, (uint64_t)edge->options->reconnect_delay);
+        uint64_t delay_ms = edge_random(DELAY_MIN_MS, edge->drain.delay_ms);
         buf_clear(&edge->request);
         notice_server_shutdown(&edge->request, delay_ms);
         conn_send(conn, buf_bytes(&edge->request), false);
@@ -89,8 +89,10 @@ void drain_begin(struct edge *edge)
     edge->drain.next_slice_ms = now_ms;
     log_event(LOG_DRAIN_START, LOG_U("connections", edge->conns.count),
               LOG_I("timeout_ms", edge->options->drain_timeout));
+    edge->drain.delay_ms = admission_move_ms(&edge->admission, edge->state_counts[EDGE_STATE_OPEN],
+                                             (uint64_t)edge->options->reconnect_delay);
     listener_close(edge);
-    uplink_drain(edge->uplink);
+    uplink_drain(edge->uplink, edge->drain.delay_ms);
 }
 
 void drain_step(struct edge *edge)

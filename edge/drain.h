@@ -14,6 +14,7 @@ struct drain {
     bool said_goodbye;
     bool forced;
     uint32_t cursor;        /* slots below it were told */
+    uint64_t delay_ms;      /* over which clients are spread */
     uint64_t deadline_ms;   /* everything that is left is closed */
     uint64_t next_slice_ms; /* the next slice of clients is told */
     uint64_t end_after_ms;  /* after the goodbye: not before, so that it can leave */

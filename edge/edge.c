@@ -300,10 +300,16 @@ uint64_t edge_now(struct edge *edge)
     return edge_now_us(edge) / 1000;
 }
 
-uint64_t edge_random(uint64_t from, uint64_t to)
+uint64_t edge_random_bits(void)
 {
     uint64_t bits;
     clock_random(&bits, sizeof(bits));
+    return bits;
+}
+
+uint64_t edge_random(uint64_t from, uint64_t to)
+{
+    uint64_t bits = edge_random_bits();
     return to <= from ? from : from + bits % (to - from + 1);
 }
 

@@ -11,6 +11,7 @@
 #include "common/wheel.h"
 #include "common/zlink.h"
 #include "edge/address.h"
+#include "edge/admission.h"
 #include "edge/drain.h"
 #include "edge/edge.h"
 #include "edge/edge_metrics.h"
@@ -100,6 +101,7 @@ struct edge {
     uint64_t context_bytes; /* price of the contexts that connections have */
 
     struct ip_counts ip_counts;
+    struct admission admission;
     struct listener *listener;
     struct tls *tls; /* NULL without --listen-tls */
     struct drain drain;
@@ -123,6 +125,8 @@ uint64_t edge_now(struct edge *edge);
 /* The same in microseconds. */
 uint64_t edge_now_us(struct edge *edge);
 
+/* 64 random bits. */
+uint64_t edge_random_bits(void);
 /* Random number in [from, to]; `from` when the range is empty. */
 uint64_t edge_random(uint64_t from, uint64_t to);
 

@@ -426,6 +426,7 @@ bool groups_bind(struct groups *groups, struct edge_group *group, uint64_t id, s
         keep_known_record(groups, group);
     }
     group->droppable = false;
+    group->unsure = false;
     group->id = id;
     digest_group(groups, group, true);
     group_index_add(&groups->by_id, group->id, group->local);

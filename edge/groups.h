@@ -30,6 +30,7 @@ struct edge_group {
     uint32_t capacity;
     uint32_t lagging;  /* members for whom deliveries are left out */
     bool droppable;    /* deliveries may be left out for who reads too slowly */
+    bool unsure;       /* somebody was in grace, as far as the last router said */
     uint32_t holds;    /* closed sessions that still count */
     struct hole *hole; /* something lacks, see holes.h; NULL: nothing does */
     uint32_t pending;  /* scratch of the uplink: first waiting payload + 1 */

@@ -23,8 +23,7 @@ enum {
     ACCEPT_BATCH = 64,
     ACCEPT_BATCH_TLS = 16, /* their handshakes are the next turn's work: half a millisecond each */
     BACKLOG = 4096,
-    EXHAUSTED_PAUSE_MS = 100,
-    RETRY_FULL_S = 5
+    EXHAUSTED_PAUSE_MS = 100
 };
 
 struct listening {
@@ -142,7 +141,8 @@ static void out_of_descriptors(struct listener *listener, int listen_fd)
 static void answer_at_the_door(struct edge *edge, int fd, int status, const char *text)
 {
     buf_clear(&edge->reply);
-    ws_handshake_refuse(status, text, status == 503 ? RETRY_FULL_S : 0, &edge->reply);
+    unsigned retry_after_s = status == 503 ? conn_retry_after_s(edge, EDGE_REFUSED_FULL) : 0;
+    ws_handshake_refuse(status, text, retry_after_s, &edge->reply);
     (void)recv(fd, edge->input, EDGE_SCRATCH_BYTES, MSG_DONTWAIT);
     (void)send(fd, edge->reply.data, edge->reply.len, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)shutdown(fd, SHUT_WR);
@@ -224,12 +224,21 @@ static bool accept_again(struct listener *listener, int listen_fd)
     }
 }
 
+/* --accept-rate, and for those whose handshake costs something what admissions make sensible. */
+static uint64_t rate_of(const struct listening *socket)
+{
+    const struct edge *edge = socket->listener->edge;
+    uint64_t rate = (uint64_t)edge->options->accept_rate;
+    uint64_t door = socket->tls == NULL ? 0 : admission_door_rate(&edge->admission);
+    return rate == 0 || (door != 0 && door < rate) ? door : rate;
+}
+
 static void on_acceptable(evutil_socket_t listen_fd, short what, void *owner)
 {
     struct listening *socket = owner;
     struct listener *listener = socket->listener;
     struct edge *edge = listener->edge;
-    uint64_t rate = (uint64_t)edge->options->accept_rate;
+    uint64_t rate = rate_of(socket);
     uint64_t retry_ms = 0;
     int batch = socket->tls == NULL ? ACCEPT_BATCH : ACCEPT_BATCH_TLS;
     (void)what;

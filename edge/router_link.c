@@ -120,10 +120,13 @@ static void close_one(void *owner, uint32_t slot, uint16_t code, struct bytes te
     }
 }
 
-/* Spreads the closing of all open connections over `spread_ms`. */
-static void plan_all(struct edge *edge, enum ws_reason reason, uint64_t spread_ms, bool deaf)
+/* Spreads the closing of all open connections over `least_ms`, or longer when the other edges
+ * cannot take them so fast. */
+static void plan_all(struct edge *edge, enum ws_reason reason, uint64_t least_ms, bool deaf)
 {
     uint64_t now_ms = edge_now(edge);
+    uint64_t spread_ms =
+        admission_move_ms(&edge->admission, edge->state_counts[EDGE_STATE_OPEN], least_ms);
     for (uint32_t slot = 0; slot < edge->conns.used; slot++) {
         struct conn *conn = conn_at(edge, slot);
         if (conn != NULL) {
@@ -184,6 +187,12 @@ static void refused(void *owner, struct bytes text)
     }
 }
 
+static void on_admission(void *owner, uint64_t rate, uint64_t cluster_rate)
+{
+    struct edge *edge = owner;
+    admission_set(&edge->admission, rate, cluster_rate);
+}
+
 static void on_ticket_keys(void *owner, const struct plane_ticket_keys *keys)
 {
     edge_tls_share_tickets(owner, keys);
@@ -221,6 +230,7 @@ enum status router_link_open(struct edge *edge, struct buf *error)
         .fenced = fenced,
         .refused = refused,
         .on_ticket_keys = on_ticket_keys,
+        .on_admission = on_admission,
         .on_canary = on_canary,
         .clock_us = clock_us,
         .random = random_bits,
@@ -234,7 +244,6 @@ enum status router_link_open(struct edge *edge, struct buf *error)
         .repair_ms = (uint64_t)options->repair_timeout,
         .slots_max = edge->conns.max,
         .canary_ms = (uint64_t)options->canary_interval,
-        .reconnect_delay_ms = (uint32_t)options->reconnect_delay,
     };
     /* With --echo the uplink stands alone: nobody greets, so it stays down and says nothing. */
     if (options->echo) {

@@ -411,6 +411,7 @@ static void become_new(struct uplink *uplink, uint64_t now_ms)
     link_init(&uplink->link, &uplink->link.timing, uplink->config.credit_bytes, now_ms);
     plane_builder_fini(&uplink->up);
     uplink->router_incarnation = 0;
+    uplink->others = 0; /* nothing of the former time is announced */
     draw_incarnation(uplink);
     want_reconnect(uplink, now_ms);
     set_state(uplink, UPLINK_DOWN, now_ms);
@@ -577,11 +578,11 @@ bool uplink_congested(const struct uplink *uplink)
     return uplink->state == UPLINK_UP && held_bytes(uplink) >= uplink->link.window;
 }
 
-void uplink_drain(struct uplink *uplink)
+void uplink_drain(struct uplink *uplink, uint64_t delay_ms)
 {
     uplink->draining = true;
-    plane_builder_add(&uplink->up, &(struct plane_op){.kind = OP_DRAINING,
-                                                      .a = uplink->config.reconnect_delay_ms});
+    uplink->drain_delay_ms = delay_ms;
+    plane_builder_add(&uplink->up, &(struct plane_op){.kind = OP_DRAINING, .a = delay_ms});
 }
 
 void uplink_goodbye(struct uplink *uplink)

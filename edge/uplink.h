@@ -57,6 +57,8 @@ struct uplink_callbacks {
     /* What the router wants TLS tickets sealed with from now on. Again at each welcome, known or
      * not; never from a router that has none. Views end with the call. */
     void (*on_ticket_keys)(void *owner, const struct plane_ticket_keys *keys);
+    /* How many new clients per second this edge may take, and all edges together; 0 = no limit. */
+    void (*on_admission)(void *owner, uint64_t rate, uint64_t cluster_rate);
     /* A canary came back after `took_us`. */
     void (*on_canary)(void *owner, uint64_t took_us);
     /* Monotonic microseconds, for what canaries take; of the same clock as the now_ms given. */
@@ -73,8 +75,6 @@ struct uplink_config {
     uint64_t repair_ms;        /* and as long; beyond either the members are told what they lack */
     uint32_t slots_max;        /* number of connection slots */
     uint64_t canary_ms; /* from one canary to the next; 0 = none, and clock_us is not called */
-    uint32_t
-        reconnect_delay_ms; /* told to the router at a drain: lengthens the grace of those moved */
 };
 
 struct uplink_open {
@@ -131,8 +131,9 @@ bool uplink_canary_overdue(const struct uplink *uplink, uint64_t now_ms, uint64_
 /* True while the router leaves our messages unfinished up to the credit: stop reading sockets. */
 bool uplink_congested(const struct uplink *uplink);
 
-/* Tells the router that this edge is draining (its clients will come back elsewhere). */
-void uplink_drain(struct uplink *uplink);
+/* Tells the router that this edge is draining: its clients will come back elsewhere within
+ * `delay_ms`, which lengthens their grace. */
+void uplink_drain(struct uplink *uplink, uint64_t delay_ms);
 /* Tells the router that this edge ends now; flush afterwards. */
 void uplink_goodbye(struct uplink *uplink);
 /* True when everything sent up is finished by the router. */

@@ -42,6 +42,9 @@ static void announce_groups(struct uplink *uplink, bool heard, struct plane_buil
                                              .a = local,
                                              .b = group->last_offset,
                                              .bytes = bytes_of(group->record, group->record_len)});
+        if (group->unsure) {
+            plane_builder_add(builder, &(struct plane_op){.kind = OP_ANNOUNCE_UNSURE, .a = local});
+        }
         if (plane_builder_bytes(builder) > ANNOUNCE_BATCH_BYTES) {
             push_announce(uplink, builder);
         }
@@ -101,10 +104,12 @@ void uplink_announce(struct uplink *uplink)
         announce_slot(uplink, slot, &builder);
     }
     if (uplink->draining) {
-        plane_builder_add(&builder, &(struct plane_op){.kind = OP_DRAINING,
-                                                       .a = uplink->config.reconnect_delay_ms});
+        plane_builder_add(&builder,
+                          &(struct plane_op){.kind = OP_DRAINING, .a = uplink->drain_delay_ms});
     }
-    plane_builder_add(&builder, &(struct plane_op){.kind = OP_ANNOUNCE_END});
+    plane_builder_add(&builder, &(struct plane_op){.kind = OP_ANNOUNCE_END,
+                                                   .a = uplink->others,
+                                                   .b = uplink->config.slots_max});
     push_announce(uplink, &builder);
     plane_builder_fini(&builder);
 }

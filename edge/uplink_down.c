@@ -124,6 +124,7 @@ static void on_group_add(struct uplink *uplink, struct edge_session *session,
          * nothing since. */
         group->last_offset = op->b;
         group->droppable = false;
+        group->unsure = false;
         if (group->hole != NULL) {
             groups_hole_end(&uplink->groups, group);
         }
@@ -164,6 +165,13 @@ static void on_group_policy(struct uplink *uplink, const struct plane_op *op)
         return;
     }
     group->droppable = (op->b & PLANE_GROUP_DROPPABLE) != 0;
+    group->unsure = (op->b & PLANE_GROUP_UNSURE) != 0;
+}
+
+static void on_admission(struct uplink *uplink, const struct plane_op *op)
+{
+    uplink->others = op->b == 0 ? uplink->others : op->b;
+    uplink->callbacks.on_admission(uplink->owner, op->a, op->slot);
 }
 
 static void on_group_top(struct uplink *uplink, const struct plane_op *op)
@@ -219,6 +227,7 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
     case OP_BINARY:
     case OP_CLOSED:
     case OP_ANNOUNCE_GROUP:
+    case OP_ANNOUNCE_UNSURE:
     case OP_ANNOUNCE_CONN:
     case OP_ANNOUNCE_END:
     case OP_DRAINING:
@@ -231,6 +240,7 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
     case OP_GROUP_BIND:
     case OP_TICKET_KEYS:
     case OP_GROUP_POLICY:
+    case OP_ADMISSION:
     case OP_CANARY_BACK:
     case OP_DIGEST_ASK:
     case OP_GROUP_TOP:
@@ -267,6 +277,8 @@ void uplink_down_batch(struct uplink *uplink, const struct plane_batch *batch)
             uplink_ticket_keys(uplink, op.bytes);
         } else if (op.kind == OP_GROUP_POLICY) {
             on_group_policy(uplink, &op);
+        } else if (op.kind == OP_ADMISSION) {
+            on_admission(uplink, &op);
         } else if (op.kind == OP_CANARY_BACK) {
             uplink_canary_back(uplink, &op);
         } else if (op.kind == OP_DIGEST_ASK) {

@@ -89,6 +89,8 @@ struct uplink {
     bool reconnect;
     bool in_receive;
     bool draining;
+    uint64_t drain_delay_ms;
+    uint64_t others; /* number of the edges there are, as the router said; 0 = it did not */
     struct uplink_stats stats;
 };
 

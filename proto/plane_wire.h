@@ -25,8 +25,9 @@ enum plane_op_kind {
                               slot gen = newest offset known of, low and high half, bytes group
                               record */
     OP_ANNOUNCE_CONN = 6,  /* slot gen, bytes AnnounceConn */
-    OP_ANNOUNCE_END = 7,
-    OP_DRAINING = 8, /* a = delay in ms after which moved clients come back */
+    OP_ANNOUNCE_END = 7, /* a = number of the edges (ADMISSION) as last told, 0 = never; b = client
+                            connections that it can hold, 0 = untold */
+    OP_DRAINING = 8,     /* a = delay in ms after which moved clients come back */
     OP_GOODBYE = 9,
     OP_LAGGING = 10, /* slot gen, a = first offset that may be left out, b = token, bytes group
                          record as the connection knows it */
@@ -36,6 +37,8 @@ enum plane_op_kind {
                        DigestListing */
     OP_REPAIR = 13, /* a = first, b = last offset that lacks, bytes group record; answered with
                         DELIVER to this edge alone */
+    OP_ANNOUNCE_UNSURE = 14, /* a = local number of a group that was announced: somebody in it was
+                                in grace (PLANE_GROUP_UNSURE) as far as the former router said */
     /* router to edge */
     OP_ACCEPT = 20, /* slot gen, bytes session record */
     OP_SEND = 21,   /* slot gen, bytes payload, a = 1 for binary */
@@ -52,6 +55,8 @@ enum plane_op_kind {
                              record and after BIND */
     OP_CATCH_UP = 29,    /* slot gen, a = token of LAGGING, b = 1 when that is all, bytes payload or
                               nothing */
+    OP_ADMISSION = 30,   /* a = new clients per second at this edge, slot = at all edges (0 = no
+                            limit), b = number that stands for the edges there are, 0 = as before */
     OP_CANARY_BACK = 31, /* a = number */
     OP_DIGEST_ASK = 32,  /* a = number of the question; slot as in the answer */
     OP_GROUP_TOP = 33    /* a = group, b = newest offset delivered */
@@ -61,7 +66,9 @@ enum plane_op_kind {
 
 /* Numbers on the wire, too. */
 enum plane_group_policy {
-    PLANE_GROUP_DROPPABLE = 1 /* deliveries may be left out for who reads too slowly */
+    PLANE_GROUP_DROPPABLE = 1, /* deliveries may be left out for who reads too slowly */
+    PLANE_GROUP_UNSURE = 2 /* somebody in it is in grace: a router that does not know them has to
+                              tell the others. Goes back as ANNOUNCE_UNSURE */
 };
 
 /* What one end may ask of the other only if that said so in its greeting; bits on the wire. */

@@ -6,9 +6,11 @@
 #include "router/core_internal.h"
 #include "router/former.h"
 #include "router/load.h"
+#include "router/loss.h"
 #include "router/repair.h"
 #include "router/room.h"
 #include "router/session.h"
+#include "router/unsure.h"
 
 #include <assert.h>
 
@@ -42,13 +44,7 @@ void announce_edge_down(struct router_core *core, const struct core_event *event
     if (edge == NULL) {
         return;
     }
-    uint64_t due_ms = core->now_ms + core->config.grace_ms + (edge->draining ? edge->delay_ms : 0);
-    for (uint32_t slot = 0; slot < edge->conn_capacity; slot++) {
-        struct conn *conn = slotmap_get(&core->conns, edge->conns[slot]);
-        if (conn != NULL) {
-            session_lose(core, conn, due_ms);
-        }
-    }
+    loss_of_edge(core, edge, event->kind == CORE_EDGE_DOWN ? event->delay_ms : 0);
     release_locals(core, edge, event->edge);
     edge = edges_take(&core->edges, event->edge);
     effects_bury(&core->effects, edge->id); /* earlier effects of this step may name it */
@@ -249,6 +245,17 @@ void announce_group(struct router_core *core, const struct core_event *event)
          * forgotten and made anew. The edge joins the two; nobody lives in the second. */
         emit_bind(core, event, channel, channel->top);
     }
+    unsure_bound(core, channel, event->edge);
+}
+
+void announce_unsure(struct router_core *core, const struct core_event *event)
+{
+    const struct router_edge *edge = edges_get(&core->edges, event->edge);
+    struct channel *channel =
+        edge == NULL ? NULL : channel_find(core, router_edge_local(edge, event->local));
+    if (channel != NULL) {
+        unsure_announced(core, channel);
+    }
 }
 
 /* Who was never seen to leave since this router started was there all the time, as far as others
@@ -355,5 +362,6 @@ void announce_end(struct router_core *core, const struct core_event *event)
     struct router_edge *edge = edges_get(&core->edges, event->edge);
     if (edge != NULL && !edge->synced) {
         release_locals(core, edge, event->edge);
+        unsure_announce_end(core, edge->incarnation, event->others);
     }
 }

@@ -251,7 +251,7 @@ bool auth_is_costly(const struct auth_config *config, struct bytes token)
 {
     struct jws jws;
     struct buf scratch;
-    buf_init(&scratch, 3 * JWS_BYTES_MAX);
+    buf_init(&scratch, (size_t)5 * JWS_BYTES_MAX); /* as jws_parse() wants */
     bool costly = config->mode == AUTH_JWT && token.len <= JWS_BYTES_MAX &&
                   jws_parse(token, &scratch, &jws) == NULL && jws_alg_is_costly(jws.alg);
     buf_fini(&scratch);

@@ -180,10 +180,13 @@ void channel_emit_add(struct router_core *core, const struct channel *channel, s
     effect->group_info = info;
     if (first_on_edge && channel_droppable(channel)) {
         channel_emit_policy(core, channel, conn.edge);
+    } else if (first_on_edge && channel->unsure) {
+        channel_emit_unsure(core, channel, conn.edge);
     }
 }
 
-void channel_emit_policy(struct router_core *core, const struct channel *channel, uint32_t edge)
+static void emit_bits(struct router_core *core, const struct channel *channel,
+                      enum core_effect_kind kind, uint32_t edge)
 {
     uint32_t count = edge == ALL_EDGES ? channel->edge_count : 1;
     if (count == 0) {
@@ -193,11 +196,22 @@ void channel_emit_policy(struct router_core *core, const struct channel *channel
     for (uint32_t i = 0; i < count; i++) {
         edges[i] = edge == ALL_EDGES ? channel->edges[i].edge : edge;
     }
-    struct core_effect *effect = effects_add(&core->effects, CORE_GROUP_POLICY);
+    struct core_effect *effect = effects_add(&core->effects, kind);
     effect->group = channel->id;
     effect->edges = edges;
     effect->edge_count = count;
     effect->droppable = channel_droppable(channel);
+    effect->unsure = channel->unsure;
+}
+
+void channel_emit_policy(struct router_core *core, const struct channel *channel, uint32_t edge)
+{
+    emit_bits(core, channel, CORE_GROUP_POLICY, edge);
+}
+
+void channel_emit_unsure(struct router_core *core, const struct channel *channel, uint32_t edge)
+{
+    emit_bits(core, channel, CORE_GROUP_UNSURE, edge);
 }
 
 void channel_emit_remove(struct router_core *core, const struct channel *channel,

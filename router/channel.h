@@ -42,9 +42,12 @@ struct channel {
     uint32_t edge_capacity;
     uint32_t member_count; /* sum over edges */
     enum channel_kind kind;
-    bool durable; /* its messages live in the engine's log; the ring holds the newest of them */
-    bool loaded;  /* durable: the log was read once */
-    bool loading; /* it is being read */
+    bool durable;    /* its messages live in the engine's log; the ring holds the newest of them */
+    bool loaded;     /* durable: the log was read once */
+    bool loading;    /* it is being read */
+    bool unsure;     /* its edges know that somebody is in grace, or was: */
+    bool was_unsure; /* as a former router died, and nobody was told yet */
+    bool came_early; /* somebody came in before every edge could hear of it */
 };
 
 /* In place; `name` is borrowed for the channel's life. */
@@ -77,6 +80,8 @@ void channel_emit_remove(struct router_core *core, const struct channel *channel
 /* GROUP_POLICY to one edge or, with ALL_EDGES, to all that have members. */
 #define ALL_EDGES UINT32_MAX
 void channel_emit_policy(struct router_core *core, const struct channel *channel, uint32_t edge);
+/* The same with GROUP_UNSURE. */
+void channel_emit_unsure(struct router_core *core, const struct channel *channel, uint32_t edge);
 
 /* True when deliveries may be left out for slow readers. */
 static inline bool channel_droppable(const struct channel *channel)

@@ -2,6 +2,7 @@
 
 #include "common/mem.h"
 #include "router/core_internal.h"
+#include "router/loss.h"
 #include "router/rights.h"
 #include "router/truth.h"
 
@@ -101,6 +102,7 @@ struct conn *conn_new(struct router_core *core, struct user *user, struct conn_r
     struct conn *conn = allocate(info);
     conn->ref = ref;
     conn->attached = true;
+    conn->opened_ms = core->now_ms;
     conn->edge_serial = edge->serial;
     conn->last_activity_ms = core->wall_ms;
     conn->id = slotmap_add(&core->conns, conn);
@@ -200,6 +202,7 @@ void conn_detach(struct router_core *core, struct conn *conn)
     conn->attached = false;
     conn->user->detached++;
     core->detached_count++;
+    user_settle(core, conn->user);
 }
 
 static void end_detached(struct router_core *core, struct conn *conn)
@@ -208,6 +211,7 @@ static void end_detached(struct router_core *core, struct conn *conn)
     if (edge != NULL && edge->serial == conn->edge_serial) {
         edge->detached--;
     }
+    loss_over(conn);
     wheel_clear(core->grace, slot_id_index(conn->id));
     wheel_clear(core->token_ends, slot_id_index(conn->id));
     conn->user->detached--;

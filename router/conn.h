@@ -13,8 +13,9 @@ struct conn {
     slot_id id;
     struct conn_ref ref;
     bool attached;
-    bool told_to_go; /* for exceeding its limits, or its token ended */
-    bool waiting;    /* for the log of its user's inbox: not accepted, or not in the inbox, yet */
+    bool told_to_go;   /* for exceeding its limits, or its token ended */
+    bool waiting;      /* for the log of its user's inbox: not accepted, or not in the inbox, yet */
+    bool in_mass_loss; /* detached with many others */
     uint8_t encoding;
     uint16_t address_len;
     uint64_t edge_serial;
@@ -26,6 +27,9 @@ struct conn {
     uint64_t connected_at_ms;
     uint64_t expires_at_ms;
     uint64_t last_activity_ms;
+    uint64_t opened_ms; /* here, or announced */
+    uint64_t lost_ms;   /* when it broke; 0 = it did not */
+    uint64_t extra_ms;  /* of its grace, for a drain's delay */
     slot_id *rooms;
     slot_id *watches; /* users */
     uint32_t room_count;

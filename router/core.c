@@ -12,6 +12,7 @@
 #include "router/room.h"
 #include "router/session.h"
 #include "router/truth.h"
+#include "router/unsure.h"
 
 #include <assert.h>
 #include <string.h>
@@ -221,6 +222,7 @@ static void tick(struct router_core *core, const struct core_event *event)
     load_tick(core);
     resent_tick(core);
     session_expire(core);
+    unsure_tick(core);
     session_end_tokens(core);
     for (int i = 0; i < IDLE_PER_STEP_MAX && idle_deadline(core) <= core->now_ms; i++) {
         (void)forget_older(core, idle_oldest(&core->idle_rooms), idle_oldest(&core->idle_users));
@@ -237,7 +239,10 @@ static void appended(struct router_core *core, const struct core_event *event)
 static void finish_rebuild(struct router_core *core)
 {
     if (core_synced(core)) {
-        core->rebuilding = false;
+        if (core->rebuilding) {
+            core->rebuilding = false;
+            unsure_rebuilt(core);
+        }
         if (core->hold_count != 0) {
             room_release_holds(core);
         }
@@ -256,6 +261,7 @@ struct core_effects router_core_step(struct router_core *core, const struct core
         [CORE_COMMAND] = session_command,
         [CORE_ANNOUNCE_GROUP] = announce_group,
         [CORE_ANNOUNCE_CONN] = announce_conn,
+        [CORE_ANNOUNCE_UNSURE] = announce_unsure,
         [CORE_ANNOUNCE_END] = announce_end,
         [CORE_APPENDED] = appended,
         [CORE_LOADED] = load_done,
@@ -291,6 +297,8 @@ uint64_t router_core_deadline(const struct router_core *core)
     due = idle < due ? idle : due;
     uint64_t load = load_deadline(core);
     due = load < due ? load : due;
+    uint64_t unsure = unsure_deadline(core);
+    due = unsure < due ? unsure : due;
     uint64_t resent = resent_deadline(core);
     due = resent < due ? resent : due;
     if (core->rebuilding && core->edges.unsynced == 0 && core->rebuild_until_ms < due) {

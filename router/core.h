@@ -57,6 +57,9 @@ struct core_config {
     uint64_t start_wall_ms;
     uint64_t rebuild_ms; /* after start, while edges announce: no leave is emitted, synced false */
     uint64_t grace_ms;   /* --presence-grace */
+    uint32_t mass_min;   /* so many connections lost at once are a mass loss; 0 = never any */
+    uint64_t mass_grace_ms;       /* for those of a mass loss, if longer than grace_ms */
+    uint64_t mass_spread_ms;      /* and as much more at random, so that leaves come one by one */
     uint64_t messages_per_second; /* per connection, 0 = off; live through router_core_set_rates */
     uint64_t bytes_per_second;
     uint32_t denials_max;   /* refused for their rate within ten seconds, then 1008; 0 = off */
@@ -95,6 +98,7 @@ enum core_event_kind {
     CORE_COMMAND,
     CORE_ANNOUNCE_GROUP,
     CORE_ANNOUNCE_CONN,
+    CORE_ANNOUNCE_UNSURE, /* in the group `local` somebody was in grace as the former router died */
     CORE_ANNOUNCE_END,
     CORE_APPENDED,   /* the engine finished the append of `append_id` */
     CORE_LOADED,     /* the engine has read the log of `channel`; NULL: it could not */
@@ -148,7 +152,7 @@ struct core_event {
     uint64_t edge_incarnation; /* EDGE_UP */
     uint64_t cause; /* of the frame that this event came with, 0 = none: given back in CORE_HELD and
                        CORE_FREED */
-    uint64_t delay_ms; /* EDGE_DRAINING */
+    uint64_t delay_ms; /* EDGE_DRAINING. EDGE_DOWN: it was silent for so long */
     struct conn_ref conn;
     uint64_t number;     /* COMMAND: of this message on its connection, counted by the edge from 1;
                             one not above the last is a repetition and ignored */
@@ -160,6 +164,8 @@ struct core_event {
     bool clean;                         /* CONN_CLOSED: the client said goodbye: no grace */
     bool drained;                       /* CONN_CLOSED: by an edge's drain: grace plus its delay */
     uint32_t local;                     /* ANNOUNCE_GROUP: the edge's number of the group */
+    uint64_t others; /* ANNOUNCE_END: number of the edges (registry_edges_digest) at the former
+                        router, 0 = not known */
     const struct group_info *group;
     uint64_t last_offset;   /* ANNOUNCE_GROUP: newest offset the edge has delivered; LAGGING,
                                REPAIR: first offset that may be missing, in the life that `group`
@@ -192,6 +198,7 @@ enum core_effect_kind {
     CORE_GROUP_REMOVE,
     CORE_GROUP_BIND,   /* answer to ANNOUNCE_GROUP: local number -> group id; group 0 = forget it */
     CORE_GROUP_POLICY, /* deliveries of the group may be left out on `edges`, or may not */
+    CORE_GROUP_UNSURE, /* the same effect for another cause: whether somebody is in grace */
     CORE_GROUP_TOP,    /* `offset` is delivered by now: the edge may find that it lacks something */
     CORE_CATCH_UP,     /* answer to LAGGING: push to one connection that lags */
     CORE_CLOSE,        /* close a connection with code and text */
@@ -217,9 +224,10 @@ struct core_effect {
                         what it lacks follows from the next one on */
     bool always;     /* DELIVER without a number: also to who is left out for reading slowly */
     uint64_t span;   /* DELIVER of a gap: numbers before `offset` that it stands for as well */
-    const uint32_t *edges; /* DELIVER, GROUP_POLICY */
+    const uint32_t *edges; /* DELIVER, GROUP_POLICY, GROUP_UNSURE */
     size_t edge_count;
-    bool droppable;                      /* GROUP_POLICY */
+    bool droppable;                      /* GROUP_POLICY, GROUP_UNSURE */
+    bool unsure;                         /* GROUP_POLICY, GROUP_UNSURE: somebody is in grace */
     bool last;                           /* CATCH_UP: it lags no more */
     uint64_t token;                      /* CATCH_UP */
     uint32_t edge;                       /* GROUP_BIND */

@@ -9,6 +9,7 @@
 #include "router/edges.h"
 #include "router/effects.h"
 #include "router/idle.h"
+#include "router/mass.h"
 #include "router/messages.h"
 
 #include <stdbool.h>
@@ -30,7 +31,21 @@ struct core_counters {
     uint64_t loads_failed;
     uint64_t tokens_ended;
     uint64_t parked_refused;
-    uint64_t ahead; /* edges had delivered more than the log has */
+    uint64_t ahead;      /* edges had delivered more than the log has */
+    uint64_t mass_edges; /* edges that died with many connections */
+    uint64_t mass_conns; /* times that many connections were lost otherwise */
+    uint64_t lengthened; /* connections that got the long grace */
+    uint64_t unsure;     /* rooms and watched users told of after a start */
+};
+
+/* See unsure.h. */
+struct unsure {
+    uint64_t met;  /* stands for the edges that have announced since the start */
+    uint64_t told; /* for those of the former router, 0 = nobody knew */
+    bool differ;   /* not all said the same */
+    bool telling;  /* channels from the cursor on are to be looked at */
+    bool all;      /* an edge is missing: every room may have lost members */
+    uint32_t cursor;
 };
 
 /* Channels that are to forget the ids of their logs, oldest first at `head`; see resent.c. */
@@ -65,6 +80,8 @@ struct router_core {
     struct wheel *grace;      /* of detached connections, by index */
     struct wheel *token_ends; /* of attached connections, by index */
     uint32_t detached_count;
+    struct mass mass;
+    struct unsure unsure;
     uint32_t online_count;
     /* room side */
     struct strmap rooms_by_name;

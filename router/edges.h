@@ -66,4 +66,13 @@ void router_edge_set_conn(struct router_edge *edge, uint32_t slot, slot_id conn)
 slot_id router_edge_local(const struct router_edge *edge, uint32_t local);
 void router_edge_set_local(struct router_edge *edge, uint32_t local, slot_id group);
 
+/* Numbers that stand for sets of edge incarnations: each goes in and out by exclusive or. */
+static inline uint64_t edges_mix(uint64_t incarnation)
+{
+    uint64_t z = incarnation + UINT64_C(0x9E3779B97F4A7C15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return z ^ (z >> 31);
+}
+
 #endif

@@ -300,6 +300,7 @@ void router_plane_tick(struct router_plane *plane, uint64_t now_ms, uint64_t wal
         }
     }
     plane_tickets_tick(plane);
+    plane_admission_tick(plane);
     plane_truth_tick(plane);
     plane_poll(plane);
     if (now_ms >= router_core_deadline(plane->core)) {
@@ -335,6 +336,8 @@ uint64_t router_plane_deadline(const struct router_plane *plane)
     uint64_t due = router_core_deadline(plane->core);
     uint64_t tickets_due = plane_tickets_deadline(plane);
     due = tickets_due < due ? tickets_due : due;
+    uint64_t admission_due = plane_admission_deadline(plane);
+    due = admission_due < due ? admission_due : due;
     uint64_t truth_due = plane_truth_deadline(plane);
     due = truth_due < due ? truth_due : due;
     for (uint32_t i = 0; i < plane->edge_capacity; i++) {

@@ -69,6 +69,7 @@ struct plane_config {
     uint64_t canary_timeout_ms; /* for what router_plane_canary_overdue says */
     uint64_t digest_ms;         /* edges are asked what they hold this often; 0 = never */
     uint32_t edges_max;
+    uint32_t connect_rate; /* new clients per second over all edges, 0 = no limit */
 };
 
 /* Takes the engine (and NULLs the caller's pointer). */

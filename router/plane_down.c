@@ -110,13 +110,13 @@ static void apply_deliver(struct router_plane *plane, const struct core_effect *
 
 static void apply_policy(struct router_plane *plane, const struct core_effect *effect)
 {
+    uint64_t bits =
+        (effect->droppable ? PLANE_GROUP_DROPPABLE : 0) | (effect->unsure ? PLANE_GROUP_UNSURE : 0);
     for (size_t i = 0; i < effect->edge_count; i++) {
         struct plane_edge *edge = edge_at(plane, effect->edges[i]);
         if (edge != NULL) {
             plane_say(plane, edge,
-                      &(struct plane_op){.kind = OP_GROUP_POLICY,
-                                         .a = effect->group,
-                                         .b = effect->droppable ? PLANE_GROUP_DROPPABLE : 0});
+                      &(struct plane_op){.kind = OP_GROUP_POLICY, .a = effect->group, .b = bits});
         }
     }
 }
@@ -232,6 +232,7 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
         return;
     case CORE_DELIVER:
     case CORE_GROUP_POLICY:
+    case CORE_GROUP_UNSURE:
     case CORE_GROUP_TOP:
     case CORE_APPEND:
     case CORE_LOAD:
@@ -254,6 +255,7 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
             apply_deliver(plane, effect);
             break;
         case CORE_GROUP_POLICY:
+        case CORE_GROUP_UNSURE:
             apply_policy(plane, effect);
             break;
         case CORE_GROUP_TOP:

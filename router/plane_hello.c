@@ -31,7 +31,10 @@ void plane_drop_edge(struct router_plane *plane, struct plane_edge *edge, enum p
     strmap_remove(&plane->by_peer, edge->peer);
     plane->edges[edge->index] = NULL;
     plane->edge_count--;
-    plane_step(plane, &(struct core_event){.kind = CORE_EDGE_DOWN, .edge = edge->index});
+    plane_step(plane, &(struct core_event){.kind = CORE_EDGE_DOWN,
+                                           .edge = edge->index,
+                                           .delay_ms = plane->now_ms - edge->link.heard_ms});
+    plane_admission_soon(plane);
     plane->callbacks.on_edge(plane->owner, why, edge->id, text);
     plane_edge_free(edge);
 }

@@ -48,6 +48,10 @@ struct plane_edge {
     uint32_t tag;         /* tells it from the former one with its index, in causes */
     uint32_t *unfinished; /* per received and unfinished frame, a ring: how much of it waits */
     uint32_t frame_capacity;
+    uint32_t capacity; /* client connections that it can hold, 0 = not known */
+    bool told;         /* of its admissions, last so: */
+    uint64_t told_rate;
+    uint64_t told_others;
     struct u32map waiting; /* slot of a connection whose token is being checked -> its place */
     struct plane_truth truth;
     bool goodbye; /* said that it ends: no grace for the link itself */
@@ -93,6 +97,7 @@ struct router_plane {
     const struct auth_verdict *verdict; /* for the operation that is done now and had waited */
     struct buf push;                    /* the push being written */
     struct plane_tickets tickets;
+    uint64_t admission_due_ms;
     uint64_t wall_ms; /* of this call */
     uint64_t now_ms;
     struct plane_stats stats;
@@ -161,6 +166,11 @@ struct bytes plane_tickets_encode(struct router_plane *plane);
 /* Draws new keys when it is time, and puts them into every edge's batch. */
 void plane_tickets_tick(struct router_plane *plane);
 uint64_t plane_tickets_deadline(const struct router_plane *plane);
+
+/* Tells edges how many new clients they may take, once a second, or soon after a change. */
+void plane_admission_tick(struct router_plane *plane);
+void plane_admission_soon(struct router_plane *plane);
+uint64_t plane_admission_deadline(const struct router_plane *plane);
 
 /* A fresh edge, with the features it named. */
 void plane_truth_init(struct router_plane *plane, struct plane_edge *edge, uint32_t features);

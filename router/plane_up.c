@@ -179,6 +179,16 @@ static bool on_announce_conn(struct router_plane *plane, struct plane_edge *edge
     return true;
 }
 
+static bool on_announce_end(struct router_plane *plane, struct plane_edge *edge,
+                            const struct plane_op *op)
+{
+    edge->capacity = op->b > UINT32_MAX ? UINT32_MAX : (uint32_t)op->b;
+    plane_step(plane, &(struct core_event){
+                          .kind = CORE_ANNOUNCE_END, .edge = edge->index, .others = op->a});
+    plane_admission_soon(plane);
+    return true;
+}
+
 static bool on_draining(struct router_plane *plane, struct plane_edge *edge,
                         const struct plane_op *op)
 {
@@ -189,6 +199,7 @@ static bool on_draining(struct router_plane *plane, struct plane_edge *edge,
                &(struct core_event){.kind = CORE_EDGE_DRAINING,
                                     .edge = edge->index,
                                     .delay_ms = op->a > DELAY_MS_MAX ? DELAY_MS_MAX : op->a});
+    plane_admission_soon(plane);
     return true;
 }
 
@@ -226,11 +237,16 @@ bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const stru
         return on_closed(plane, edge, op);
     case OP_ANNOUNCE_GROUP:
         return on_announce_group(plane, edge, op);
+    case OP_ANNOUNCE_UNSURE:
+        plane_step(plane, &(struct core_event){.kind = CORE_ANNOUNCE_UNSURE,
+                                               .edge = edge->index,
+                                               .local = op->a > UINT32_MAX ? UINT32_MAX
+                                                                           : (uint32_t)op->a});
+        return true;
     case OP_ANNOUNCE_CONN:
         return on_announce_conn(plane, edge, op);
     case OP_ANNOUNCE_END:
-        plane_step(plane, &(struct core_event){.kind = CORE_ANNOUNCE_END, .edge = edge->index});
-        return true;
+        return on_announce_end(plane, edge, op);
     case OP_DRAINING:
         return on_draining(plane, edge, op);
     case OP_GOODBYE:
@@ -255,6 +271,7 @@ bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const stru
     case OP_TICKET_KEYS:
     case OP_GROUP_POLICY:
     case OP_CATCH_UP:
+    case OP_ADMISSION:
     case OP_CANARY_BACK:
     case OP_DIGEST_ASK:
     case OP_GROUP_TOP:

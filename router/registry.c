@@ -41,6 +41,10 @@ void registry_totals(const struct router_core *core, struct registry_totals *ret
         .duplicates = counters->duplicates,
         .tokens_ended = counters->tokens_ended,
         .evicted_channels = counters->evicted_channels,
+        .mass_edges = counters->mass_edges,
+        .mass_conns = counters->mass_conns,
+        .lengthened = counters->lengthened,
+        .unsure = counters->unsure,
         .parked = core->parked_count,
         .parked_bytes = core->parked_bytes,
         .parked_refused = counters->parked_refused,
@@ -301,4 +305,17 @@ void registry_connection_id(struct bytes edge_id, uint32_t slot, uint32_t gen, s
     buf_append_hex(out, slot, 1);
     buf_append_byte(out, '.');
     buf_append_hex(out, gen, 1);
+}
+
+uint64_t registry_edges_digest(const struct router_core *core)
+{
+    uint64_t digest = 0;
+    if (core->rebuilding) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < core->edges.capacity; i++) {
+        const struct router_edge *edge = core->edges.items[i];
+        digest ^= edge == NULL ? 0 : edges_mix(edge->incarnation);
+    }
+    return digest == 0 ? 1 : digest;
 }

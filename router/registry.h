@@ -29,7 +29,11 @@ struct registry_totals {
     uint64_t tokens_ended; /* connections closed because of that */
     uint64_t duplicates;   /* repetitions and repeated keys not acted upon */
     uint64_t evicted_channels;
-    uint64_t parked; /* commands that wait for logs to be read */
+    uint64_t mass_edges; /* mass losses: an edge died */
+    uint64_t mass_conns; /* the other ones */
+    uint64_t lengthened; /* connections that got the long grace */
+    uint64_t unsure;     /* rooms and watched users told of after a start, see announce.h */
+    uint64_t parked;     /* commands that wait for logs to be read */
     uint64_t parked_bytes;
     uint64_t parked_refused;
     uint64_t loads_failed;
@@ -107,6 +111,10 @@ bool registry_member_next(const struct router_core *core, struct bytes room, uin
 
 bool registry_edge_next(const struct router_core *core, uint64_t *cursor,
                         struct registry_edge *ret_edge);
+
+/* A number that stands for the edge incarnations that are up, never 0; 0 while the state is still
+ * being rebuilt. */
+uint64_t registry_edges_digest(const struct router_core *core);
 
 /* Appends EDGE.SLOT.GEN. `out` is a common/buf. */
 struct buf;

@@ -6,6 +6,7 @@
 #include "router/load.h"
 #include "router/post.h"
 #include "router/room_limits.h"
+#include "router/unsure.h"
 #include "router/user.h"
 
 #include <assert.h>
@@ -128,6 +129,12 @@ static void change_count(struct u32map *map, uint32_t user, int by)
     }
 }
 
+static void change_detached(struct router_core *core, struct room *room, uint32_t user, int by)
+{
+    change_count(&room->detached, user, by);
+    unsure_room(core, &room->channel, room->detached.count != 0);
+}
+
 static struct push *presence_push(struct router_core *core, const struct room *room,
                                   enum push_kind kind, uint32_t user)
 {
@@ -145,6 +152,8 @@ static void add_member(struct router_core *core, struct room *room, const struct
     change_count(&room->members, message->user, 1);
     core->member_count += first;
     if (first && !silent && room->channel.policy->presence_events == POLICY_ON) {
+        room->channel.came_early = core->rebuilding;
+        unsure_room(core, &room->channel, room->detached.count != 0);
         struct push *push = presence_push(core, room, PUSH_USER_JOINED, message->user);
         push->server_id = message->server_id;
         push->info = user_info(user_at(core, message->user));
@@ -161,7 +170,7 @@ static void hold(struct router_core *core, struct room *room, const struct messa
     core->holds[core->hold_count++] = (struct room_hold){
         .room = room->channel.id, .user = message->user, .reason = message->reason};
     if (message->attached) {
-        change_count(&room->detached, message->user, 1);
+        change_detached(core, room, message->user, 1);
     }
 }
 
@@ -175,7 +184,7 @@ static void remove_member(struct router_core *core, struct room *room,
         return;
     }
     if (!message->attached) {
-        change_count(&room->detached, message->user, -1);
+        change_detached(core, room, message->user, -1);
     }
     change_count(&room->members, message->user, -1);
     if (last) {
@@ -361,7 +370,7 @@ static void detach(struct router_core *core, const struct message *message)
     struct room *room = room_by_group(core, message->group);
     assert(room != NULL && "a member holds its room");
     channel_remove_member(&room->channel, message->conn.edge);
-    change_count(&room->detached, message->user, 1);
+    change_detached(core, room, message->user, 1);
 }
 
 static void publish(struct router_core *core, const struct message *message)

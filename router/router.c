@@ -223,6 +223,9 @@ static struct core_config core_config(const struct router_options *options)
         .start_wall_ms = clock_wall_ms(),
         .rebuild_ms = (uint64_t)options->rebuild_window,
         .grace_ms = (uint64_t)options->presence_grace,
+        .mass_min = (uint32_t)options->mass_loss,
+        .mass_grace_ms = (uint64_t)options->mass_grace,
+        .mass_spread_ms = (uint64_t)options->mass_spread,
         .messages_per_second = (uint64_t)options->messages_per_second,
         .bytes_per_second = (uint64_t)options->bytes_per_second,
         .denials_max = (uint32_t)options->denials,
@@ -316,6 +319,7 @@ static struct router_plane *make_plane(struct router *router, struct engine **en
         .canary_timeout_ms = (uint64_t)options->canary_timeout,
         .digest_ms = (uint64_t)options->digest_interval,
         .edges_max = (uint32_t)options->edges_max,
+        .connect_rate = (uint32_t)options->connect_rate,
     };
     router->durable = (*engine)->ops->durable(*engine);
     config.core.policy = settled(router, policy);

@@ -67,6 +67,9 @@ static void refresh_core(struct metrics *metrics, const struct router_core *core
     set(metrics, ROUTER_METRIC_HISTORY_BYTES, 0, totals.history_bytes);
     set(metrics, ROUTER_METRIC_MEMORY_BYTES, 0, totals.memory_bytes);
     set(metrics, ROUTER_METRIC_EVICTED, 0, totals.evicted_channels);
+    set(metrics, ROUTER_METRIC_MASS_LOSSES, 0, totals.mass_edges);
+    set(metrics, ROUTER_METRIC_MASS_LOSSES, 1, totals.mass_conns);
+    set(metrics, ROUTER_METRIC_LENGTHENED, 0, totals.lengthened);
     set(metrics, ROUTER_METRIC_STORE_LOADS_FAILED, 0, totals.loads_failed);
     set(metrics, ROUTER_METRIC_PARKED, 0, totals.parked);
     set(metrics, ROUTER_METRIC_PARKED_BYTES, 0, totals.parked_bytes);

@@ -4,10 +4,12 @@
 #include "router/core_internal.h"
 #include "router/former.h"
 #include "router/load.h"
+#include "router/loss.h"
 #include "router/presence.h"
 #include "router/repair.h"
 #include "router/rights.h"
 #include "router/room.h"
+#include "router/unsure.h"
 
 #include <assert.h>
 
@@ -49,6 +51,8 @@ void session_came_online(struct router_core *core, struct user *user, bool was_o
     }
     user->since_ms = since_ms;
     if (!silent) {
+        user->came_early = core->rebuilding;
+        unsure_user(core, user);
         presence_tell(core, user, true);
     }
 }
@@ -128,11 +132,8 @@ void session_conn_closed(struct router_core *core, const struct core_event *even
         session_end(core, conn);
         return;
     }
-    uint64_t grace_ms = core->config.grace_ms;
-    if (event->drained) {
-        grace_ms += edges_get(&core->edges, event->conn.edge)->delay_ms;
-    }
-    session_lose(core, conn, core->now_ms + grace_ms);
+    loss_of_conn(core, conn,
+                 event->drained ? edges_get(&core->edges, event->conn.edge)->delay_ms : 0);
 }
 
 static struct conn *oldest_attached(const struct user *user)
@@ -271,6 +272,7 @@ void session_conn_open(struct router_core *core, const struct core_event *event)
     bool ready = load_ready(core, &user->inbox);
     bool was_online = user_online(user);
     struct conn *conn = conn_new(core, user, event->conn, event->session);
+    loss_user_returned(core, user);
     if (ready) {
         session_admit(core, conn, true);
     } else if (!load_park(core, &user->inbox, event)) {

@@ -3,6 +3,7 @@
 #include "common/mem.h"
 #include "router/core_internal.h"
 #include "router/load.h"
+#include "router/unsure.h"
 
 #include <assert.h>
 #include <string.h>
@@ -72,6 +73,7 @@ struct channel *user_watch_channel(struct router_core *core, struct user *user)
     if (user->watch == NULL) {
         user->watch = mem_new(1, sizeof(*user->watch));
         channel_init(core, user->watch, CHANNEL_WATCH, user_name(user));
+        user->watch->unsure = unsure_user_now(user);
     }
     return user->watch;
 }
@@ -90,6 +92,7 @@ void user_settle(struct router_core *core, struct user *user)
     if (user->watch != NULL && user->watch->member_count == 0) {
         drop_watch_channel(core, user);
     }
+    unsure_user(core, user);
     /* An announcing edge counts as a member of the inbox until its connections have come. */
     if (user_online(user) || user->watch != NULL || user->inbox.member_count != 0 ||
         load_holds(&user->inbox)) {

@@ -19,11 +19,14 @@ struct user {
     struct conn *newest;
     uint32_t attached;
     uint32_t detached;
+    uint32_t mass_lost;    /* connections detached by a mass loss */
+    uint32_t mass_back;    /* connections that have come in their stead */
     uint64_t since_ms;     /* wall: online since */
     uint64_t last_seen_ms; /* wall: 0 = never online here */
     uint8_t *info;         /* shown with it, JSON; NULL when there is none */
     uint16_t info_len;
-    bool told_left; /* of some room, since this router started */
+    bool came_early; /* came online before every watcher could hear of it */
+    bool told_left;  /* of some room, since this router started */
     struct idle_link idle;
     uint8_t name_len;
     uint8_t name[];

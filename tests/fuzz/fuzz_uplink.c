@@ -95,6 +95,13 @@ static void refused(void *owner, struct bytes text)
     (void)text;
 }
 
+static void on_admission(void *owner, uint64_t rate, uint64_t cluster_rate)
+{
+    (void)owner;
+    (void)rate;
+    (void)cluster_rate;
+}
+
 static void on_ticket_keys(void *owner, const struct plane_ticket_keys *keys)
 {
     (void)owner;
@@ -131,6 +138,7 @@ static const struct uplink_callbacks callbacks = {.transmit = transmit,
                                                   .refused = refused,
                                                   .is_slow = is_slow,
                                                   .on_ticket_keys = on_ticket_keys,
+                                                  .on_admission = on_admission,
                                                   .on_canary = on_canary,
                                                   .clock_us = clock_us,
                                                   .random = draw};

@@ -123,13 +123,15 @@ static void open_somewhere(struct world *world, struct sim_client *client)
     while (edge->slots[slot] != NULL) {
         slot++;
     }
-    char token[16];
-    snprintf(token, sizeof(token), "u%u", client->user);
+    char token[64];
+    snprintf(token, sizeof(token), "%su%u", verify_token_prefix(world), client->user);
     client->open = true;
     client->edge = edge->number;
     client->slot = slot;
     client->gen = ++edge->gens[slot];
+    client->opened_ms = world->now_ms;
     truth_asked(world, client->user, ROOMS);
+    truth_returned(world, client->user);
     edge->slots[slot] = client;
     if (world->trace) {
         fprintf(stderr, "%8" PRIu64 " client %u opens edge %u slot %u gen %u\n", world->now_ms,

@@ -121,6 +121,16 @@ static void hear_left_out(struct world *world, const struct sim_client *client,
     world->left_out_gaps++;
 }
 
+/* A new router does not know who was there: the client must ask. */
+static void hear_unsure(const struct world *world, const struct sim_client *client,
+                        struct sim_room_view *view)
+{
+    if ((world->faults & FAULTS_ROUTER) == 0) {
+        world_fail(world, "unsure of members without a new router", client);
+    }
+    forget_users(view);
+}
+
 /* Of a life of the room that ended with a router: before its end is told, or after it. */
 static void hear_former_gap(const struct world *world, const struct sim_client *client,
                             struct sim_room_view *view, struct json_value push)
@@ -166,6 +176,10 @@ static void hear_gap(struct world *world, struct sim_client *client, struct json
     struct sim_room_view *view = &client->rooms[room];
     if (edge_lags(world, client, room)) {
         hear_left_out(world, client, view, push);
+        return;
+    }
+    if (number_of(push, "from") == 0 && number_of(push, "to") == 0) {
+        hear_unsure(world, client, view);
         return;
     }
     enum judge_rule rule =
@@ -258,11 +272,16 @@ static void hear_presence(struct world *world, struct sim_client *client, struct
     struct sim_watch *watch = &client->watches[user];
     uint64_t life = life_of(world, client);
     enum sim_known known = is_true(push, "online") ? KNOWN_PRESENT : KNOWN_ABSENT;
-    if (watch->life == life && watch->known == known) {
+    /* Watchers may be told again how it is when a new router has heard everybody. */
+    bool again = (world->faults & FAULTS_ROUTER) != 0;
+    if (watch->life == life && watch->known == known && !again) {
         fprintf(stderr, "user %u\n", user);
         world_fail(world, "a presence that changes nothing", client);
     }
-    if (!(known == KNOWN_PRESENT ? truth_may_come : truth_may_leave)(world, user, ROOMS)) {
+    bool there = (world->faults & FAULTS_ROUTER) != 0 && known == KNOWN_PRESENT &&
+                 truth_is_shown_since(world, user, ROOMS, world->now_ms);
+    if (!there &&
+        !(known == KNOWN_PRESENT ? truth_may_come : truth_may_leave)(world, user, ROOMS)) {
         fprintf(stderr, "user %u\n", user);
         world_fail(world, "a presence that flaps", client);
     }

@@ -128,6 +128,15 @@ static void edge_ticket_keys(void *owner, const struct plane_ticket_keys *keys)
     edge->ticket_key = keys->current.data[0];
 }
 
+static void edge_admission(void *owner, uint64_t rate, uint64_t cluster_rate)
+{
+    struct sim_edge *edge = owner;
+    if (rate == 0 || rate > CONNECT_RATE || cluster_rate != CONNECT_RATE) {
+        world_fail(edge->world, "an edge may take more clients than all", NULL);
+    }
+    edge->connect_rate = rate;
+}
+
 static void edge_canary(void *owner, uint64_t took_us)
 {
     struct sim_edge *edge = owner;
@@ -158,6 +167,7 @@ void edge_start(struct sim_edge *edge)
                                                       .fenced = edge_fenced,
                                                       .refused = edge_refused,
                                                       .on_ticket_keys = edge_ticket_keys,
+                                                      .on_admission = edge_admission,
                                                       .on_canary = edge_canary,
                                                       .clock_us = edge_clock_us,
                                                       .random = edge_random};
@@ -169,8 +179,7 @@ void edge_start(struct sim_edge *edge)
                                    .repair_bytes_max = edge->world->repair_bytes,
                                    .repair_ms = 3000,
                                    .slots_max = CLIENTS,
-                                   .canary_ms = CANARY_MS,
-                                   .reconnect_delay_ms = 5000};
+                                   .canary_ms = CANARY_MS};
     net_reconnect(&edge->world->net, edge->number);
     edge->draining = false;
     edge->gone = false;
@@ -188,6 +197,7 @@ static void stop(struct sim_edge *edge)
 
 void edge_die(struct sim_edge *edge)
 {
+    truth_edge_dies(edge->world, edge->number);
     for (uint32_t slot = 0; slot < CLIENTS; slot++) {
         if (edge->slots[slot] != NULL) {
             client_lost(edge->world, edge->slots[slot]);
@@ -199,7 +209,7 @@ void edge_die(struct sim_edge *edge)
 
 void edge_drain(struct sim_edge *edge)
 {
-    uplink_drain(edge->uplink);
+    uplink_drain(edge->uplink, 5000);
     edge->draining = true;
     edge->drained_at = edge->world->now_ms + rng_below(&edge->world->rng, DRAIN_MS_MAX);
 }

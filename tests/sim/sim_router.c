@@ -7,7 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DEATH_MS_MAX = 6000, QUEUE_BYTES_MAX = 1 << 26, TICKET_PERIOD_MS = 3000 };
+enum {
+    UNHEARD_MS_MAX = 15000,
+    /* edges stand still for nine seconds, links are cut for eight */ DEATH_MS_MAX = 6000,
+    QUEUE_BYTES_MAX = 1 << 26,
+    TICKET_PERIOD_MS = 3000
+};
 
 static enum status router_transmit(void *owner, struct bytes peer, struct bytes header,
                                    struct bytes body)
@@ -143,6 +148,9 @@ static struct plane_config router_config(struct world *world)
                  .start_wall_ms = world->now_ms,
                  .rebuild_ms = REBUILD_MS,
                  .grace_ms = GRACE_MS,
+                 .mass_min = world->masses ? MASS_MIN : 0,
+                 .mass_grace_ms = MASS_GRACE_MS,
+                 .mass_spread_ms = MASS_SPREAD_MS,
                  .message_bytes = 65536,
                  .rooms_per_connection_max = 100,
                  .watches_per_connection_max = 100,
@@ -161,7 +169,8 @@ static struct plane_config router_config(struct world *world)
                  .idle_channel_ms = world->forgetful ? 300 : 3600000,
                  .key_window = 100,
                  .key_window_ms = 600000},
-        .auth = {.mode = AUTH_INSECURE},
+        .auth = {.mode = world->costly ? AUTH_JWT : AUTH_INSECURE},
+        .tokens_cached_max = 2,
         .token_in_query = true,
         .credit_bytes = world->credit_bytes,
         .queue_bytes_max = QUEUE_BYTES_MAX,
@@ -172,7 +181,8 @@ static struct plane_config router_config(struct world *world)
         .ticket_period_ms = world->seed % 7 < 2 ? TICKET_PERIOD_MS : 3600000,
         .canary_timeout_ms = CANARY_TIMEOUT_MS,
         .digest_ms = digest_ms(world),
-        .edges_max = 16};
+        .edges_max = 16,
+        .connect_rate = CONNECT_RATE};
 }
 
 void router_start(struct world *world)
@@ -180,6 +190,7 @@ void router_start(struct world *world)
     static const struct plane_callbacks callbacks = {.transmit = router_transmit,
                                                      .on_edge = router_on_edge,
                                                      .on_auth_failed = router_on_auth_failed,
+                                                     .verify = verify_begin,
                                                      .on_admin_done = router_on_admin_done,
                                                      .random = router_random,
                                                      .on_canary = router_canary,
@@ -196,10 +207,16 @@ void router_start(struct world *world)
 
 void router_die(struct world *world)
 {
+    for (uint32_t user = 0; user < USERS; user++) {
+        bool heard = world->now_ms > world->kicked_ms[user] + UNHEARD_MS_MAX;
+        world->half_kicked[user] =
+            world->half_kicked[user] || (world->kicked_ms[user] != 0 && !heard);
+    }
     if (rng_below(&world->rng, 3) == 0) {
         router_plane_hold(world->plane, world->now_ms);
     }
     router_plane_free(&world->plane);
+    verify_router_died(world);
     world->router_died_ms = world->now_ms;
     net_router_died(&world->net);
     world->settled_ms = 0;
@@ -215,6 +232,7 @@ void router_kick(struct world *world, uint32_t user)
     char name[16];
     snprintf(name, sizeof(name), "user_u%u", user);
     world->kicked[user] = true;
+    world->kicked_ms[user] = world->now_ms;
     truth_kicked(world, user);
     router_plane_admin(world->plane,
                        &(struct core_event){.kind = CORE_KICK,
@@ -272,6 +290,7 @@ void router_step(struct world *world)
         }
         return;
     }
+    verify_step(world);
     struct net_message message;
     for (uint32_t i = 0; i < EDGES; i++) {
         while (net_take_up(&world->net, i, world->now_ms, &message)) {

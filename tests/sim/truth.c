@@ -8,7 +8,8 @@
 
 enum {
     NOTICED_MS = 18000, /* dead + grace + what a drain adds, and some */
-    SLOW_MS = 14000,    /* age of what is told where links are cut or edges stand still */
+    MASS_MS = MASS_GRACE_MS + MASS_SPREAD_MS - GRACE_MS,
+    SLOW_MS = 14000, /* age of what is told where links are cut or edges stand still */
     QUICK_MS = 1500
 };
 
@@ -115,6 +116,56 @@ void truth_step(struct world *world)
     }
 }
 
+static void hold_until(struct world *world, uint32_t user, uint32_t room, uint64_t until_ms)
+{
+    uint64_t *held = &world->truth->held_until[user][room];
+    *held = until_ms > *held ? until_ms : *held;
+}
+
+/* A connection that the router may take for one of a client that is back from the loss of now. */
+static bool looks_back(const struct world *world, uint32_t user)
+{
+    enum { UNHEARD_MS = DEAD_MS + 3 * BEAT_MS };
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        const struct sim_client *client = &world->clients[i];
+        if (client->open && client->user == user &&
+            client->opened_ms + UNHEARD_MS > world->now_ms) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void truth_edge_dies(struct world *world, uint32_t edge)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        const struct sim_client *client = &world->clients[i];
+        count += client->edge == edge && stands(world, client);
+    }
+    if (!world->masses || !world->edges[edge].synced || count < MASS_MIN) {
+        return;
+    }
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        const struct sim_client *client = &world->clients[i];
+        for (uint32_t room = 0; room <= ROOMS; room++) {
+            if (client->edge == edge && stands(world, client) && is_in(client, room) &&
+                !looks_back(world, client->user)) {
+                hold_until(world, client->user, room, world->now_ms + MASS_GRACE_MS);
+            }
+        }
+    }
+}
+
+void truth_returned(struct world *world, uint32_t user)
+{
+    for (uint32_t room = 0; room <= ROOMS; room++) {
+        uint64_t *held = &world->truth->held_until[user][room];
+        uint64_t ordinary = world->now_ms + GRACE_MS;
+        *held = ordinary < *held ? ordinary : *held;
+    }
+}
+
 void truth_lost(struct world *world, const struct sim_client *client)
 {
     for (uint32_t room = 0; room <= ROOMS; room++) {
@@ -122,7 +173,7 @@ void truth_lost(struct world *world, const struct sim_client *client)
             continue;
         }
         if (world->edges[client->edge].synced) {
-            world->truth->held_until[client->user][room] = world->now_ms + GRACE_MS;
+            hold_until(world, client->user, room, world->now_ms + GRACE_MS);
         } else {
             world->truth->lost[client->edge][client->user][room] = true;
         }
@@ -134,7 +185,7 @@ void truth_synced(struct world *world, uint32_t edge)
     for (uint32_t user = 0; user < USERS; user++) {
         for (uint32_t room = 0; room <= ROOMS; room++) {
             if (world->truth->lost[edge][user][room]) {
-                world->truth->held_until[user][room] = world->now_ms + GRACE_MS;
+                hold_until(world, user, room, world->now_ms + GRACE_MS);
             }
         }
     }
@@ -205,6 +256,7 @@ bool truth_is_shown_since(const struct world *world, uint32_t user, uint32_t roo
 
 bool truth_is_long_gone(const struct world *world, uint32_t user, uint32_t room)
 {
-    return world->settled_ms != 0 && world->now_ms > world->settled_ms + NOTICED_MS / 2 &&
-           world->now_ms > world->truth->there_at[user][room] + NOTICED_MS;
+    uint64_t mass_ms = world->masses ? MASS_MS : 0;
+    return world->settled_ms != 0 && world->now_ms > world->settled_ms + NOTICED_MS / 2 + mass_ms &&
+           world->now_ms > world->truth->there_at[user][room] + NOTICED_MS + mass_ms;
 }

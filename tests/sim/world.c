@@ -12,7 +12,8 @@ enum {
     BUSY_MS = 40000, /* actions and faults */
     CALM_MS = 25000, /* more than dead + grace + rebuild */
     WORD_MS = 8000,  /* before the end of it */
-    PROBE_MS = 2000  /* the last word: does everybody hear it? */
+    MASS_MS = MASS_GRACE_MS + MASS_SPREAD_MS - GRACE_MS,
+    PROBE_MS = 2000 /* the last word: does everybody hear it? */
 };
 
 _Noreturn void world_fail(const struct world *world, const char *what,
@@ -147,10 +148,12 @@ static struct world *world_new(uint64_t seed, unsigned faults, bool trace)
     world->credit_bytes = kind % 5 == 0 ? 2000 : 1 << 20;
     world->hold_bytes = kind % 7 == 0 ? 2000 : 1 << 26;
     world->forgetful = kind % 4 == 1;
+    verify_init(world);
     if ((faults & FAULTS_DISK) != 0 || kind % 6 == 3) {
         world->disk = disk_new(seed);
     }
     world->gaps = kind % 3 != 2;
+    world->masses = kind % 5 < 2;
     world->skips = kind % 5 == 3;
     world->repair_bytes = seed % 3 == 0 ? 400 : 1 << 20;
     world->book = judge_book_new(world->disk != NULL);
@@ -174,6 +177,7 @@ static void world_free(struct world *world)
         uplink_free(&world->edges[i].uplink);
     }
     router_plane_free(&world->plane);
+    verify_router_died(world);
     net_fini(&world->net);
     judge_book_free(&world->book);
     if (world->disk != NULL) {
@@ -232,18 +236,19 @@ void world_run(uint64_t seed, unsigned faults, bool trace)
         step(world);
     }
     calm_down(world);
-    while (world->now_ms < BUSY_MS + CALM_MS - WORD_MS) {
+    uint64_t calm_until = BUSY_MS + CALM_MS + (world->masses ? MASS_MS : 0);
+    while (world->now_ms < calm_until - WORD_MS) {
         step(world);
     }
     if (world->skips) {
         skip_last_word(world);
     }
-    while (world->now_ms < BUSY_MS + CALM_MS) {
+    while (world->now_ms < calm_until) {
         step(world);
     }
     check_end(world);
     struct sim_farewell farewell = end_user(world, (uint32_t)seed % USERS);
-    while (world->now_ms < BUSY_MS + CALM_MS + PROBE_MS) {
+    while (world->now_ms < calm_until + PROBE_MS) {
         step(world);
     }
     check_end(world);

@@ -12,6 +12,7 @@
  *   truth.c     who is really there, and since when not: the measure for presence
  *   corrupt.c   records that vanish or appear by themselves, and whether that is found
  *   skip.c    deliveries that miss an edge where the link cannot tell
+ *   verify.c    tokens whose check takes a while
  *   final.c     what must be true when all is quiet */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
@@ -34,6 +35,10 @@ enum {
     PENDING_MAX = 64,
     RETRIES_MAX = 8,
     GRACE_MS = 5000,
+    MASS_GRACE_MS = 13000,
+    MASS_SPREAD_MS = 2000,
+    MASS_MIN = 3,
+    CONNECT_RATE = 1000,
     REBUILD_MS = 5000,
     BEAT_MS = 500,
     DEAD_MS = 3000,
@@ -104,6 +109,7 @@ struct sim_client {
     uint32_t edge;
     uint32_t slot;
     uint32_t gen;
+    uint64_t opened_ms;
     uint64_t next_id;
     struct sim_pending pending[PENDING_MAX];
     size_t pending_count;
@@ -130,6 +136,7 @@ struct sim_edge {
     uint64_t drained_at;
     uint64_t up_again_at;
     uint64_t paused_until; /* does nothing: SIGSTOP */
+    uint64_t connect_rate; /* as the router said */
     uint64_t canaries;     /* that came back */
     uint8_t ticket_key;    /* first byte of the one in use */
 };
@@ -142,6 +149,14 @@ struct sim_corruption {
     uint32_t gen;
     uint32_t count;
 };
+
+/* A token that is being checked. */
+struct sim_check {
+    struct auth_job *job;
+    uint64_t due_ms;
+};
+
+enum { CHECKS_MAX = 4096 };
 
 struct disk;
 struct truth;
@@ -168,15 +183,21 @@ struct world {
     uint64_t next_payload;
     struct judge_book *book;
     struct truth *truth;
-    bool kicked[USERS]; /* by an operator, once or more */
+    bool kicked[USERS];        /* by an operator, once or more */
+    uint64_t kicked_ms[USERS]; /* when last, 0 = never */
+    bool half_kicked[USERS];   /* and the router died before every edge can have heard of it */
     uint64_t credit_bytes;
     uint64_t hold_bytes;
     uint32_t history_count;
     struct disk *disk; /* NULL: the engine keeps nothing */
-    bool forgetful;    /* empty rooms and offline users are forgotten soon, and kicks are many */
-    bool calm;         /* no more actions or faults */
-    bool gaps;         /* rooms leave deliveries out for slow readers */
-    bool skips;        /* deliveries miss an edge now and then */
+    bool costly;       /* tokens take a while to check */
+    struct sim_check checks[CHECKS_MAX];
+    size_t check_count;
+    bool forgetful; /* empty rooms and offline users are forgotten soon, and kicks are many */
+    bool calm;      /* no more actions or faults */
+    bool masses;    /* few are many: mass losses happen */
+    bool gaps;      /* rooms leave deliveries out for slow readers */
+    bool skips;     /* deliveries miss an edge now and then */
     uint64_t repair_bytes;
     bool trace;
     uint64_t skipped;
@@ -191,6 +212,16 @@ _Noreturn void world_fail(const struct world *world, const char *what,
 
 /* The number behind the letter of "r3", "user_u3", "edge-3". */
 uint32_t last_digit(struct bytes name);
+
+/* ---- verify.c ---- */
+
+void verify_init(struct world *world);
+/* What stands before a user's name in its token. */
+const char *verify_token_prefix(const struct world *world);
+/* The plane's callback. */
+void verify_begin(void *owner, struct auth_job *job);
+void verify_step(struct world *world);
+void verify_router_died(struct world *world);
 
 /* ---- sim_edge.c ---- */
 
@@ -289,6 +320,10 @@ bool truth_is_long_gone(const struct world *world, uint32_t user, uint32_t room)
 void truth_synced(struct world *world, uint32_t edge);
 /* The edge, or its incarnation, is no more: what it had not told is lost. */
 void truth_edge_lost(struct world *world, uint32_t edge);
+/* An edge is about to die with its clients. */
+void truth_edge_dies(struct world *world, uint32_t edge);
+/* A connection of the user opens. */
+void truth_returned(struct world *world, uint32_t user);
 
 /* ---- corrupt.c ---- */
 

@@ -290,6 +290,13 @@ static void out_effect(struct core_driver *driver, const struct core_effect *eff
         }
         out(driver, effect->droppable ? " gap" : " whole");
         break;
+    case CORE_GROUP_UNSURE:
+        if (!driver->tells_unsure) {
+            return;
+        }
+        out(driver, effect->unsure ? "unsure" : "sure");
+        out_group(driver, effect->group);
+        break;
     case CORE_GROUP_TOP:
         out(driver, "top");
         out_group(driver, effect->group);

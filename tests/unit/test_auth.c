@@ -1,4 +1,6 @@
 #include "router/auth.h"
+#include "router/jws.h"
+#include "tests/support/base64url.h"
 #include "tests/support/check_main.h"
 #include "tests/support/guard_page.h"
 
@@ -22,23 +24,6 @@ static struct jws_keys *secret_keys(struct bytes secret)
     struct jws_keys *keys = jws_keys_new();
     ck_assert(jws_keys_add_secret(keys, JWS_HS256, secret));
     return keys;
-}
-
-static void append_base64url(struct buf *out, struct bytes bytes)
-{
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    uint32_t bits = 0;
-    unsigned bit_count = 0;
-    for (size_t i = 0; i < bytes.len; i++) {
-        bits = bits << 8 | bytes.data[i];
-        for (bit_count += 8; bit_count >= 6; bit_count -= 6) {
-            buf_append_byte(out, (uint8_t)letters[bits >> (bit_count - 6) & 63]);
-        }
-    }
-    if (bit_count != 0) {
-        buf_append_byte(out, (uint8_t)letters[bits << (6 - bit_count) & 63]);
-    }
 }
 
 static void sign(struct buf *token, struct bytes key, const EVP_MD *hash)
@@ -537,6 +522,26 @@ static void tear_down(void)
     jws_keys_unref(&own_keys);
 }
 
+START_TEST(what_takes_long_to_check_is_known_by_its_header_at_any_length)
+{
+    struct buf token;
+    buf_init(&token, 0);
+    buf_append_str(&token, "eyJhbGciOiJFUzI1NiJ9."); /* {"alg":"ES256"} */
+    ck_assert(!auth_is_costly(&jwt_config, buf_bytes(&token)));
+    buf_append_str(&token, "e30.");
+    while (token.len <= JWS_BYTES_MAX) {
+        ck_assert_msg(auth_is_costly(&jwt_config, buf_bytes(&token)), "%zu bytes", token.len);
+        buf_append_byte(&token, 'A');
+    }
+    ck_assert(!auth_is_costly(&jwt_config, buf_bytes(&token)));
+    make_token(&token, BYTES_LIT(GOOD_HEADER), BYTES_LIT(GOOD_CLAIMS));
+    ck_assert(!auth_is_costly(&jwt_config, buf_bytes(&token)));
+    struct auth_config insecure = {.mode = AUTH_INSECURE};
+    ck_assert(!auth_is_costly(&insecure, BYTES_LIT("eyJhbGciOiJFUzI1NiJ9.e30.AA")));
+    buf_fini(&token);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("auth");
@@ -558,6 +563,7 @@ int main(void)
     tcase_add_test(tcase, a_token_over_8192_bytes_is_refused_unread);
     tcase_add_test(tcase, scratch_that_may_not_grow_refuses);
     tcase_add_test(tcase, an_enormous_leeway_does_not_wrap);
+    tcase_add_test(tcase, what_takes_long_to_check_is_known_by_its_header_at_any_length);
     suite_add_tcase(suite, tcase);
     TCase *insecure = tcase_create("insecure");
     tcase_add_test(insecure, in_insecure_mode_the_token_is_the_name);

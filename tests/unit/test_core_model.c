@@ -213,6 +213,8 @@ static void apply(struct model *m, const struct core_effect *effect)
     case CORE_GROUP_BIND:
         apply_bind(m, effect);
         break;
+    case CORE_GROUP_UNSURE:
+        break;
     case CORE_GROUP_POLICY:
     case CORE_GROUP_TOP:
     case CORE_CATCH_UP:

@@ -1,4 +1,5 @@
 /* A router that starts from nothing and learns from its edges; and edges that come and go. */
+#include "router/edges.h"
 #include "router/registry.h"
 #include "tests/support/check_main.h"
 #include "tests/support/core_driver.h"
@@ -363,6 +364,104 @@ START_TEST(an_edge_that_dies_while_it_announces_holds_nobody_up)
 }
 END_TEST
 
+/* alice on edge 0 in r and s and watching bob; the former router knew edges 10 and 11 of which
+ * `others` is the number. Local 0: r, 1: s, 2: those who watch bob. */
+static struct core_driver start_unsure(bool unsure, uint64_t others)
+{
+    static const uint32_t locals[] = {0, 1, 2};
+    const struct group_info groups[] = {
+        {.kind = CHANNEL_ROOM, .name = BYTES_LIT("r"), .epoch = OLD_EPOCH},
+        {.kind = CHANNEL_ROOM, .name = BYTES_LIT("s"), .epoch = OLD_EPOCH},
+        {.kind = CHANNEL_WATCH, .name = BYTES_LIT("bob"), .epoch = OLD_EPOCH}};
+    struct core_driver d;
+    struct core_config config = core_driver_config();
+    config.rebuild_ms = REBUILD_MS;
+    core_driver_start(&d, &config, 0);
+    core_driver_step(&d, &(struct core_event){.kind = CORE_EDGE_UP,
+                                              .edge = 0,
+                                              .edge_id = BYTES_LIT("e0"),
+                                              .edge_incarnation = 10});
+    for (uint32_t i = 0; i < 3; i++) {
+        core_driver_step(
+            &d, &(struct core_event){
+                    .kind = CORE_ANNOUNCE_GROUP, .edge = 0, .local = i, .group = &groups[i]});
+        if (unsure && i != 1) {
+            core_driver_step(
+                &d, &(struct core_event){.kind = CORE_ANNOUNCE_UNSURE, .edge = 0, .local = i});
+        }
+    }
+    core_driver_announce_conn(&d, 0, 1, "alice", locals, 3);
+    core_driver_step(&d,
+                     &(struct core_event){.kind = CORE_ANNOUNCE_END, .edge = 0, .others = others});
+    core_driver_forget(&d);
+    d.tells_unsure = true;
+    return d;
+}
+
+START_TEST(where_somebody_was_in_grace_members_and_watchers_are_told_at_the_end)
+{
+    struct core_driver d = start_unsure(true, edges_mix(10));
+    core_driver_wait(&d, REBUILD_MS - 100);
+    core_driver_expect(&d, "");
+    core_driver_wait(&d, 200);
+    core_driver_expect(&d, "deliver room:r to 0 gap 0-0\n"
+                           "sure room:r\n"
+                           "deliver watch:bob to 0 presence bob offline\n"
+                           "sure watch:bob\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(where_nobody_was_and_no_edge_is_missing_nothing_is_told)
+{
+    struct core_driver d = start_unsure(false, edges_mix(10));
+    core_driver_wait(&d, 2 * REBUILD_MS);
+    core_driver_expect(&d, "");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(when_an_edge_is_missing_everybody_is_told)
+{
+    struct core_driver d = start_unsure(false, edges_mix(10) ^ edges_mix(11));
+    core_driver_wait(&d, 2 * REBUILD_MS);
+    core_driver_expect(&d, "deliver room:r to 0 gap 0-0\n"
+                           "deliver room:s to 0 gap 0-0\n"
+                           "deliver watch:bob to 0 presence bob offline\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(edges_know_while_somebody_is_in_grace)
+{
+    struct core_driver d;
+    struct core_config config = core_driver_config();
+    core_driver_start(&d, &config, 2);
+    core_driver_open(&d, 0, 1, "alice");
+    core_driver_open(&d, 1, 1, "bob");
+    core_driver_join(&d, 0, 1, "r");
+    core_driver_join(&d, 1, 1, "r");
+    core_driver_users(&d, 0, 1, COMMAND_WATCH, "bob");
+    core_driver_forget(&d);
+    d.tells_unsure = true;
+    core_driver_close(&d, 1, 1, false);
+    core_driver_expect_line(&d, "unsure room:r\n");
+    core_driver_expect_line(&d, "unsure watch:bob\n");
+    core_driver_forget(&d);
+    core_driver_open(&d, 0, 2, "carol");
+    core_driver_open(&d, 1, 2, "dave");
+    core_driver_forget(&d);
+    core_driver_join(&d, 1, 2, "r"); /* the first there on its edge is told too */
+    core_driver_expect_line(&d, "unsure room:r\n");
+    core_driver_forget(&d);
+    core_driver_open(&d, 1, 3, "bob");
+    core_driver_expect_line(&d, "sure watch:bob\n");
+    core_driver_wait(&d, 5200);
+    core_driver_expect_line(&d, "sure room:r\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("core_rebuild");
@@ -386,6 +485,10 @@ int main(void)
     tcase_add_test(tcase, who_was_told_to_have_left_comes_aloud_even_with_a_late_edge);
     tcase_add_test(tcase, an_edge_that_comes_back_within_the_grace_is_not_noticed);
     tcase_add_test(tcase, an_edge_that_dies_while_it_announces_holds_nobody_up);
+    tcase_add_test(tcase, where_somebody_was_in_grace_members_and_watchers_are_told_at_the_end);
+    tcase_add_test(tcase, where_nobody_was_and_no_edge_is_missing_nothing_is_told);
+    tcase_add_test(tcase, when_an_edge_is_missing_everybody_is_told);
+    tcase_add_test(tcase, edges_know_while_somebody_is_in_grace);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
 }

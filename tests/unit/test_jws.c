@@ -1,6 +1,7 @@
 /* Signatures: the examples of the RFCs, and for every algorithm a key made here: what it signed
  * passes, anything else does not, and no key serves another algorithm than its own. */
 #include "router/jws.h"
+#include "tests/support/base64url.h"
 #include "tests/support/check_main.h"
 
 #include <check.h>
@@ -100,23 +101,6 @@ START_TEST(the_examples_of_the_rfcs_verify_and_no_bit_of_their_signatures_may_ch
 END_TEST
 
 /* ---- keys of our own ---- */
-
-static void append_base64url(struct buf *out, struct bytes bytes)
-{
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    uint32_t bits = 0;
-    unsigned bit_count = 0;
-    for (size_t i = 0; i < bytes.len; i++) {
-        bits = (bits << 8 | bytes.data[i]) & 0xFFFF;
-        for (bit_count += 8; bit_count >= 6; bit_count -= 6) {
-            buf_append_byte(out, (uint8_t)letters[bits >> (bit_count - 6) & 63]);
-        }
-    }
-    if (bit_count != 0) {
-        buf_append_byte(out, (uint8_t)letters[bits << (6 - bit_count) & 63]);
-    }
-}
 
 #define SECRET "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 

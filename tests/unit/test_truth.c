@@ -124,6 +124,13 @@ static void refused(void *owner, struct bytes text)
     ck_abort_msg("an honest edge was refused");
 }
 
+static void on_admission(void *owner, uint64_t rate, uint64_t cluster_rate)
+{
+    (void)owner;
+    (void)rate;
+    (void)cluster_rate;
+}
+
 static void on_ticket_keys(void *owner, const struct plane_ticket_keys *keys)
 {
     (void)owner;
@@ -199,6 +206,7 @@ static struct uplink *new_uplink(struct rig *rig)
                                                       .fenced = never,
                                                       .refused = refused,
                                                       .on_ticket_keys = on_ticket_keys,
+                                                      .on_admission = on_admission,
                                                       .on_canary = on_canary,
                                                       .clock_us = clock_us,
                                                       .random = draw};
@@ -206,8 +214,7 @@ static struct uplink *new_uplink(struct rig *rig)
                                          .hold_bytes_max = 1 << 20,
                                          .credit_bytes = 1 << 20,
                                          .slots_max = CONNS,
-                                         .canary_ms = CANARY_MS,
-                                         .reconnect_delay_ms = 1000};
+                                         .canary_ms = CANARY_MS};
     return uplink_new(&config, &callbacks, rig, rig->now_ms);
 }
 
@@ -409,7 +416,7 @@ START_TEST(a_draining_edge_sends_no_canaries_and_is_not_missed)
     struct rig rig;
     start(&rig);
     run(&rig, CANARY_MS);
-    uplink_drain(rig.uplink);
+    uplink_drain(rig.uplink, 1000);
     run(&rig, CANARY_MS);
     unsigned before = rig.returned;
     run(&rig, TIMEOUT_MS + CANARY_MS);

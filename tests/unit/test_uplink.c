@@ -114,6 +114,13 @@ static void refused(void *owner, struct bytes text)
     rig->refused++;
 }
 
+static void on_admission(void *owner, uint64_t rate, uint64_t cluster_rate)
+{
+    (void)owner;
+    (void)rate;
+    (void)cluster_rate;
+}
+
 static void on_ticket_keys(void *owner, const struct plane_ticket_keys *keys)
 {
     struct rig *rig = owner;
@@ -142,6 +149,7 @@ static void start(struct rig *rig)
         .fenced = fenced,
         .refused = refused,
         .on_ticket_keys = on_ticket_keys,
+        .on_admission = on_admission,
         .random = draw,
     };
     const struct uplink_config config = {.edge_id = BYTES_LIT("edge"),
@@ -149,8 +157,7 @@ static void start(struct rig *rig)
                                          .repair_bytes_max = 1000,
                                          .repair_ms = 5000,
                                          .credit_bytes = 1 << 20,
-                                         .slots_max = 16,
-                                         .reconnect_delay_ms = 1000};
+                                         .slots_max = 16};
     *rig = (struct rig){.now_ms = 1000};
     arena_init(&rig->arena, 1 << 20);
     rig->uplink = uplink_new(&config, &callbacks, rig, rig->now_ms);

@@ -74,6 +74,13 @@ static void ignore_text(void *owner, struct bytes text)
     (void)text;
 }
 
+static void on_admission(void *owner, uint64_t rate, uint64_t cluster_rate)
+{
+    (void)owner;
+    (void)rate;
+    (void)cluster_rate;
+}
+
 static void ignore_keys(void *owner, const struct plane_ticket_keys *keys)
 {
     (void)owner;
@@ -209,6 +216,7 @@ static void start(struct rig *rig)
                                                       .fenced = ignore,
                                                       .refused = ignore_text,
                                                       .on_ticket_keys = ignore_keys,
+                                                      .on_admission = on_admission,
                                                       .random = random_bits};
     const struct uplink_config config = {.edge_id = BYTES_LIT("edge"),
                                          .hold_bytes_max = 1 << 20,
