@@ -21,9 +21,9 @@ struct router_options {
      * with like. */
     char *router_id;
     struct option_list admin_endpoints;
-    struct jws_keys *keys; /* --auth jwt */
+    struct jws_keys *keys;        /* --auth jwt */
     struct privileges privileges; /* of --user */
-    bool exposed;          /* an endpoint can be reached by others: --insecure-plane allowed it */
+    bool exposed; /* an endpoint can be reached by others: --insecure-plane allowed it */
 };
 
 enum { ROUTER_ON_USER_LIMIT_REJECT, ROUTER_ON_USER_LIMIT_KICK_OLDEST };
