@@ -42,3 +42,8 @@ bool gcra_take(struct gcra *gcra, uint64_t units_per_second, uint64_t units, uin
     *ret_retry_ms = (wait_ns + NS_PER_MS - 1) / NS_PER_MS;
     return false;
 }
+
+void gcra_half(struct gcra *gcra, uint64_t at_us)
+{
+    gcra->tat_ns = at_us * NS_PER_US + NS_PER_SECOND / 2;
+}

@@ -16,4 +16,7 @@ struct gcra {
 bool gcra_take(struct gcra *gcra, uint64_t units_per_second, uint64_t units, uint64_t now_us,
                uint64_t *ret_retry_ms);
 
+/* As if half of the burst had been taken at `at_us`. */
+void gcra_half(struct gcra *gcra, uint64_t at_us);
+
 #endif

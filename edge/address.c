@@ -1,23 +1,5 @@
 #include "edge/address.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
-static const uint8_t MAPPED_PREFIX[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
-static bool is_mapped(const struct address *address)
-{
-    return memcmp(address->octets, MAPPED_PREFIX, sizeof(MAPPED_PREFIX)) == 0;
-}
-
-static struct address from_v4(const void *octets)
-{
-    struct address address;
-    memcpy(address.octets, MAPPED_PREFIX, sizeof(MAPPED_PREFIX));
-    memcpy(address.octets + sizeof(MAPPED_PREFIX), octets, 4);
-    return address;
-}
-
 static struct bytes trim(struct bytes text)
 {
     while (text.len != 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
@@ -84,91 +66,6 @@ static bool parse_hop(struct bytes text, struct address *ret_address)
     return address_parse(text, ret_address);
 }
 
-bool address_parse(struct bytes text, struct address *ret_address)
-{
-    char copy[ADDRESS_TEXT_MAX];
-    struct in_addr v4;
-    struct in6_addr v6;
-    if (text.data == NULL || text.len == 0 || text.len >= sizeof(copy) ||
-        memchr(text.data, 0, text.len) != NULL) {
-        return false;
-    }
-    memcpy(copy, text.data, text.len);
-    copy[text.len] = '\0';
-    if (inet_pton(AF_INET, copy, &v4) == 1) {
-        *ret_address = from_v4(&v4);
-        return true;
-    }
-    if (inet_pton(AF_INET6, copy, &v6) == 1) {
-        memcpy(ret_address->octets, &v6, sizeof(ret_address->octets));
-        return true;
-    }
-    return false;
-}
-
-struct address address_of_sockaddr(const struct sockaddr *sockaddr)
-{
-    struct address address = {{0}};
-    if (sockaddr->sa_family == AF_INET) {
-        struct sockaddr_in in;
-        memcpy(&in, sockaddr, sizeof(in));
-        address = from_v4(&in.sin_addr);
-    } else if (sockaddr->sa_family == AF_INET6) {
-        struct sockaddr_in6 in6;
-        memcpy(&in6, sockaddr, sizeof(in6));
-        memcpy(address.octets, &in6.sin6_addr, sizeof(address.octets));
-    }
-    return address;
-}
-
-size_t address_text(const struct address *address, char out[ADDRESS_TEXT_MAX])
-{
-    const char *text =
-        is_mapped(address)
-            ? inet_ntop(AF_INET, address->octets + sizeof(MAPPED_PREFIX), out, ADDRESS_TEXT_MAX)
-            : inet_ntop(AF_INET6, address->octets, out, ADDRESS_TEXT_MAX);
-    return text == NULL ? 0 : strlen(text);
-}
-
-bool address_net_parse(struct bytes text, struct address_net *ret_net)
-{
-    text = trim(text);
-    size_t slash = find_last(text, '/');
-    struct address base;
-    if (!address_parse(bytes_slice(text, 0, slash), &base)) {
-        return false;
-    }
-    bool v4 = is_mapped(&base) && memchr(text.data, ':', slash) == NULL;
-    unsigned bits = v4 ? 32 : 128;
-    if (slash != text.len && !parse_number(bytes_slice(text, slash + 1, text.len), bits, &bits)) {
-        return false;
-    }
-    *ret_net = (struct address_net){.base = base, .prefix_bits = (uint8_t)(v4 ? bits + 96 : bits)};
-    return true;
-}
-
-static bool in_net(const struct address *address, const struct address_net *net)
-{
-    size_t whole = net->prefix_bits / 8;
-    unsigned rest = net->prefix_bits % 8;
-    if (memcmp(address->octets, net->base.octets, whole) != 0) {
-        return false;
-    }
-    unsigned differing =
-        rest == 0 ? 0 : (unsigned)(address->octets[whole] ^ net->base.octets[whole]) >> (8 - rest);
-    return differing == 0;
-}
-
-bool address_in(const struct address *address, const struct address_net *nets, size_t net_count)
-{
-    for (size_t i = 0; i < net_count; i++) {
-        if (in_net(address, &nets[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 struct address address_client(const struct address *peer, struct bytes forwarded_for,
                               const struct address_net *trusted, size_t trusted_count)
 {
@@ -184,15 +81,6 @@ struct address address_client(const struct address *peer, struct bytes forwarded
         forwarded_for.len = last ? 0 : comma;
     }
     return hop;
-}
-
-struct address address_limit_key(const struct address *address)
-{
-    struct address key = *address;
-    if (!is_mapped(address)) {
-        memset(key.octets + 8, 0, 8);
-    }
-    return key;
 }
 
 bool address_split(const char *text, char ret_host[ADDRESS_HOST_MAX],

@@ -31,6 +31,13 @@ static void end_of_header(struct conn *conn, const struct proxy_header *header)
     if (header->known) {
         conn->address = header->source;
     }
+    bool proxy = address_in(&conn->address, edge->proxies, edge->proxy_count);
+    if (header->known && !proxy && edge_is_banned(edge, &conn->address)) {
+        metrics_add(edge->metrics, EDGE_METRIC_REFUSED, EDGE_REFUSED_BANNED, 1);
+        log_refused(conn, "banned");
+        conn_abort(conn, WS_REASON_NETWORK);
+        return;
+    }
     if (!count_client(conn)) {
         metrics_add(edge->metrics, EDGE_METRIC_REFUSED, EDGE_REFUSED_PER_IP, 1);
         log_refused(conn, "too many connections from this address");

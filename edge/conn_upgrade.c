@@ -81,7 +81,7 @@ static void answer_health(struct conn *conn, bool head_only)
     conn_answer(conn, buf_bytes(&edge->reply));
 }
 
-/* Behind a trusted proxy the client's address is known, and counted, only now. False: too many. */
+/* Behind a trusted proxy the client's address is known, and counted, only now. False: refused. */
 static bool learn_address(struct conn *conn, const struct ws_request *request)
 {
     struct edge *edge = conn->edge;
@@ -91,10 +91,18 @@ static bool learn_address(struct conn *conn, const struct ws_request *request)
     }
     conn->address = forwarded_or_x_client(&conn->address, request->forwarded,
                                           request->forwarded_for, edge->proxies, edge->proxy_count);
+    if (edge_is_banned(edge, &conn->address)) {
+        conn_refuse(conn, 403, "banned", EDGE_REFUSED_BANNED);
+        return false;
+    }
     if (max != 0) {
         conn->ip_counted = ip_counts_take(&edge->ip_counts, &conn->address, max);
     }
-    return max == 0 || conn->ip_counted;
+    if (max != 0 && !conn->ip_counted) {
+        conn_refuse(conn, 429, "too many connections from this address", EDGE_REFUSED_PER_IP);
+        return false;
+    }
+    return true;
 }
 
 static void tell_uplink(struct conn *conn, const struct ws_request *request)
@@ -126,7 +134,6 @@ static void upgrade(struct conn *conn, struct ws_request *request)
         return;
     }
     if (!learn_address(conn, request)) {
-        conn_refuse(conn, 429, "too many connections from this address", EDGE_REFUSED_PER_IP);
         return;
     }
     if (!take_place(conn)) {

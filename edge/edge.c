@@ -332,6 +332,11 @@ const char *edge_unready(struct edge *edge, enum edge_refusal *ret_refusal)
     return NULL;
 }
 
+bool edge_is_banned(struct edge *edge, const struct address *address)
+{
+    return edge->uplink != NULL && uplink_is_banned(edge->uplink, address, edge_now(edge));
+}
+
 bool edge_is_full(const struct edge *edge)
 {
     uint64_t live = 0;

@@ -114,6 +114,7 @@ static void refresh(struct edge *edge)
     set(edge, EDGE_METRIC_LEFT_OUT, 0, stats.left_out);
     set(edge, EDGE_METRIC_LAGGING, 0, stats.lagging);
     set(edge, EDGE_METRIC_GROUPS, 0, stats.groups);
+    set(edge, EDGE_METRIC_BANS, 0, stats.bans);
     set(edge, EDGE_METRIC_MEMORY_BYTES, EDGE_MEMORY_CONNECTIONS, sockets * sizeof(struct conn));
     set(edge, EDGE_METRIC_MEMORY_BYTES, EDGE_MEMORY_OUTPUT, out_batch_bytes(edge->out));
     set(edge, EDGE_METRIC_MEMORY_BYTES, EDGE_MEMORY_MESSAGES, edge->message_bytes);

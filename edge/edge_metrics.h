@@ -51,7 +51,8 @@ enum edge_refusal {
     EDGE_REFUSED_TIMEOUT,
     EDGE_REFUSED_PROXY,
     EDGE_REFUSED_HANDSHAKES,
-    EDGE_REFUSED_STORM
+    EDGE_REFUSED_STORM,
+    EDGE_REFUSED_BANNED
 };
 
 /* All rows at zero. */

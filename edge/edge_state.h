@@ -6,6 +6,7 @@
 
 #include "common/buf.h"
 #include "common/httpd.h"
+#include "common/ip_counts.h"
 #include "common/metrics.h"
 #include "common/slotmap.h"
 #include "common/wheel.h"
@@ -16,7 +17,6 @@
 #include "edge/edge.h"
 #include "edge/edge_curve.h"
 #include "edge/edge_metrics.h"
-#include "edge/ip_counts.h"
 #include "edge/output.h"
 #include "edge/uplink.h"
 #include "edge/ws_deflate.h"
@@ -137,6 +137,9 @@ const char *edge_unready(struct edge *edge, enum edge_refusal *ret_refusal);
 
 /* True when there are as many live connections as may be. */
 bool edge_is_full(const struct edge *edge);
+
+/* True when the router has banned the address. */
+bool edge_is_banned(struct edge *edge, const struct address *address);
 
 /* Leaves the loop at the end of this turn. */
 void edge_stop(struct edge *edge, int exit_code);

@@ -152,7 +152,9 @@ static void answer_at_the_door(struct edge *edge, int fd, int status, const char
 static void turn_away(struct listening *socket, int fd, int status, enum edge_refusal refusal)
 {
     struct edge *edge = socket->listener->edge;
-    const char *text = status == 429 ? "too many connections from this address" : "full";
+    const char *text = status == 429   ? "too many connections from this address"
+                       : status == 403 ? "banned"
+                                       : "full";
     if (socket->tls == NULL) {
         answer_at_the_door(edge, fd, status, text);
     }
@@ -185,14 +187,19 @@ static void admit(struct listening *socket, int fd, const struct address *addres
         refuse_stranger(edge, fd, address);
         return;
     }
+    /* A proxy's clients are judged and counted when their addresses are known (conn_proxy.c,
+     * conn_upgrade.c). */
+    bool direct = edge->options->proxy_protocol == 0 &&
+                  !address_in(address, edge->proxies, edge->proxy_count);
+    if (direct && edge_is_banned(edge, address)) {
+        turn_away(socket, fd, 403, EDGE_REFUSED_BANNED);
+        return;
+    }
     if (edge_is_full(edge) && !conn_pending_make_room(edge)) {
         turn_away(socket, fd, 503, EDGE_REFUSED_FULL);
         return;
     }
-    /* A proxy's clients are counted when their addresses are known (conn_proxy.c, conn_upgrade.c).
-     */
-    bool counted = max != 0 && edge->options->proxy_protocol == 0 &&
-                   !address_in(address, edge->proxies, edge->proxy_count);
+    bool counted = max != 0 && direct;
     if (counted && !ip_counts_take(&edge->ip_counts, address, max)) {
         turn_away(socket, fd, 429, EDGE_REFUSED_PER_IP);
         return;

@@ -59,6 +59,7 @@ struct uplink *uplink_new(const struct uplink_config *config,
     uint64_t halves[2] = {callbacks->random(owner), callbacks->random(owner)};
     memcpy(seed, halves, sizeof(seed));
     groups_init(&uplink->groups, seed);
+    uplink_bans_init(&uplink->bans, seed);
     link_init(&uplink->link, &timing_default, config->credit_bytes, now_ms);
     plane_builder_init(&uplink->up);
     arena_init(&uplink->arena, (size_t)PLANE_FRAME_BYTES_MAX * 8);
@@ -77,6 +78,7 @@ void uplink_free(struct uplink **uplink)
         return;
     }
     groups_fini(&(*uplink)->groups);
+    uplink_bans_fini(&(*uplink)->bans);
     link_fini(&(*uplink)->link);
     plane_builder_fini(&(*uplink)->up);
     arena_fini(&(*uplink)->arena);
@@ -300,17 +302,18 @@ static void send_hello(struct uplink *uplink, uint64_t now_ms)
     }
     buf_clear(&uplink->scratch);
     plane_hello_write(
-        &(struct plane_greeting){.version = PLANE_VERSION,
-                                 .id = uplink->config.edge_id,
-                                 .edge_incarnation = uplink->incarnation,
-                                 .router_incarnation = uplink->router_incarnation,
-                                 .received = uplink->link.received,
-                                 .credit = uplink->config.credit_bytes,
-                                 .attempt = ++uplink->attempt,
-                                 .features =
-                                     PLANE_FEATURE_DIGEST | PLANE_FEATURE_DONE |
-                                     (uplink->callbacks.drain != NULL ? PLANE_FEATURE_DRAIN : 0) |
-                                     (uplink->config.canary_ms != 0 ? PLANE_FEATURE_CANARY : 0)},
+        &(struct plane_greeting){
+            .version = PLANE_VERSION,
+            .id = uplink->config.edge_id,
+            .edge_incarnation = uplink->incarnation,
+            .router_incarnation = uplink->router_incarnation,
+            .received = uplink->link.received,
+            .credit = uplink->config.credit_bytes,
+            .attempt = ++uplink->attempt,
+            .clock_ms = now_ms,
+            .features = PLANE_FEATURE_DIGEST | PLANE_FEATURE_DONE | PLANE_FEATURE_BANS |
+                        (uplink->callbacks.drain != NULL ? PLANE_FEATURE_DRAIN : 0) |
+                        (uplink->config.canary_ms != 0 ? PLANE_FEATURE_CANARY : 0)},
         &uplink->scratch);
     if (transmit(uplink, buf_bytes(&uplink->scratch), BYTES_EMPTY)) {
         uplink->hello_sent = true;
@@ -604,6 +607,7 @@ void uplink_stats(const struct uplink *uplink, struct uplink_stats *ret_stats)
     ret_stats->held_back_bytes = uplink->groups.holes.bytes;
     ret_stats->lagging = uplink->groups.lags.table.count;
     ret_stats->groups = uplink->groups.table.count;
+    ret_stats->bans = (uint32_t)uplink->bans.nets.by_net.count;
     ret_stats->memory_bytes = uplink->groups.memory_bytes + uplink->groups.holes.bytes;
     ret_stats->router_incarnation = uplink->router_incarnation;
 }

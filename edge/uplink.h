@@ -8,6 +8,7 @@
 #ifndef EDGE_UPLINK_H
 #define EDGE_UPLINK_H
 
+#include "common/address.h"
 #include "common/bytes.h"
 #include "common/status.h"
 
@@ -131,6 +132,9 @@ uint64_t uplink_state_since(const struct uplink *uplink);
  * that does not give them back. */
 bool uplink_canary_overdue(const struct uplink *uplink, uint64_t now_ms, uint64_t timeout_ms);
 
+/* True when the router wants whoever comes from this address turned away, as far as it has said. */
+bool uplink_is_banned(const struct uplink *uplink, const struct address *address, uint64_t now_ms);
+
 /* True while the router leaves our messages unfinished up to the credit: stop reading sockets. */
 bool uplink_congested(const struct uplink *uplink);
 
@@ -162,6 +166,7 @@ struct uplink_stats {
     uint64_t up_messages;
     uint64_t down_ops;
     uint32_t groups;
+    uint32_t bans;         /* address ranges */
     uint64_t memory_bytes; /* records, groups and membership, estimated from sizes */
     uint64_t router_incarnation;
 };

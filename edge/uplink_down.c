@@ -249,6 +249,8 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
     case OP_CANARY_BACK:
     case OP_DIGEST_ASK:
     case OP_GROUP_TOP:
+    case OP_BAN:
+    case OP_UNBAN:
     case OP_DRAIN:
     default:
         uplink->stats.bad_frames++;
@@ -296,6 +298,8 @@ void uplink_down_batch(struct uplink *uplink, const struct plane_batch *batch)
             uplink_canary_back(uplink, &op);
         } else if (op.kind == OP_DIGEST_ASK) {
             uplink_digest_ask(uplink, &op);
+        } else if (op.kind == OP_BAN || op.kind == OP_UNBAN) {
+            uplink_bans_op(uplink, &op);
         } else if (op.kind == OP_GROUP_TOP) {
             on_group_top(uplink, &op);
         } else if (op.kind == OP_DRAIN) {

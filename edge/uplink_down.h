@@ -8,6 +8,7 @@
 #include "common/link.h"
 #include "edge/groups.h"
 #include "edge/uplink.h"
+#include "edge/uplink_bans.h"
 #include "proto/arena.h"
 #include "proto/plane_wire.h"
 
@@ -75,6 +76,7 @@ struct uplink {
     struct uplink_down down;
     struct uplink_answers answers;
     struct uplink_canary canary;
+    struct uplink_bans bans;
     uint64_t now_ms;                   /* of this call */
     uint64_t tag;                      /* of the newest sealed up-batch */
     struct edge_session *closed_first; /* closed, not finished by the router, in order */

@@ -45,6 +45,7 @@ static struct plane_greeting read_hello(const Splitrail__Plane__Hello *hello)
                                    .received = hello->received,
                                    .credit = hello->credit,
                                    .attempt = hello->attempt,
+                                   .clock_ms = hello->clock_ms,
                                    .features = hello->features,
                                    .build = bytes_of_str(hello->build)};
 }
@@ -193,6 +194,7 @@ void plane_hello_write(const struct plane_greeting *hello, struct buf *out)
     to.credit = hello->credit;
     to.build = (char *)(uintptr_t)SPLITRAIL_VERSION;
     to.attempt = hello->attempt;
+    to.clock_ms = hello->clock_ms;
     to.features = hello->features;
     frame.hello = &to;
     pb_append(&frame.base, out);

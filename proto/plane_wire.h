@@ -62,8 +62,14 @@ enum plane_op_kind {
     OP_GROUP_TOP = 33,   /* a = group, b = newest offset delivered */
     OP_DONE = 34,        /* slot gen, a = first, b = last number of TEXTs that are done although
                             nothing answers them and their frame is not finished */
+    OP_BAN = 35,         /* bytes = addresses to turn away: 16 bytes (IPv4 mapped) and a prefix
+                            length; a = for how many ms, 0 = until OP_UNBAN. slot = 1: those known
+                            before are forgotten first; then there may be no bytes */
+    OP_UNBAN = 36,       /* bytes as in BAN */
     OP_DRAIN = 37        /* the edge is to drain and to end, as with SIGTERM */
 };
+
+enum { PLANE_NET_BYTES = 17 };
 
 #define PLANE_SPAN_ALL UINT32_MAX
 
@@ -79,7 +85,8 @@ enum plane_feature {
     PLANE_FEATURE_CANARY = 1, /* HELLO: the edge sends canaries. WELCOME: they come back */
     PLANE_FEATURE_DIGEST = 2, /* HELLO: the edge answers OP_DIGEST_ASK */
     PLANE_FEATURE_DONE = 4,   /* HELLO: the edge wants OP_DONE */
-    PLANE_FEATURE_DRAIN = 16  /* HELLO: the edge acts upon OP_DRAIN */
+    PLANE_FEATURE_DRAIN = 16, /* HELLO: the edge acts upon OP_DRAIN */
+    PLANE_FEATURE_BANS = 32   /* HELLO: the edge knows OP_BAN and OP_UNBAN */
 };
 
 struct plane_op {
@@ -115,6 +122,7 @@ struct plane_greeting {
     struct bytes id;
     uint64_t edge_incarnation;   /* HELLO */
     uint64_t attempt;            /* HELLO: grows with each one */
+    uint64_t clock_ms;           /* HELLO: the edge's monotonic clock, 0 = untold */
     uint64_t router_incarnation; /* HELLO: the one we had; WELCOME: the router's own */
     bool resumed;                /* WELCOME */
     uint64_t received;

@@ -14,6 +14,26 @@ enum { REQUEST_MEMORY = 32 * 1024 * 1024 };
 
 static_assert(SPLITRAIL__ADMIN__REPLY__STATUS__VERSION == 4, "admin_stats.replies has five places");
 
+static const char *text_of(const char *text)
+{
+    return text == NULL ? "" : text;
+}
+
+void admin_audit(const struct admin_ask *ask, const struct admin_deed *deed)
+{
+    struct buf peer;
+    buf_init(&peer, 0);
+    for (size_t i = 0; i < ask->peer.len; i++) {
+        buf_append_hex(&peer, ask->peer.data[i], 2);
+    }
+    log_event(LOG_ADMIN_ACTION, LOG_S("action", deed->action), LOG_S("by", ask->by),
+              LOG_B("peer", buf_bytes(&peer)), LOG_S("user", text_of(deed->user)),
+              LOG_S("conn", text_of(deed->conn)), LOG_S("ip", text_of(deed->ip)),
+              LOG_S("edge", text_of(deed->edge)), LOG_S("room", text_of(deed->room)),
+              LOG_S("reason", text_of(deed->reason)), LOG_U("for_ms", deed->for_ms));
+    buf_fini(&peer);
+}
+
 void *admin_room(struct admin_ask *ask, size_t count, size_t size)
 {
     ProtobufCAllocator *allocator = &ask->admin->reply_arena.allocator;
@@ -168,6 +188,15 @@ static void dispatch(struct admin_ask *ask, const Splitrail__Admin__Request *req
     case SPLITRAIL__ADMIN__REQUEST__ASK_SEND:
         admin_send(ask, request->send);
         break;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_BAN:
+        admin_ban(ask, request->ban);
+        break;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_UNBAN:
+        admin_unban(ask, request->unban);
+        break;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_BANS:
+        admin_list_bans(ask, request->bans);
+        break;
     case SPLITRAIL__ADMIN__REQUEST__ASK_HISTORY:
         admin_history(ask, request->history);
         break;
@@ -229,7 +258,7 @@ static void handle_garbage(struct admin_ask *ask, struct bytes bytes)
 void admin_handle(struct admin *admin, struct bytes peer, struct bytes request, uint64_t now_ms,
                   uint64_t wall_ms)
 {
-    struct admin_ask ask = {.peer = peer, .now_ms = now_ms, .wall_ms = wall_ms};
+    struct admin_ask ask = {.peer = peer, .by = "", .now_ms = now_ms, .wall_ms = wall_ms};
     begin(admin, &ask);
     arena_reset(&admin->request_arena);
     Splitrail__Admin__Request *read = NULL;
@@ -242,6 +271,7 @@ void admin_handle(struct admin *admin, struct bytes peer, struct bytes request, 
         return;
     }
     ask.id = read->id;
+    ask.by = read->by[0] == 0 || client_name_valid(bytes_of_str(read->by)) ? read->by : "";
     if (read->version != ADMIN_VERSION) {
         admin_fail(&ask, ADMIN_STATUS(VERSION),
                    "this router speaks admin version 1: use the splitrailctl of its release");
@@ -262,7 +292,8 @@ void admin_set_local(struct admin *admin, admin_local_reply *reply, void *owner)
 void admin_ask_local(struct admin *admin, uint64_t token, const Splitrail__Admin__Request *request,
                      uint64_t now_ms, uint64_t wall_ms)
 {
-    struct admin_ask ask = {.local = true, .id = token, .now_ms = now_ms, .wall_ms = wall_ms};
+    struct admin_ask ask = {
+        .local = true, .id = token, .by = "api", .now_ms = now_ms, .wall_ms = wall_ms};
     begin(admin, &ask);
     dispatch(&ask, request);
     if (!ask.deferred) {

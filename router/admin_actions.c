@@ -3,19 +3,15 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "router/admin_ask.h"
+#include "router/bans.h"
 #include "router/json_scan.h"
 
 #include <string.h>
 
-enum {
-    EPOCH_DIGITS = 16,
-    REASON_BYTES_MAX = 120 /* fits a WebSocket close frame, RFC 6455 section 5.5 */
-};
-
-enum action { ACTION_KICK, ACTION_PUBLISH, ACTION_SEND, ACTION_READ };
+enum { EPOCH_DIGITS = 16 };
 
 struct pending {
-    enum action action;
+    enum admin_action action;
     uint64_t id;
     bool local;
     struct bytes peer; /* owned */
@@ -27,7 +23,7 @@ static void pending_free(struct pending *pending)
     mem_free(pending);
 }
 
-static void start(struct admin_ask *ask, enum action action, struct core_event *event)
+void admin_start(struct admin_ask *ask, enum admin_action action, struct core_event *event)
 {
     struct admin *admin = ask->admin;
     struct pending *pending = mem_new(1, sizeof(*pending));
@@ -59,7 +55,7 @@ static bool room_ok(struct admin_ask *ask, const char *room, bool optional)
     return name_ok(ask, room, optional, "a room is 1 to 128 bytes of plain text");
 }
 
-static bool user_ok(struct admin_ask *ask, const char *user, bool optional)
+bool admin_user_ok(struct admin_ask *ask, const char *user, bool optional)
 {
     return name_ok(ask, user, optional, "a user is 1 to 128 bytes of plain text");
 }
@@ -88,10 +84,10 @@ static bool payload_ok(struct admin_ask *ask, struct bytes payload)
     return true;
 }
 
-static bool reason_ok(struct admin_ask *ask, const char *reason)
+bool admin_reason_ok(struct admin_ask *ask, const char *reason)
 {
     if (reason[0] == 0 ||
-        (bytes_of_str(reason).len <= REASON_BYTES_MAX && client_name_valid(bytes_of_str(reason)))) {
+        (bytes_of_str(reason).len <= BAN_REASON_MAX && client_name_valid(bytes_of_str(reason)))) {
         return true;
     }
     admin_fail(ask, ADMIN_STATUS(BAD_REQUEST), "a reason is at most 120 bytes of plain text");
@@ -105,12 +101,17 @@ void admin_kick(struct admin_ask *ask, const Splitrail__Admin__Kick *asked)
         .room = bytes_of_str(asked->room),
         .text = bytes_of_str(asked->reason),
     };
+    struct bytes user = bytes_of_str(asked->user);
+    if (asked->ban_ms != 0 && asked->room[0] != 0) {
+        admin_fail(ask, ADMIN_STATUS(BAD_REQUEST), "a ban is from the server, not from a room");
+        return;
+    }
     if ((asked->user[0] == 0) == (asked->conn[0] == 0)) {
         admin_fail(ask, ADMIN_STATUS(BAD_REQUEST), "name either a user or a connection");
         return;
     }
-    if (!room_ok(ask, asked->room, true) || !user_ok(ask, asked->user, true) ||
-        !reason_ok(ask, asked->reason)) {
+    if (!room_ok(ask, asked->room, true) || !admin_user_ok(ask, asked->user, true) ||
+        !admin_reason_ok(ask, asked->reason)) {
         return;
     }
     if (asked->user[0] != 0) {
@@ -122,11 +123,19 @@ void admin_kick(struct admin_ask *ask, const Splitrail__Admin__Kick *asked)
             return;
         }
         event.conn = conn.ref;
+        user = conn.user;
     }
-    log_event(LOG_ADMIN_ACTION, LOG_S("action", "kick"), LOG_S("user", asked->user),
-              LOG_S("conn", asked->conn), LOG_S("room", asked->room),
-              LOG_S("reason", asked->reason));
-    start(ask, ACTION_KICK, &event);
+    admin_audit(ask, &(struct admin_deed){.action = "kick",
+                                          .user = asked->user,
+                                          .conn = asked->conn,
+                                          .room = asked->room,
+                                          .reason = asked->reason,
+                                          .for_ms = asked->ban_ms});
+    if (asked->ban_ms != 0) {
+        admin_ban_user(ask, ADMIN_BAN, user, asked->reason, asked->ban_ms);
+    } else {
+        admin_start(ask, ADMIN_KICK, &event);
+    }
 }
 
 void admin_publish(struct admin_ask *ask, const Splitrail__Admin__Publish *asked)
@@ -138,7 +147,7 @@ void admin_publish(struct admin_ask *ask, const Splitrail__Admin__Publish *asked
         .payload = bytes_of(asked->payload.data, asked->payload.len),
         .key = bytes_of_str(asked->key),
     };
-    if (room_ok(ask, asked->room, false) && user_ok(ask, asked->user, true) &&
+    if (room_ok(ask, asked->room, false) && admin_user_ok(ask, asked->user, true) &&
         key_ok(ask, asked->key) && payload_ok(ask, event.payload)) {
         struct registry_conn conn;
         /* One that is gone needs no exclusion. */
@@ -146,7 +155,11 @@ void admin_publish(struct admin_ask *ask, const Splitrail__Admin__Publish *asked
             registry_conn_find(ask->core, bytes_of_str(asked->exclude), &conn)) {
             event.conn = conn.ref;
         }
-        start(ask, ACTION_PUBLISH, &event);
+        if (!ask->local) { /* the API's own traffic is no deed of an operator */
+            admin_audit(ask, &(struct admin_deed){
+                                 .action = "publish", .user = asked->user, .room = asked->room});
+        }
+        admin_start(ask, ADMIN_PUBLISH, &event);
     }
 }
 
@@ -159,9 +172,12 @@ void admin_send(struct admin_ask *ask, const Splitrail__Admin__Send *asked)
         .payload = bytes_of(asked->payload.data, asked->payload.len),
         .key = bytes_of_str(asked->key),
     };
-    if (user_ok(ask, asked->user, false) && user_ok(ask, asked->from, true) &&
+    if (admin_user_ok(ask, asked->user, false) && admin_user_ok(ask, asked->from, true) &&
         key_ok(ask, asked->key) && payload_ok(ask, event.payload)) {
-        start(ask, ACTION_SEND, &event);
+        if (!ask->local) {
+            admin_audit(ask, &(struct admin_deed){.action = "send", .user = asked->user});
+        }
+        admin_start(ask, ADMIN_SEND, &event);
     }
 }
 
@@ -194,7 +210,7 @@ void admin_history(struct admin_ask *ask, const Splitrail__Admin__History *asked
     if (asked->limit > COMMAND_HISTORY_MAX) {
         admin_fail(ask, ADMIN_STATUS(BAD_REQUEST), "the limit is at most 1000");
     } else if (room_ok(ask, asked->room, false)) {
-        start(ask, ACTION_READ, &event);
+        admin_start(ask, ADMIN_READ, &event);
     }
 }
 
@@ -219,7 +235,7 @@ void admin_drain(struct admin_ask *ask, const Splitrail__Admin__One *asked)
     case PLANE_DRAIN_OK:
         break;
     }
-    log_event(LOG_ADMIN_ACTION, LOG_S("action", "drain"), LOG_S("edge", asked->id));
+    admin_audit(ask, &(struct admin_deed){.action = "drain", .edge = asked->id});
 }
 
 static void answer_log(struct admin_ask *ask, const struct push *push)
@@ -251,17 +267,26 @@ static void answer_log(struct admin_ask *ask, const struct push *push)
     }
 }
 
-static void answer_done(struct admin_ask *ask, enum action action, const struct core_effect *done)
+static void answer_done(struct admin_ask *ask, enum admin_action action,
+                        const struct core_effect *done)
 {
+    if (action == ADMIN_BAN && done->error == CLIENT_ERROR_UNAVAILABLE) {
+        admin_fail(ask, ADMIN_STATUS(REFUSED), "there are as many bans as may be (--max-bans)");
+        return;
+    }
+    if (action == ADMIN_UNBAN && !done->found) {
+        admin_fail(ask, ADMIN_STATUS(NOT_FOUND), "no such ban");
+        return;
+    }
     if (done->error != CLIENT_ERROR_NONE) {
         admin_fail(ask, ADMIN_STATUS(REFUSED), client_error_text(done->error));
         return;
     }
-    if (action == ACTION_KICK && (!done->found || done->count == 0)) {
+    if (action == ADMIN_KICK && (!done->found || done->count == 0)) {
         admin_fail(ask, ADMIN_STATUS(NOT_FOUND), "nobody by that name is connected there");
         return;
     }
-    if (action == ACTION_READ) {
+    if (action == ADMIN_READ) {
         answer_log(ask, done->push);
         return;
     }
@@ -273,7 +298,7 @@ static void answer_done(struct admin_ask *ask, enum action action, const struct 
     out->offset = done->offset;
     out->duplicate = done->duplicate;
     out->count = done->count;
-    if (action == ACTION_PUBLISH) {
+    if (action == ADMIN_PUBLISH) {
         out->epoch = admin_hex(ask, done->epoch);
     }
     ask->reply.done = out;

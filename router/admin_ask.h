@@ -41,6 +41,7 @@ struct admin_ask {
     struct bytes peer;
     bool local; /* asked through admin_local.h; `id` is its token */
     uint64_t id;
+    const char *by; /* who asks, as it says; "" = unknown */
     uint64_t now_ms;
     uint64_t wall_ms;
     Splitrail__Admin__Reply reply;
@@ -59,6 +60,21 @@ char *admin_text(struct admin_ask *ask, struct bytes text);
 
 /* 64 bits as 16 hexadecimal digits. */
 char *admin_hex(struct admin_ask *ask, uint64_t value);
+
+/* Something that an operator does; NULL stands for what it does not name. */
+struct admin_deed {
+    const char *action;
+    const char *user;
+    const char *conn;
+    const char *ip;
+    const char *edge;
+    const char *room;
+    const char *reason;
+    uint64_t for_ms;
+};
+
+/* One line in the log, before it is done. Payloads are never part of it. */
+void admin_audit(const struct admin_ask *ask, const struct admin_deed *deed);
 
 /* Makes the reply a failure; `text` is static. */
 void admin_fail(struct admin_ask *ask, Splitrail__Admin__Reply__Status status, const char *text);
@@ -95,7 +111,20 @@ void admin_list_edges(struct admin_ask *ask);
 void admin_info(struct admin_ask *ask);
 void admin_figures(struct admin_ask *ask);
 
+/* admin_bans.c */
+void admin_ban(struct admin_ask *ask, const Splitrail__Admin__Ban *asked);
+void admin_unban(struct admin_ask *ask, const Splitrail__Admin__Ban *asked);
+void admin_list_bans(struct admin_ask *ask, const Splitrail__Admin__List *list);
+
 /* admin_actions.c: started here, answered by admin_done */
+enum admin_action { ADMIN_KICK, ADMIN_PUBLISH, ADMIN_SEND, ADMIN_BAN, ADMIN_UNBAN, ADMIN_READ };
+void admin_start(struct admin_ask *ask, enum admin_action action, struct core_event *event);
+/* A ban of a valid user. */
+void admin_ban_user(struct admin_ask *ask, enum admin_action action, struct bytes user,
+                    const char *reason, uint64_t for_ms);
+/* False: the reply says so. */
+bool admin_user_ok(struct admin_ask *ask, const char *user, bool optional);
+bool admin_reason_ok(struct admin_ask *ask, const char *reason);
 void admin_kick(struct admin_ask *ask, const Splitrail__Admin__Kick *asked);
 void admin_publish(struct admin_ask *ask, const Splitrail__Admin__Publish *asked);
 void admin_send(struct admin_ask *ask, const Splitrail__Admin__Send *asked);

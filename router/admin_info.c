@@ -17,7 +17,7 @@ static const struct figure totals_figures[] = {
     TOTAL(users_online), TOTAL(users_known),      TOTAL(connections),   TOTAL(detached),
     TOTAL(rooms),        TOTAL(members),          TOTAL(edges),         TOTAL(history_bytes),
     TOTAL(memory_bytes), TOTAL(deliveries),       TOTAL(room_messages), TOTAL(direct_messages),
-    TOTAL(duplicates),   TOTAL(evicted_channels),
+    TOTAL(duplicates),   TOTAL(evicted_channels), TOTAL(bans_users),    TOTAL(bans_addresses),
 };
 
 #define PLANE(field)                                                                               \

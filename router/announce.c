@@ -35,6 +35,9 @@ void announce_edge_up(struct router_core *core, const struct core_event *event)
     struct router_edge *edge = edges_add(&core->edges, event->edge, event->edge_id);
     if (edge != NULL) {
         edge->incarnation = event->edge_incarnation;
+        if (event->edge_clock_ms != 0) {
+            edge_clock_sample(&edge->clock, event->edge_clock_ms, core->now_ms);
+        }
     }
 }
 
@@ -284,6 +287,8 @@ static struct conn *new_conn(struct router_core *core, const struct core_event *
     bool was_online = user_online(user);
     struct conn *conn = conn_new(core, user, event->conn, event->session);
     conn->number = event->number;
+    conn->rates.half_ms =
+        edge_clock_theirs(&edges_get(&core->edges, conn->ref.edge)->clock, core->now_ms);
     session_came_online(core, user, was_online, event->session->connected_at_ms,
                         everybody_knows(core, user));
     return conn;
@@ -356,6 +361,9 @@ void announce_conn(struct router_core *core, const struct core_event *event)
         return;
     }
     bool inbox = attach_groups(core, conn, event);
+    if (session_puts_out_banned(core, conn)) {
+        return;
+    }
     if (inbox && conn->waiting) {
         (void)conn_enter_inbox(core, conn);
     } else if (!known && load_ready(core, &conn->user->inbox)) {

@@ -88,6 +88,7 @@ static struct conn *allocate(const struct session_info *info)
     if (agent.len != 0) {
         memcpy(conn->strings + address.len, agent.data, agent.len);
     }
+    conn->has_address = address_parse(info->address, &conn->address);
     conn->encoding = info->encoding;
     conn->connected_at_ms = info->connected_at_ms;
     conn_set_rights(conn, info->rights);
@@ -109,6 +110,9 @@ struct conn *conn_new(struct router_core *core, struct user *user, struct conn_r
     assert(conn->id != 0 && "edges have far fewer slots");
     router_edge_set_conn(edge, ref.slot, conn->id);
     edge->connections++;
+    if (core->config.connections_per_address_max != 0 && conn->has_address) {
+        conn->counted = ip_counts_take(&core->addresses, &conn->address, UINT64_MAX);
+    }
     core->online_count += !user_online(user);
     link_to_user(user, conn);
     user->attached++;
@@ -184,6 +188,10 @@ static void leave_edge(struct router_core *core, struct conn *conn)
     } else {
         truth_remove(core, conn, conn->user->inbox.id);
         channel_remove_member(&conn->user->inbox, conn->ref.edge);
+    }
+    if (conn->counted) {
+        ip_counts_release(&core->addresses, &conn->address);
+        conn->counted = false;
     }
     end_watches(core, conn);
     conn->user->attached--;

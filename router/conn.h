@@ -16,8 +16,11 @@ struct conn {
     bool told_to_go;   /* for exceeding its limits, or its token ended */
     bool waiting;      /* for the log of its user's inbox: not accepted, or not in the inbox, yet */
     bool in_mass_loss; /* detached with many others */
+    bool has_address;
+    bool counted; /* among those of its address */
     uint8_t encoding;
     uint16_t address_len;
+    struct address address; /* the client's, for ranges and counts */
     uint64_t edge_serial;
     struct user *user;
     struct conn *older; /* of the same user */

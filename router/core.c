@@ -72,6 +72,8 @@ struct router_core *router_core_new(const struct core_config *config, uint64_t n
     strmap_init(&core->rooms_by_name, core->hash_seed);
     core->grace = wheel_new(GRACE_TICK_MS, GRACE_SLOTS, now_ms);
     core->token_ends = wheel_new(TOKEN_TICK_MS, TOKEN_SLOTS, now_ms);
+    bans_init(&core->bans, core->hash_seed, now_ms);
+    ip_counts_init(&core->addresses, core->hash_seed);
     return core;
 }
 
@@ -123,6 +125,8 @@ void router_core_free(struct router_core **core_ptr)
     slotmap_fini(&core->pending);
     wheel_free(&core->grace);
     wheel_free(&core->token_ends);
+    bans_fini(&core->bans);
+    ip_counts_fini(&core->addresses);
     edges_fini(&core->edges);
     mailbox_fini(&core->mailbox);
     effects_fini(&core->effects);
@@ -225,6 +229,7 @@ static void tick(struct router_core *core, const struct core_event *event)
     session_expire(core);
     unsure_tick(core);
     session_end_tokens(core);
+    session_end_bans(core);
     for (int i = 0; i < IDLE_PER_STEP_MAX && idle_deadline(core) <= core->now_ms; i++) {
         (void)forget_older(core, idle_oldest(&core->idle_rooms), idle_oldest(&core->idle_users));
     }
@@ -269,6 +274,8 @@ struct core_effects router_core_step(struct router_core *core, const struct core
         [CORE_PUBLISH] = session_publish,
         [CORE_SEND] = session_send,
         [CORE_KICK] = session_kick,
+        [CORE_BAN] = session_ban,
+        [CORE_UNBAN] = session_unban,
         [CORE_READ] = session_read,
         [CORE_LAGGING] = session_lagging,
         [CORE_CANARY] = truth_canary,
@@ -297,6 +304,8 @@ uint64_t router_core_deadline(const struct router_core *core)
     uint64_t due = wheel_deadline(core->grace);
     uint64_t token = wheel_deadline(core->token_ends);
     due = token < due ? token : due;
+    uint64_t ban = bans_deadline(&core->bans);
+    due = ban < due ? ban : due;
     uint64_t idle = idle_deadline(core);
     due = idle < due ? idle : due;
     uint64_t load = load_deadline(core);
@@ -316,9 +325,7 @@ bool router_core_postpones(const struct router_core *core)
     return core->postponed_count != 0;
 }
 
-void router_core_set_rates(struct router_core *core, uint64_t messages_per_second,
-                           uint64_t bytes_per_second)
+void router_core_set_rates(struct router_core *core, const struct core_rates *rates)
 {
-    core->config.messages_per_second = messages_per_second;
-    core->config.bytes_per_second = bytes_per_second;
+    core->config.rates = *rates;
 }

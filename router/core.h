@@ -9,6 +9,7 @@
 #ifndef ROUTER_CORE_H
 #define ROUTER_CORE_H
 
+#include "common/address.h"
 #include "common/bytes.h"
 #include "router/command.h"
 #include "router/policy_table.h"
@@ -18,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct ban;
 struct router_core;
 
 /* A client connection as the planes name it. `edge` is the plane's dense index of an edge
@@ -52,24 +54,34 @@ struct group_info {
 
 enum { CORE_SECRET_BYTES = 16 };
 
+/* Live through router_core_set_rates; 0 = no limit. */
+struct core_rates {
+    uint64_t messages_per_second; /* per connection, as the next two */
+    uint64_t bytes_per_second;
+    uint64_t joins_per_second;
+    uint64_t user_messages_per_second; /* per user over all connections */
+    uint64_t user_bytes_per_second;
+};
+
 struct core_config {
     uint64_t seed; /* random: epochs, hash keys */
     uint64_t start_wall_ms;
     uint64_t rebuild_ms; /* after start, while edges announce: no leave is emitted, synced false */
     uint64_t grace_ms;   /* --presence-grace */
-    uint32_t mass_min;   /* so many connections lost at once are a mass loss; 0 = never any */
-    uint64_t mass_grace_ms;       /* for those of a mass loss, if longer than grace_ms */
-    uint64_t mass_spread_ms;      /* and as much more at random, so that leaves come one by one */
-    uint64_t messages_per_second; /* per connection, 0 = off; live through router_core_set_rates */
-    uint64_t bytes_per_second;
-    uint32_t denials_max;   /* refused for their rate within ten seconds, then 1008; 0 = off */
-    uint64_t message_bytes; /* told in welcome */
+    struct core_rates rates;
+    uint32_t mass_min;       /* so many connections lost at once are a mass loss; 0 = never any */
+    uint64_t mass_grace_ms;  /* for those of a mass loss, if longer than grace_ms */
+    uint64_t mass_spread_ms; /* and as much more at random, so that leaves come one by one */
+    uint32_t denials_max;    /* refused for their rate within ten seconds, then 1008; 0 = off */
+    uint64_t message_bytes;  /* told in welcome */
     uint64_t heartbeat_interval_ms;
     uint64_t heartbeat_timeout_ms;
     uint32_t rooms_per_connection_max;
     uint32_t watches_per_connection_max;
-    uint32_t connections_per_user_max; /* 0 = off */
-    bool kick_oldest;                  /* else refuse the newest (close 4004 either way) */
+    uint32_t connections_per_user_max;    /* 0 = off */
+    uint32_t connections_per_address_max; /* an IPv6 /64 is one; 0 = off */
+    uint32_t bans_max;
+    bool kick_oldest; /* else refuse the newest (close 4004 either way) */
     bool publish_without_membership;
     struct policy_table policy;              /* of rooms, settled; copied */
     bool inbox_durable;                      /* else inboxes live in memory */
@@ -106,14 +118,17 @@ enum core_event_kind {
                       left out unless its gen is 0 */
     CORE_SEND,     /* direct message by an operator: target user, user = from */
     CORE_KICK,     /* user or connection, or only out of `room` */
-    CORE_READ,     /* history of `room` for an operator: since and limit of `command`; a since
-                      without epoch means the room's present one */
-    CORE_LAGGING,  /* an edge left deliveries of a room out for a slow connection, which has now
-                      read what it had: it is to be told */
-    CORE_CANARY,   /* comes back to its edge as CORE_CANARY_BACK */
-    CORE_LISTING,  /* what an edge holds in one bucket of the digest: truth.h */
-    CORE_REPAIR,   /* an edge lacks deliveries of `group`: last_offset is the first, to_offset the
-                      last */
+    CORE_BAN,     /* by an operator: `ban` (kind, whom, reason, by) for delay_ms, 0 = until removed;
+                     whom it concerns is closed */
+    CORE_UNBAN,   /* `ban`: kind and whom */
+    CORE_READ,    /* history of `room` for an operator: since and limit of `command`; a since
+                     without epoch means the room's present one */
+    CORE_LAGGING, /* an edge left deliveries of a room out for a slow connection, which has now
+                     read what it had: it is to be told */
+    CORE_CANARY,  /* comes back to its edge as CORE_CANARY_BACK */
+    CORE_LISTING, /* what an edge holds in one bucket of the digest: truth.h */
+    CORE_REPAIR,  /* an edge lacks deliveries of `group`: last_offset is the first, to_offset the
+                     last */
     CORE_SET_POLICY, /* of rooms: limits from now on, the class for rooms made from now on */
     CORE_EDGE_PACE,  /* `edge` does not take what it is told (`held`), or does again: what waited
                         for a log and belongs to it waits on */
@@ -156,10 +171,12 @@ struct core_event {
     uint32_t edge;             /* EDGE_*, ANNOUNCE_*, CANARY, LISTING */
     struct bytes edge_id;      /* EDGE_UP */
     uint64_t edge_incarnation; /* EDGE_UP */
+    uint64_t edge_clock_ms;    /* EDGE_UP: what the edge's monotonic clock reads; 0 = untold */
     uint64_t cause; /* of the frame that this event came with, 0 = none: given back in CORE_HELD and
                        CORE_FREED */
-    uint64_t delay_ms; /* EDGE_DRAINING. EDGE_DOWN: it was silent for so long */
-    bool held;         /* EDGE_PACE */
+    uint64_t delay_ms;     /* EDGE_DRAINING. EDGE_DOWN: it was silent for so long. BAN */
+    bool held;             /* EDGE_PACE */
+    const struct ban *ban; /* BAN, UNBAN: bans.h; copied */
     struct conn_ref conn;
     uint64_t number;     /* COMMAND: of this message on its connection, counted by the edge from 1;
                             one not above the last is a repetition and ignored */
@@ -217,8 +234,11 @@ enum core_effect_kind {
     CORE_DONE,         /* the command `number` of `conn` is done, and nothing answers it */
     CORE_MORE,         /* CORE_GO_ON is to follow in this turn */
     CORE_CANARY_BACK,  /* to `edge`, with `token` */
-    CORE_DIVERGED, /* edge and registry did not agree about `conn`: `text` says what and what was
-                      done, `room` is its user if known */
+    CORE_DIVERGED,  /* edge and registry did not agree about `conn`: `text` says what and what was
+                       done, `room` is its user if known */
+    CORE_KEEP_BAN,  /* engine: the value `text` under `key` among the bans; empty: none any more */
+    CORE_BAN_NET,   /* all edges: turn away who comes from `net`, for for_ms (0 = until told) */
+    CORE_UNBAN_NET, /* all edges: no more */
     CORE_ADMIN_DONE
 };
 
@@ -247,10 +267,12 @@ struct core_effect {
     const struct push *push;             /* SEND_CONN, DELIVER, CATCH_UP (NULL: nothing is said),
                                             ADMIN_DONE of READ (NULL: error) */
     uint16_t code;                       /* CLOSE */
-    struct bytes text;                   /* CLOSE */
+    struct bytes text;                   /* CLOSE, KEEP_BAN */
+    struct address_net net;              /* BAN_NET, UNBAN_NET */
+    uint64_t for_ms;                     /* BAN_NET */
     uint64_t append_id;
     const struct push_message *message; /* APPEND */
-    struct bytes key;                   /* APPEND */
+    struct bytes key;                   /* APPEND, KEEP_BAN */
     bool inbox;                         /* APPEND, LOAD: of a user, not of a room */
     uint32_t keep_count;                /* APPEND: messages the log keeps. LOAD: wanted */
     uint64_t keep_ms;                   /* APPEND: 0 = no limit of age */
@@ -264,7 +286,7 @@ struct core_effect {
     bool found;              /* ADMIN_DONE: the user, room or connection exists */
     bool duplicate;          /* ADMIN_DONE of PUBLISH, SEND */
     enum client_error error; /* ADMIN_DONE: NONE, UNAVAILABLE, TOO_MANY… */
-    uint32_t count;          /* ADMIN_DONE: connections reached (SEND) or removed (KICK) */
+    uint32_t count;          /* ADMIN_DONE: connections reached (SEND) or removed (KICK, BAN) */
 };
 
 struct core_effects {
@@ -285,8 +307,10 @@ uint64_t router_core_deadline(const struct router_core *core);
 /* True when something waits that had its log: CORE_GO_ON is to come once in a turn. */
 bool router_core_postpones(const struct router_core *core);
 
-/* Changes the per-connection rates of all connections from now on. */
-void router_core_set_rates(struct router_core *core, uint64_t messages_per_second,
-                           uint64_t bytes_per_second);
+/* Other rates for everybody from now on. */
+void router_core_set_rates(struct router_core *core, const struct core_rates *rates);
+
+/* A ban that was kept by CORE_KEEP_BAN; before the first step. False when it cannot be read. */
+bool router_core_load_ban(struct router_core *core, struct bytes key, struct bytes value);
 
 #endif

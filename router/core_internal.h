@@ -2,9 +2,11 @@
 #ifndef ROUTER_CORE_INTERNAL_H
 #define ROUTER_CORE_INTERNAL_H
 
+#include "common/ip_counts.h"
 #include "common/slotmap.h"
 #include "common/strmap.h"
 #include "common/wheel.h"
+#include "router/bans.h"
 #include "router/core.h"
 #include "router/edges.h"
 #include "router/effects.h"
@@ -31,6 +33,12 @@ struct core_counters {
     uint64_t loads_failed;
     uint64_t tokens_ended;
     uint64_t parked_refused;
+    uint64_t refused_user_banned; /* connections, as all that begin so */
+    uint64_t refused_address_banned;
+    uint64_t refused_user_limit;
+    uint64_t refused_address_limit;
+    uint64_t user_messages_limited; /* commands, of those in errors */
+    uint64_t user_bytes_limited;
     uint64_t ahead;      /* edges had delivered more than the log has */
     uint64_t mass_edges; /* edges that died with many connections */
     uint64_t mass_conns; /* times that many connections were lost otherwise */
@@ -79,6 +87,8 @@ struct router_core {
     struct slotmap conns;
     struct wheel *grace;      /* of detached connections, by index */
     struct wheel *token_ends; /* of attached connections, by index */
+    struct bans bans;
+    struct ip_counts addresses; /* of attached connections, while they are limited */
     uint32_t detached_count;
     struct mass mass;
     struct unsure unsure;

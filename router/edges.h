@@ -6,6 +6,7 @@
 #include "common/digest.h"
 #include "common/slotmap.h"
 #include "router/core.h"
+#include "router/edge_clock.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,6 +20,7 @@ struct router_edge {
     uint64_t serial; /* tells an edge from the next one with the same index */
     uint8_t *id;
     size_t id_len;
+    struct edge_clock clock;
     uint64_t delay_ms;
     bool draining;
     bool held; /* it does not take what it is told: nothing may cause it more for now */

@@ -170,13 +170,17 @@ static void on_hangup(void *owner)
         log_configure(options->log_format == 1,
                       (enum log_level)(before.log_level < options->log_level ? before.log_level
                                                                              : options->log_level));
-        router_set_rates(process->router, (uint64_t)options->messages_per_second,
-                         (uint64_t)options->bytes_per_second);
+        router_set_rates(process->router, options);
         log_lines(LOG_OPTION_IGNORED, buf_bytes(&text));
         log_event(LOG_RELOAD, LOG_S("what", "live options read again"));
         log_change("max-messages-per-second", before.messages_per_second,
                    options->messages_per_second);
         log_change("max-bytes-per-second", before.bytes_per_second, options->bytes_per_second);
+        log_change("max-joins-per-second", before.joins_per_second, options->joins_per_second);
+        log_change("max-messages-per-second-per-user", before.user_messages_per_second,
+                   options->user_messages_per_second);
+        log_change("max-bytes-per-second-per-user", before.user_bytes_per_second,
+                   options->user_bytes_per_second);
         log_change("log-level", before.log_level, options->log_level);
         configure_log(options);
         reload_policy(process, &text);

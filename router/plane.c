@@ -56,6 +56,7 @@ struct router_plane *router_plane_new(const struct plane_config *config, struct 
     core.inbox_durable = plane->engine->ops->durable(plane->engine);
     read_secret(plane, core.epoch_secret);
     plane->core = router_core_new(&core, now_ms);
+    plane_bans_load(plane);
     uint64_t halves[2] = {config->core.seed, ~config->core.seed};
     uint8_t seed[16];
     memcpy(seed, halves, sizeof(seed));
@@ -456,10 +457,9 @@ void router_plane_set_policy(struct router_plane *plane, const struct policy_tab
     plane_step(plane, &(struct core_event){.kind = CORE_SET_POLICY, .policy = policy});
 }
 
-void router_plane_set_rates(struct router_plane *plane, uint64_t messages_per_second,
-                            uint64_t bytes_per_second)
+void router_plane_set_rates(struct router_plane *plane, const struct core_rates *rates)
 {
-    router_core_set_rates(plane->core, messages_per_second, bytes_per_second);
+    router_core_set_rates(plane->core, rates);
 }
 
 bool router_plane_edge_next(const struct router_plane *plane, uint64_t now_ms, uint64_t *cursor,

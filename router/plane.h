@@ -119,7 +119,8 @@ uint64_t router_plane_deadline(const struct router_plane *plane);
 void router_plane_hold(struct router_plane *plane, uint64_t now_ms);
 
 /* Operator's actions; answered exactly once through on_admin_done with `admin`, maybe inside the
- * call. `event` has kind PUBLISH, SEND or KICK and its fields; admin and wall_ms are set here. */
+ * call. `event` has kind PUBLISH, SEND, KICK, BAN or UNBAN and its fields; admin and wall_ms are
+ * set here. */
 void router_plane_admin(struct router_plane *plane, struct core_event *event, uint64_t admin,
                         uint64_t now_ms, uint64_t wall_ms);
 
@@ -158,8 +159,7 @@ void router_plane_set_policy(struct router_plane *plane, const struct policy_tab
                              uint64_t now_ms, uint64_t wall_ms);
 
 /* Live rate change. */
-void router_plane_set_rates(struct router_plane *plane, uint64_t messages_per_second,
-                            uint64_t bytes_per_second);
+void router_plane_set_rates(struct router_plane *plane, const struct core_rates *rates);
 
 struct plane_edge_info {
     uint32_t edge; /* as in registry_edge */
@@ -199,6 +199,7 @@ struct plane_stats {
     uint64_t checks_refused;   /* too many waited */
     uint64_t checks_waiting;   /* now */
     uint64_t tokens_cached;    /* now */
+    uint64_t bans_unreadable;  /* in the store */
     uint64_t appends;          /* asked for */
     uint64_t loads;
     uint64_t buckets_compared; /* of digests of edges */

@@ -241,6 +241,9 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
     case CORE_HELD:
     case CORE_FREED:
     case CORE_CUT:
+    case CORE_KEEP_BAN:
+    case CORE_BAN_NET:
+    case CORE_UNBAN_NET:
     case CORE_MORE:
     case CORE_ADMIN_DONE:
         assert(false && "handled by plane_apply");
@@ -278,6 +281,13 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
             if (plane->batch_huge) {
                 plane_seal_full(plane);
             }
+            break;
+        case CORE_KEEP_BAN:
+            plane_bans_keep(plane, effect);
+            break;
+        case CORE_BAN_NET:
+        case CORE_UNBAN_NET:
+            plane_bans_tell(plane, effect);
             break;
         case CORE_MORE:
             plane->more = true;

@@ -97,7 +97,9 @@ static struct plane_edge *add_edge(struct router_plane *plane, struct bytes peer
     plane_step(plane, &(struct core_event){.kind = CORE_EDGE_UP,
                                            .edge = edge->index,
                                            .edge_id = edge->id,
-                                           .edge_incarnation = edge->incarnation});
+                                           .edge_incarnation = edge->incarnation,
+                                           .edge_clock_ms = hello->clock_ms});
+    plane_bans_start(plane, edge, hello->features);
     return edge;
 }
 
@@ -183,9 +185,14 @@ static void greet_again(struct router_plane *plane, struct plane_edge *edge, str
     if (hello->attempt < edge->attempt) {
         return; /* from a socket that it gave up long ago: nobody waits for an answer */
     }
+    bool twice = hello->attempt == edge->attempt && bytes_equal(peer, edge->peer);
     edge->attempt = hello->attempt;
     if (try_resume(plane, edge, peer, hello)) {
         return;
+    }
+    if (twice) {
+        return; /* the same hello doubled: it was answered, and something may have been said since
+                 */
     }
     if (edge->link.received != 0 || hello->router_incarnation == plane->incarnation) {
         /* It lost what we told it, or we what it told us: only a new start is safe. */
@@ -199,6 +206,7 @@ static void greet_again(struct router_plane *plane, struct plane_edge *edge, str
     struct link_queue nothing;
     link_start_fresh(&edge->link, hello->credit, plane->now_ms, &nothing);
     link_queue_fini(&nothing);
+    plane_bans_start(plane, edge, hello->features);
     welcome(plane, edge, false);
 }
 

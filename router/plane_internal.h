@@ -77,6 +77,7 @@ struct plane_edge {
     uint64_t told_others;
     struct u32map waiting; /* slot of a connection whose token is being checked -> its place */
     struct plane_truth truth;
+    bool knows_bans;
     uint32_t rooms; /* announced since the link is fresh */
     uint32_t users;
     bool drains; /* acts upon OP_DRAIN */
@@ -229,6 +230,12 @@ struct bytes plane_tickets_encode(struct router_plane *plane);
 void plane_tickets_tick(struct router_plane *plane);
 uint64_t plane_tickets_deadline(const struct router_plane *plane);
 
+/* plane_bans.c: those of the store into the core; one to the store; one to all edges; all to an
+ * edge whose link starts fresh, with the features it named. */
+void plane_bans_load(struct router_plane *plane);
+void plane_bans_keep(struct router_plane *plane, const struct core_effect *effect);
+void plane_bans_tell(struct router_plane *plane, const struct core_effect *effect);
+void plane_bans_start(struct router_plane *plane, struct plane_edge *edge, uint32_t features);
 /* Tells edges how many new clients they may take, once a second, or soon after a change. */
 void plane_admission_tick(struct router_plane *plane);
 void plane_admission_soon(struct router_plane *plane);

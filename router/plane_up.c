@@ -303,6 +303,8 @@ bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const stru
     case OP_CANARY_BACK:
     case OP_DIGEST_ASK:
     case OP_GROUP_TOP:
+    case OP_BAN:
+    case OP_UNBAN:
     case OP_DRAIN:
     case OP_DONE:
         return false; /* the router's own words */

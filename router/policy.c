@@ -1,16 +1,76 @@
 #include "router/policy.h"
 
-enum client_error policy_admit(struct policy_rates *rates, const struct core_config *config,
-                               uint64_t wire_bytes, uint64_t now_ms, uint64_t *ret_retry_ms)
+/* Before the first message: its earlier ones may have been counted by a router that is gone. What
+ * was said before we knew it counts from then, not from when we learned of it. */
+static void halve(struct policy_rates *rates, uint64_t at_ms)
 {
-    uint64_t now_us = now_ms * 1000;
-    if (!gcra_take(&rates->messages, config->messages_per_second, 1, now_us, ret_retry_ms)) {
-        return CLIENT_ERROR_MESSAGE_RATE;
+    uint64_t from_ms = rates->half_ms < at_ms ? rates->half_ms : at_ms;
+    gcra_half(&rates->messages, from_ms * 1000);
+    gcra_half(&rates->bytes, from_ms * 1000);
+    gcra_half(&rates->joins, from_ms * 1000);
+    rates->half_ms = 0;
+}
+
+static enum policy_verdict admit_connection(struct policy_rates *rates,
+                                            const struct core_config *config,
+                                            const struct policy_message *message,
+                                            uint64_t *ret_retry_ms)
+{
+    const struct core_rates *limits = &config->rates;
+    uint64_t now_us = message->at_ms * 1000;
+    if (rates->half_ms != 0) {
+        halve(rates, message->at_ms);
     }
-    if (!gcra_take(&rates->bytes, config->bytes_per_second, wire_bytes, now_us, ret_retry_ms)) {
-        return CLIENT_ERROR_BYTE_RATE;
+    if (!gcra_take(&rates->messages, limits->messages_per_second, 1, now_us, ret_retry_ms)) {
+        return POLICY_MESSAGES;
     }
-    return CLIENT_ERROR_NONE;
+    if (!gcra_take(&rates->bytes, limits->bytes_per_second, message->wire_bytes, now_us,
+                   ret_retry_ms)) {
+        return POLICY_BYTES;
+    }
+    if (message->join &&
+        !gcra_take(&rates->joins, limits->joins_per_second, 1, now_us, ret_retry_ms)) {
+        return POLICY_JOINS;
+    }
+    return POLICY_OK;
+}
+
+static enum policy_verdict admit_user(struct policy_user *user, const struct core_config *config,
+                                      const struct policy_message *message, uint64_t *ret_retry_ms)
+{
+    const struct core_rates *limits = &config->rates;
+    struct gcra messages = user->messages;
+    user->at_ms = message->ours_ms > user->at_ms ? message->ours_ms : user->at_ms;
+    uint64_t now_us = user->at_ms * 1000;
+    if (!gcra_take(&user->messages, limits->user_messages_per_second, 1, now_us, ret_retry_ms)) {
+        return POLICY_USER_MESSAGES;
+    }
+    if (!gcra_take(&user->bytes, limits->user_bytes_per_second, message->wire_bytes, now_us,
+                   ret_retry_ms)) {
+        user->messages = messages;
+        return POLICY_USER_BYTES;
+    }
+    return POLICY_OK;
+}
+
+enum policy_verdict policy_admit(struct policy_rates *rates, struct policy_user *user,
+                                 const struct core_config *config,
+                                 const struct policy_message *message, uint64_t *ret_retry_ms)
+{
+    enum policy_verdict verdict = admit_connection(rates, config, message, ret_retry_ms);
+    return verdict != POLICY_OK || user == NULL ? verdict
+                                                : admit_user(user, config, message, ret_retry_ms);
+}
+
+bool policy_has_user_limits(const struct core_config *config)
+{
+    return config->rates.user_messages_per_second != 0 || config->rates.user_bytes_per_second != 0;
+}
+
+void policy_user_init(struct policy_user *user, uint64_t at_ms)
+{
+    gcra_half(&user->messages, at_ms * 1000);
+    gcra_half(&user->bytes, at_ms * 1000);
 }
 
 /* Refusals are paid back at a tenth of the burst in a second, so the bucket holds ten seconds'
@@ -27,7 +87,7 @@ bool policy_may_recover(const struct policy_rates *rates, const struct core_conf
                         uint64_t now_ms, uint64_t *ret_retry_ms)
 {
     uint64_t until_ms = now_ms + RECOVERY_AHEAD_MS;
-    if (config->bytes_per_second == 0 || rates->recovered_ms <= until_ms) {
+    if (config->rates.bytes_per_second == 0 || rates->recovered_ms <= until_ms) {
         return true;
     }
     *ret_retry_ms = rates->recovered_ms - until_ms;
@@ -37,8 +97,8 @@ bool policy_may_recover(const struct policy_rates *rates, const struct core_conf
 void policy_recovered(struct policy_rates *rates, const struct core_config *config, uint64_t bytes,
                       uint64_t now_ms)
 {
-    if (config->bytes_per_second != 0) {
+    if (config->rates.bytes_per_second != 0) {
         uint64_t from_ms = rates->recovered_ms > now_ms ? rates->recovered_ms : now_ms;
-        rates->recovered_ms = from_ms + bytes * 1000 / config->bytes_per_second;
+        rates->recovered_ms = from_ms + bytes * 1000 / config->rates.bytes_per_second;
     }
 }

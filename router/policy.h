@@ -1,23 +1,60 @@
-/* Rates of one connection. */
+/* Rates of one connection, and of one user over all of them. */
 #ifndef ROUTER_POLICY_H
 #define ROUTER_POLICY_H
 
 #include "common/gcra.h"
 #include "router/core.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct policy_rates {
     struct gcra messages;
     struct gcra bytes;
+    struct gcra joins;
+    uint64_t half_ms; /* when it was known first, if it had a life before a router's end: from then
+                         on its buckets are half full. 0 = all its life is known */
     struct gcra denials;
     uint64_t recovered_ms; /* until then, at the byte rate, lasts what recovery has given out */
 };
 
-/* Charges one message of `wire_bytes`. NONE when it is allowed, else the error and when to retry.
- */
-enum client_error policy_admit(struct policy_rates *rates, const struct core_config *config,
-                               uint64_t wire_bytes, uint64_t now_ms, uint64_t *ret_retry_ms);
+/* What all connections of a user share. */
+struct policy_user {
+    struct gcra messages;
+    struct gcra bytes;
+    uint64_t at_ms; /* of its newest message: edges that hand over what they held come one after the
+                       other, but no time is given out twice */
+};
+
+struct policy_message {
+    uint64_t wire_bytes;
+    uint64_t at_ms;   /* when it came, by the clock of its edge */
+    uint64_t ours_ms; /* the same by the router's clock: one for all edges */
+    bool join;
+};
+
+enum policy_verdict {
+    POLICY_OK,
+    POLICY_MESSAGES,
+    POLICY_BYTES,
+    POLICY_JOINS,
+    POLICY_USER_MESSAGES,
+    POLICY_USER_BYTES,
+    POLICY_VERDICTS
+};
+
+/* Charges one message to the connection and to its user (NULL: no limits over all connections). One
+ * that is refused costs the user nothing, so that what is counted there is what was acted upon.
+ * When it is refused: *ret_retry_ms says when to try again. */
+enum policy_verdict policy_admit(struct policy_rates *rates, struct policy_user *user,
+                                 const struct core_config *config,
+                                 const struct policy_message *message, uint64_t *ret_retry_ms);
+
+/* True when users have limits over all their connections. */
+bool policy_has_user_limits(const struct core_config *config);
+
+/* A user's buckets were half full at `at_ms`, by the router's clock. */
+void policy_user_init(struct policy_user *user, uint64_t at_ms);
 
 /* Charges one refusal. False: the connection has kept exceeding its limits and is to be closed. */
 bool policy_forgives(struct policy_rates *rates, const struct core_config *config, uint64_t now_ms);

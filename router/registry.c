@@ -49,6 +49,14 @@ void registry_totals(const struct router_core *core, struct registry_totals *ret
         .parked_bytes = core->parked_bytes,
         .parked_refused = counters->parked_refused,
         .loads_failed = counters->loads_failed,
+        .bans_users = core->bans.user_count,
+        .bans_addresses = core->bans.items.count - core->bans.user_count,
+        .refused_user_banned = counters->refused_user_banned,
+        .refused_address_banned = counters->refused_address_banned,
+        .refused_user_limit = counters->refused_user_limit,
+        .refused_address_limit = counters->refused_address_limit,
+        .user_messages_limited = counters->user_messages_limited,
+        .user_bytes_limited = counters->user_bytes_limited,
     };
     _Static_assert(sizeof(ret_totals->commands) == sizeof(counters->commands), "the same kinds");
     _Static_assert(sizeof(ret_totals->errors) == sizeof(counters->errors), "the same errors");
@@ -305,6 +313,20 @@ void registry_connection_id(struct bytes edge_id, uint32_t slot, uint32_t gen, s
     buf_append_hex(out, slot, 1);
     buf_append_byte(out, '.');
     buf_append_hex(out, gen, 1);
+}
+
+const struct ban *registry_ban_next(const struct router_core *core, uint64_t *cursor)
+{
+    const struct ban *ban = NULL;
+    do {
+        ban = bans_next(&core->bans, cursor);
+    } while (ban != NULL && ban->due_ms <= core->now_ms);
+    return ban;
+}
+
+uint64_t registry_ban_left_ms(const struct ban *ban, uint64_t now_ms)
+{
+    return ban->due_ms == UINT64_MAX ? 0 : ban->due_ms <= now_ms ? 1 : ban->due_ms - now_ms;
 }
 
 uint64_t registry_edges_digest(const struct router_core *core)

@@ -29,6 +29,14 @@ struct registry_totals {
     uint64_t tokens_ended; /* connections closed because of that */
     uint64_t duplicates;   /* repetitions and repeated keys not acted upon */
     uint64_t evicted_channels;
+    uint64_t bans_users; /* now */
+    uint64_t bans_addresses;
+    uint64_t refused_user_banned; /* connections */
+    uint64_t refused_address_banned;
+    uint64_t refused_user_limit;
+    uint64_t refused_address_limit;
+    uint64_t user_messages_limited; /* commands over a limit of the user, of those in errors */
+    uint64_t user_bytes_limited;
     uint64_t mass_edges; /* mass losses: an edge died */
     uint64_t mass_conns; /* the other ones */
     uint64_t lengthened; /* connections that got the long grace */
@@ -111,6 +119,11 @@ bool registry_member_next(const struct router_core *core, struct bytes room, uin
 
 bool registry_edge_next(const struct router_core *core, uint64_t *cursor,
                         struct registry_edge *ret_edge);
+
+/* Bans that hold, in no order. NULL at the end. See bans.h. */
+const struct ban *registry_ban_next(const struct router_core *core, uint64_t *cursor);
+/* How long it still holds; 0 = until it is removed. */
+uint64_t registry_ban_left_ms(const struct ban *ban, uint64_t now_ms);
 
 /* A number that stands for the edge incarnations that are up, never 0; 0 while the state is still
  * being rebuilt. */

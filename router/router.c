@@ -243,17 +243,27 @@ static bool is_durable(const struct router_options *options)
     return options->data_dir != NULL && options->data_dir[0] != 0;
 }
 
+static struct core_rates rates_of(const struct router_options *options)
+{
+    return (struct core_rates){
+        .messages_per_second = (uint64_t)options->messages_per_second,
+        .bytes_per_second = (uint64_t)options->bytes_per_second,
+        .joins_per_second = (uint64_t)options->joins_per_second,
+        .user_messages_per_second = (uint64_t)options->user_messages_per_second,
+        .user_bytes_per_second = (uint64_t)options->user_bytes_per_second,
+    };
+}
+
 static struct core_config core_config(const struct router_options *options)
 {
     struct core_config config = {
         .start_wall_ms = clock_wall_ms(),
         .rebuild_ms = (uint64_t)options->rebuild_window,
         .grace_ms = (uint64_t)options->presence_grace,
+        .rates = rates_of(options),
         .mass_min = (uint32_t)options->mass_loss,
         .mass_grace_ms = (uint64_t)options->mass_grace,
         .mass_spread_ms = (uint64_t)options->mass_spread,
-        .messages_per_second = (uint64_t)options->messages_per_second,
-        .bytes_per_second = (uint64_t)options->bytes_per_second,
         .denials_max = (uint32_t)options->denials,
         .message_bytes = (uint64_t)options->message_bytes,
         .heartbeat_interval_ms = (uint64_t)options->heartbeat_interval,
@@ -261,6 +271,8 @@ static struct core_config core_config(const struct router_options *options)
         .rooms_per_connection_max = (uint32_t)options->rooms_per_connection,
         .watches_per_connection_max = (uint32_t)options->watches_per_connection,
         .connections_per_user_max = (uint32_t)options->connections_per_user,
+        .connections_per_address_max = (uint32_t)options->connections_per_ip,
+        .bans_max = (uint32_t)options->bans_max,
         .kick_oldest = options->on_user_limit == ROUTER_ON_USER_LIMIT_KICK_OLDEST,
         .publish_without_membership = options->publish_without_membership,
         .rooms_max = (uint32_t)options->rooms_max,
@@ -577,10 +589,10 @@ void router_set_allowed(struct router *router)
     router_doors_reloaded(router->doors, router->plane, clock_mono_ms(), clock_wall_ms());
 }
 
-void router_set_rates(struct router *router, uint64_t messages_per_second,
-                      uint64_t bytes_per_second)
+void router_set_rates(struct router *router, const struct router_options *options)
 {
-    router_plane_set_rates(router->plane, messages_per_second, bytes_per_second);
+    const struct core_rates rates = rates_of(options);
+    router_plane_set_rates(router->plane, &rates);
 }
 
 void router_reload_api(struct router *router)

@@ -33,8 +33,7 @@ void router_set_allowed(struct router *router);
 /* Reads --api-keys-file again and takes over what else is live of the API; logs what it found. */
 void router_reload_api(struct router *router);
 
-/* Live rate change, 0 = no limit. */
-void router_set_rates(struct router *router, uint64_t messages_per_second,
-                      uint64_t bytes_per_second);
+/* The live rates of `options`, of which nothing else is taken. */
+void router_set_rates(struct router *router, const struct router_options *options);
 
 #endif

@@ -42,9 +42,23 @@ static void refresh_commands(struct metrics *metrics, const struct registry_tota
     for (size_t code = 1; code < CLIENT_ERROR_COUNT; code++) {
         set(metrics, ROUTER_METRIC_ERRORS, code - 1, totals->errors[code]);
     }
-    set(metrics, ROUTER_METRIC_RATE_LIMITED, 0, totals->errors[CLIENT_ERROR_MESSAGE_RATE]);
-    set(metrics, ROUTER_METRIC_RATE_LIMITED, 1, totals->errors[CLIENT_ERROR_BYTE_RATE]);
+    set(metrics, ROUTER_METRIC_RATE_LIMITED, 0,
+        totals->errors[CLIENT_ERROR_MESSAGE_RATE] - totals->user_messages_limited);
+    set(metrics, ROUTER_METRIC_RATE_LIMITED, 1,
+        totals->errors[CLIENT_ERROR_BYTE_RATE] - totals->user_bytes_limited);
     set(metrics, ROUTER_METRIC_RATE_LIMITED, 2, totals->errors[CLIENT_ERROR_JOIN_RATE]);
+    set(metrics, ROUTER_METRIC_RATE_LIMITED, 3, totals->user_messages_limited);
+    set(metrics, ROUTER_METRIC_RATE_LIMITED, 4, totals->user_bytes_limited);
+}
+
+static void refresh_refusals(struct metrics *metrics, const struct registry_totals *totals)
+{
+    set(metrics, ROUTER_METRIC_CONNECTIONS_REFUSED, 0, totals->refused_user_banned);
+    set(metrics, ROUTER_METRIC_CONNECTIONS_REFUSED, 1, totals->refused_address_banned);
+    set(metrics, ROUTER_METRIC_CONNECTIONS_REFUSED, 2, totals->refused_user_limit);
+    set(metrics, ROUTER_METRIC_CONNECTIONS_REFUSED, 3, totals->refused_address_limit);
+    set(metrics, ROUTER_METRIC_BANS, 0, totals->bans_users);
+    set(metrics, ROUTER_METRIC_BANS, 1, totals->bans_addresses);
 }
 
 static void refresh_core(struct metrics *metrics, const struct router_core *core)
@@ -52,6 +66,7 @@ static void refresh_core(struct metrics *metrics, const struct router_core *core
     struct registry_totals totals;
     registry_totals(core, &totals);
     refresh_commands(metrics, &totals);
+    refresh_refusals(metrics, &totals);
     set(metrics, ROUTER_METRIC_USERS, 0, totals.users_online);
     set(metrics, ROUTER_METRIC_USERS_KNOWN, 0, totals.users_known);
     set(metrics, ROUTER_METRIC_CONNECTIONS, 0, totals.connections);

@@ -14,6 +14,7 @@
 #include <assert.h>
 
 enum {
+    CLOSE_POLICY = 1008,
     CLOSE_OVERLOADED = 1013,
     CLOSE_UNAUTHORIZED = 4001,
     CLOSE_TOKEN_EXPIRED = 4002,
@@ -158,6 +159,7 @@ static bool make_place(struct router_core *core, struct user *user, struct conn_
     }
     static const char text[] = "Connection limit of this user";
     if (!core->config.kick_oldest) {
+        core->counters.refused_user_limit++;
         effects_close(&core->effects, newcomer, CLOSE_USER_LIMIT, bytes_of_str(text));
         return false;
     }
@@ -168,6 +170,22 @@ static bool make_place(struct router_core *core, struct user *user, struct conn_
      * the grace may heal. */
     session_lose(core, oldest, core->now_ms + core->config.grace_ms);
     return true;
+}
+
+/* False when the newcomer is refused: its address has as many connections, at all edges, as may be.
+ */
+static bool address_has_place(struct router_core *core, const struct core_event *event)
+{
+    uint32_t max = core->config.connections_per_address_max;
+    struct address address;
+    if (max == 0 || !address_parse(event->session->address, &address) ||
+        ip_counts_of(&core->addresses, &address) < max) {
+        return true;
+    }
+    core->counters.refused_address_limit++;
+    effects_close(&core->effects, event->conn, CLOSE_POLICY,
+                  BYTES_LIT("Connection limit of this address"));
+    return false;
 }
 
 static void emit_accept(struct router_core *core, const struct conn *conn)
@@ -221,8 +239,8 @@ static void send_welcome(struct router_core *core, const struct conn *conn)
         .heartbeat_interval_ms = config->heartbeat_interval_ms,
         .heartbeat_timeout_ms = config->heartbeat_timeout_ms,
         .message_bytes = config->message_bytes,
-        .messages_per_second = config->messages_per_second,
-        .bytes_per_second = config->bytes_per_second,
+        .messages_per_second = config->rates.messages_per_second,
+        .bytes_per_second = config->rates.bytes_per_second,
         .rooms = config->rooms_per_connection_max,
         .inbox_epoch = conn->user->inbox.epoch,
         .inbox_offset = conn->user->inbox.top,
@@ -262,6 +280,9 @@ void session_conn_open(struct router_core *core, const struct core_event *event)
     struct bytes name = event->session->user;
     if (!client_name_valid(name)) {
         effects_close(&core->effects, event->conn, CLOSE_UNAUTHORIZED, BYTES_LIT("Unauthorized"));
+        return;
+    }
+    if (session_refuses_banned(core, event) || !address_has_place(core, event)) {
         return;
     }
     struct user *user = user_ensure(core, name);

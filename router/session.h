@@ -14,6 +14,8 @@ void session_command(struct router_core *core, const struct core_event *event);
 /* Asks the room what the connection is to be told. */
 void session_lagging(struct router_core *core, const struct core_event *event);
 void session_kick(struct router_core *core, const struct core_event *event);
+void session_ban(struct router_core *core, const struct core_event *event);
+void session_unban(struct router_core *core, const struct core_event *event);
 void session_read(struct router_core *core, const struct core_event *event);
 void session_send(struct router_core *core, const struct core_event *event);
 void session_publish(struct router_core *core, const struct core_event *event);
@@ -33,6 +35,17 @@ void session_expire(struct router_core *core);
 
 /* Closes the connections whose token has ended. */
 void session_end_tokens(struct router_core *core);
+
+/* Bans that have ended. */
+void session_end_bans(struct router_core *core);
+
+/* True when who wants to come (event CONN_OPEN) is banned: it was told so. */
+bool session_refuses_banned(struct router_core *core, const struct core_event *event);
+/* True when the connection was closed because its user or address is banned. */
+bool session_puts_out_banned(struct router_core *core, struct conn *conn);
+
+/* Off the server, by an operator. 1 when it was attached, else 0. */
+uint32_t session_throw_out(struct router_core *core, struct conn *conn, struct bytes reason);
 
 /* The connection has shown a newer token. */
 void session_renew(struct router_core *core, struct conn *conn,

@@ -166,13 +166,11 @@ static uint32_t kick_from_room(struct router_core *core, struct conn *conn, slot
     return conn->attached;
 }
 
-/* Off the server. 1 when it was attached, else 0. */
-static uint32_t kick_out(struct router_core *core, struct conn *conn,
-                         const struct core_event *event)
+uint32_t session_throw_out(struct router_core *core, struct conn *conn, struct bytes reason)
 {
     bool attached = conn->attached;
     if (attached) {
-        effects_close(&core->effects, conn->ref, CLOSE_KICKED, event->text);
+        effects_close(&core->effects, conn->ref, CLOSE_KICKED, reason);
     }
     session_end(core, conn);
     return attached;
@@ -182,7 +180,7 @@ static uint32_t kick_one(struct router_core *core, struct conn *conn, slot_id gr
                          const struct core_event *event)
 {
     return event->room.len != 0 ? kick_from_room(core, conn, group, event)
-                                : kick_out(core, conn, event);
+                                : session_throw_out(core, conn, event->text);
 }
 
 static uint32_t kick_user(struct router_core *core, const struct user *user, slot_id group,

@@ -375,6 +375,47 @@ void session_run(struct router_core *core, const struct core_event *event)
     handlers[command->kind](core, conn, command);
 }
 
+static const struct {
+    enum client_error error;
+    const char *text; /* "" = that of the error */
+} denials[POLICY_VERDICTS] = {
+    [POLICY_MESSAGES] = {CLIENT_ERROR_MESSAGE_RATE, ""},
+    [POLICY_BYTES] = {CLIENT_ERROR_BYTE_RATE, ""},
+    [POLICY_JOINS] = {CLIENT_ERROR_JOIN_RATE, ""},
+    [POLICY_USER_MESSAGES] = {CLIENT_ERROR_MESSAGE_RATE, "too many messages from all your devices"},
+    [POLICY_USER_BYTES] = {CLIENT_ERROR_BYTE_RATE, "too many bytes from all your devices"},
+};
+
+/* When the message came, by our clock, however long it was on its way. */
+static uint64_t arrived_here(struct router_core *core, const struct conn *conn,
+                             const struct core_event *event)
+{
+    struct edge_clock *clock = &edges_get(&core->edges, conn->ref.edge)->clock;
+    if (event->arrived_ms == 0) {
+        return core->now_ms;
+    }
+    edge_clock_sample(clock, event->arrived_ms, core->now_ms);
+    return edge_clock_ours(clock, event->arrived_ms, core->now_ms);
+}
+
+static enum policy_verdict admit(struct router_core *core, struct conn *conn,
+                                 const struct core_event *event, uint64_t *ret_retry_ms)
+{
+    bool shared = policy_has_user_limits(&core->config);
+    const struct policy_message message = {
+        .wire_bytes = event->wire_bytes,
+        .at_ms = event->arrived_ms != 0 ? event->arrived_ms : core->now_ms,
+        .ours_ms = shared ? arrived_here(core, conn, event) : 0,
+        .join = event->command->kind == COMMAND_JOIN,
+    };
+    enum policy_verdict verdict =
+        policy_admit(&conn->rates, shared ? user_rates(core, conn->user, message.ours_ms) : NULL,
+                     &core->config, &message, ret_retry_ms);
+    core->counters.user_messages_limited += verdict == POLICY_USER_MESSAGES;
+    core->counters.user_bytes_limited += verdict == POLICY_USER_BYTES;
+    return verdict;
+}
+
 void session_command(struct router_core *core, const struct core_event *event)
 {
     struct conn *conn = conn_find(core, event->conn);
@@ -396,11 +437,10 @@ void session_command(struct router_core *core, const struct core_event *event)
         return; /* what was on its way when it was closed */
     }
     uint64_t retry_ms = 0;
-    enum client_error denied =
-        policy_admit(&conn->rates, &core->config, event->wire_bytes,
-                     event->arrived_ms != 0 ? event->arrived_ms : core->now_ms, &retry_ms);
-    if (denied != CLIENT_ERROR_NONE) {
-        session_error(core, conn, command->id, denied, BYTES_EMPTY, retry_ms);
+    enum policy_verdict verdict = admit(core, conn, event, &retry_ms);
+    if (verdict != POLICY_OK) {
+        session_error(core, conn, command->id, denials[verdict].error,
+                      bytes_of_str(denials[verdict].text), retry_ms);
         if (!conn->told_to_go && !policy_forgives(&conn->rates, &core->config, core->now_ms)) {
             conn->told_to_go = true;
             effects_close(&core->effects, conn->ref, CLOSE_POLICY,

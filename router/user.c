@@ -112,6 +112,15 @@ void user_set_info(struct user *user, struct bytes info)
     }
 }
 
+struct policy_user *user_rates(const struct router_core *core, struct user *user, uint64_t at_ms)
+{
+    if (user->rates == NULL) {
+        user->rates = mem_new(1, sizeof(*user->rates));
+        policy_user_init(user->rates, at_ms < core->started_ms ? at_ms : core->started_ms);
+    }
+    return user->rates;
+}
+
 void user_forget(struct router_core *core, struct user *user)
 {
     assert(!user_online(user) && "a connection holds it");
@@ -119,6 +128,7 @@ void user_forget(struct router_core *core, struct user *user)
     drop_watch_channel(core, user);
     channel_fini(core, &user->inbox);
     mem_free(user->info);
+    mem_free(user->rates);
     (void)strmap_remove(&core->users_by_name, user_name(user));
     (void)slotmap_remove(&core->users, user->id);
     effects_bury(&core->effects, user);

@@ -5,6 +5,7 @@
 
 #include "router/channel.h"
 #include "router/idle.h"
+#include "router/policy.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,8 +26,9 @@ struct user {
     uint64_t last_seen_ms; /* wall: 0 = never online here */
     uint8_t *info;         /* shown with it, JSON; NULL when there is none */
     uint16_t info_len;
-    bool came_early; /* came online before every watcher could hear of it */
-    bool told_left;  /* of some room, since this router started */
+    struct policy_user *rates; /* over all connections; NULL until one has spoken */
+    bool came_early;           /* came online before every watcher could hear of it */
+    bool told_left;            /* of some room, since this router started */
     struct idle_link idle;
     uint8_t name_len;
     uint8_t name[];
@@ -65,6 +67,10 @@ void user_settle(struct router_core *core, struct user *user);
 
 /* Of its newest token that says so; empty ones change nothing. */
 void user_set_info(struct user *user, struct bytes info);
+
+/* What its connections share of limits. A router that has just started knows nothing of what was
+ * said before: the buckets were half full then, or at `at_ms` when that is earlier. */
+struct policy_user *user_rates(const struct router_core *core, struct user *user, uint64_t at_ms);
 
 /* Nobody may hold it. */
 void user_forget(struct router_core *core, struct user *user);

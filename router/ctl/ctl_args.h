@@ -22,6 +22,7 @@ struct ctl_args {
 #include "router/ctl/ctl_flags.def"
 #undef OPTION
     enum ctl_command command;
+    const char *by;  /* who runs this, for the router's log; NULL = unknown; borrowed */
     char **operands; /* borrowed from argv */
     size_t operand_count;
     char **sorted; /* argv with the flags first; owned */

@@ -18,7 +18,9 @@ enum {
     CTL_TAKES_REASON = 128,
     CTL_TAKES_FROM = 256,
     CTL_TAKES_KEY = 512,
-    CTL_TAKES_SCOPE = 16384
+    CTL_TAKES_BAN = 1024,
+    CTL_TAKES_FOR = 2048,
+    CTL_TAKES_SCOPE = 4096
 };
 
 struct ctl_command_spec {

@@ -202,6 +202,27 @@ static void put_stats(const Splitrail__Admin__Reply *reply, json_t *root)
     set(root, "stats", object);
 }
 
+static void put_bans(const Splitrail__Admin__Reply *reply, json_t *root)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < reply->n_bans; i++) {
+        const Splitrail__Admin__BanInfo *ban = reply->bans[i];
+        json_t *object = json_object();
+        if (ban->user[0] != 0) {
+            set(object, "userId", text(ban->user));
+        } else {
+            set(object, "ip", text(ban->ip));
+        }
+        set(object, "reason", text(ban->reason));
+        set(object, "by", text(ban->by));
+        set(object, "createdAt", number(ban->created_ms));
+        set(object, "until", ban->until_ms == 0 ? json_null() : number(ban->until_ms));
+        set(object, "leftMs", ban->until_ms == 0 ? json_null() : number(ban->left_ms));
+        add(array, object);
+    }
+    set(root, "bans", array);
+}
+
 static void put_done(const struct ctl_args *args, const Splitrail__Admin__Reply *reply,
                      json_t *root)
 {
@@ -210,6 +231,14 @@ static void put_done(const struct ctl_args *args, const Splitrail__Admin__Reply 
     }
     if (args->command == CTL_KICK_USER || args->command == CTL_KICK_CONN) {
         set(root, "kicked", number(reply->done->count));
+        return;
+    }
+    if (args->command == CTL_BAN_USER || args->command == CTL_BAN_IP) {
+        set(root, "closed", number(reply->done->count));
+        return;
+    }
+    if (args->command == CTL_UNBAN_USER || args->command == CTL_UNBAN_IP) {
+        set(root, "unbanned", json_true());
         return;
     }
     if (args->command == CTL_SEND) {
@@ -243,7 +272,8 @@ static void put_info(const struct ctl_args *args, const Splitrail__Admin__Reply 
 static bool is_list(enum ctl_command command)
 {
     return command == CTL_USERS || command == CTL_ROOMS || command == CTL_CONNS ||
-           command == CTL_EDGES || command == CTL_PRESENCE_ROOM || command == CTL_ROOM;
+           command == CTL_EDGES || command == CTL_BANS || command == CTL_PRESENCE_ROOM ||
+           command == CTL_ROOM;
 }
 
 static void put_answer(const struct ctl_args *args, const Splitrail__Admin__Reply *reply,
@@ -281,8 +311,15 @@ static void put_answer(const struct ctl_args *args, const Splitrail__Admin__Repl
     case CTL_STATS:
         put_stats(reply, root);
         break;
+    case CTL_BANS:
+        put_bans(reply, root);
+        break;
     case CTL_KICK_USER:
     case CTL_KICK_CONN:
+    case CTL_BAN_USER:
+    case CTL_BAN_IP:
+    case CTL_UNBAN_USER:
+    case CTL_UNBAN_IP:
     case CTL_PUBLISH:
     case CTL_SEND:
         put_done(args, reply, root);

@@ -207,17 +207,42 @@ static void print_stats(const Splitrail__Admin__Reply *reply, struct buf *out)
     finish_table(table, out);
 }
 
+static void print_bans(const Splitrail__Admin__Reply *reply, struct buf *out)
+{
+    static const char *const headers[] = {"USER", "ADDRESS", "SINCE", "LEFT", "BY", "REASON", NULL};
+    struct ctl_table *table = ctl_table_new(headers);
+    for (size_t i = 0; i < reply->n_bans; i++) {
+        const Splitrail__Admin__BanInfo *ban = reply->bans[i];
+        ctl_table_str(table, ban->user);
+        ctl_table_str(table, ban->ip);
+        time_cell(table, ban->created_ms, reply->as_of_ms);
+        if (ban->until_ms == 0) {
+            ctl_table_str(table, "until unban");
+        } else {
+            age_cell(table, ban->left_ms);
+        }
+        ctl_table_str(table, ban->by);
+        ctl_table_str(table, ban->reason);
+    }
+    finish_table(table, out);
+}
+
 static void print_done(const struct ctl_args *args, const Splitrail__Admin__Reply *reply,
                        struct buf *out)
 {
     if (reply->done == NULL) {
         return;
     }
-    if (args->command == CTL_PUBLISH) {
+    if (args->command == CTL_UNBAN_USER || args->command == CTL_UNBAN_IP) {
+        buf_append_str(out, "the ban has ended");
+    } else if (args->command == CTL_PUBLISH) {
         buf_append_str(out, "published as offset ");
         buf_append_u64(out, reply->done->offset);
     } else {
-        buf_append_str(out, args->command == CTL_SEND ? "delivered to " : "kicked ");
+        buf_append_str(out, args->command == CTL_SEND ? "delivered to "
+                            : args->command == CTL_BAN_USER || args->command == CTL_BAN_IP
+                                ? "banned, closed "
+                                : "kicked ");
         buf_append_u64(out, reply->done->count);
         buf_append_str(out, reply->done->count == 1 ? " connection" : " connections");
     }
@@ -327,8 +352,16 @@ void ctl_print(const struct ctl_args *args, const Splitrail__Admin__Reply *reply
     case CTL_STATS:
         print_stats(reply, out);
         break;
+    case CTL_BANS:
+        print_bans(reply, out);
+        print_freshness(reply, reply->n_bans, out);
+        break;
     case CTL_KICK_USER:
     case CTL_KICK_CONN:
+    case CTL_BAN_USER:
+    case CTL_BAN_IP:
+    case CTL_UNBAN_USER:
+    case CTL_UNBAN_IP:
     case CTL_PUBLISH:
     case CTL_SEND:
         print_done(args, reply, out);

@@ -14,6 +14,7 @@ struct parts {
     Splitrail__Admin__PresenceRoom room;
     Splitrail__Admin__List list;
     Splitrail__Admin__Kick kick;
+    Splitrail__Admin__Ban ban;
     Splitrail__Admin__Publish publish;
     Splitrail__Admin__Send send;
 };
@@ -35,6 +36,7 @@ static void init(struct parts *parts)
     splitrail__admin__presence_room__init(&parts->room);
     splitrail__admin__list__init(&parts->list);
     splitrail__admin__kick__init(&parts->kick);
+    splitrail__admin__ban__init(&parts->ban);
     splitrail__admin__publish__init(&parts->publish);
     splitrail__admin__send__init(&parts->send);
     parts->request.version = ADMIN_VERSION;
@@ -88,8 +90,20 @@ static void ask_kick(struct parts *parts, const struct ctl_args *args)
     parts->kick.conn = args->command == CTL_KICK_CONN ? args->operands[0] : text(NULL);
     parts->kick.room = text(args->room);
     parts->kick.reason = text(args->reason);
+    parts->kick.ban_ms = (uint64_t)args->ban;
     parts->request.ask_case = ASK(KICK);
     parts->request.kick = &parts->kick;
+}
+
+static void ask_ban(struct parts *parts, const struct ctl_args *args)
+{
+    bool of_user = args->command == CTL_BAN_USER || args->command == CTL_UNBAN_USER;
+    bool begins = args->command == CTL_BAN_USER || args->command == CTL_BAN_IP;
+    *(of_user ? &parts->ban.user : &parts->ban.ip) = args->operands[0];
+    parts->ban.for_ms = (uint64_t)args->ban_for;
+    parts->ban.reason = text(args->reason);
+    parts->request.ask_case = begins ? ASK(BAN) : ASK(UNBAN);
+    parts->request.ban = &parts->ban;
 }
 
 static void ask_publish(struct parts *parts, const struct ctl_args *args)
@@ -145,6 +159,15 @@ static void fill(struct parts *parts, const struct ctl_args *args)
     case CTL_KICK_CONN:
         ask_kick(parts, args);
         break;
+    case CTL_BAN_USER:
+    case CTL_BAN_IP:
+    case CTL_UNBAN_USER:
+    case CTL_UNBAN_IP:
+        ask_ban(parts, args);
+        break;
+    case CTL_BANS:
+        ask_list(parts, ASK(BANS), args);
+        break;
     case CTL_PUBLISH:
         ask_publish(parts, args);
         break;
@@ -168,6 +191,7 @@ void ctl_request(const struct ctl_args *args, struct buf *out)
 {
     struct parts parts;
     init(&parts);
+    parts.request.by = text(args->by);
     fill(&parts, args);
     pb_append(&parts.request.base, out);
 }

@@ -11,6 +11,7 @@
 #include "router/endpoint.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,8 +130,15 @@ static int ask(const struct ctl_args *args, const char *endpoint, struct bytes r
     return code;
 }
 
-static int run(const struct ctl_args *args)
+static const char *who_runs_this(void)
 {
+    const struct passwd *entry = getpwuid(getuid());
+    return entry == NULL ? NULL : entry->pw_name;
+}
+
+static int run(struct ctl_args *args)
+{
+    args->by = who_runs_this();
     struct buf request;
     buf_init(&request, 0);
     ctl_request(args, &request);

@@ -376,5 +376,109 @@ class KickOldest(ClusterCase):
         await third.ok("ping")
 
 
+class RatesOfUsers(ClusterCase):
+    """One user, six devices, three edges, one rate."""
+    edges = 3
+    RATE = 40
+    router_options = ("--max-messages-per-second", "0", "--max-bytes-per-second", "0", "--max-denials", "0",
+                      "--max-messages-per-second-per-user", str(RATE), "--rebuild-window", "300ms")
+
+    async def flood(self, devices, room, seconds):
+        """Each device says something every 5 ms. How much was said, and how long that took."""
+        start = time.monotonic()
+
+        async def one(device, n):
+            said = 0
+            while time.monotonic() - start < seconds:
+                await device.send("room_message", room=room, payload=[n, said])
+                said += 1
+                await asyncio.sleep(0.005)
+            return said
+        said = sum(await asyncio.gather(*(one(d, n) for n, d in enumerate(devices))))
+        return said, time.monotonic() - start
+
+    async def start(self):
+        room, name = self.new(), self.new("loud")
+        devices = [await self.client(name, edge=i % 3) for i in range(6)]
+        other = await self.client(edge=1)
+        for client in (other, *devices):
+            await client.ok("join", room=room)
+        await asyncio.sleep(1.1)  # the joins are paid
+        return room, devices, other
+
+    async def test_the_devices_of_a_user_get_what_one_would(self):
+        room, devices, other = await self.start()
+        said, took = await self.flood(devices, room, 2)
+        self.assertGreater(said, 3 * self.RATE * took)
+        got = len(await other.settled("room_message", roomId=room))
+        self.assertLessEqual(got, self.RATE + self.RATE * took + 1)
+        self.assertGreaterEqual(got, self.RATE + self.RATE * 2 - 1 - self.RATE * 0.1)
+        error = devices[3].heard("error")[-1]
+        self.assertEqual(error["code"], "message_rate_exceeded")
+        self.assertIn("all your devices", error["error"])
+        self.assertGreater(error["retryAfterMs"], 0)
+        metrics = self.cluster.metrics()
+        self.assertGreater(metrics['splitrail_router_rate_limited_total{reason="user_messages"}'], 0)
+
+    async def test_a_killed_router_gives_nobody_a_second_allowance(self):
+        room, devices, other = await self.start()
+        flood = asyncio.create_task(self.flood(devices, room, 4))
+        await asyncio.sleep(1.5)
+        self.cluster.router.kill()
+        await asyncio.sleep(0.5)
+        self.cluster.start_router()
+        _, took = await flood
+        await self.cluster.ready()
+        got = len(await other.settled("room_message", roomId=room))
+        # One burst, the rate, and half a burst that the next router cannot know to be spent.
+        self.assertLessEqual(got, self.RATE + self.RATE * took + self.RATE / 2 + 1)
+        self.assertGreaterEqual(got, self.RATE * 2)
+
+    async def test_who_stays_well_below_the_rate_loses_nothing_over_a_killed_router(self):
+        """What edges held meanwhile comes all at once, one edge after the other."""
+        room, devices, other = await self.start()
+
+        async def talk():
+            for n in range(60):
+                await devices[n % 6].send("room_message", room=room, payload=n)
+                await asyncio.sleep(2 / self.RATE)
+        talking = asyncio.create_task(talk())
+        await asyncio.sleep(0.8)
+        self.cluster.router.kill()
+        await asyncio.sleep(0.5)
+        self.cluster.start_router()
+        await talking
+        await self.cluster.ready()
+        got = [m["payload"] for m in await other.settled("room_message", roomId=room)]
+        self.assertEqual(sorted(got), list(range(60)))
+
+
+class ConnectionsOfUsers(ClusterCase):
+    edges = 3
+    router_options = ("--max-connections-per-user", "3", "--on-user-limit", "kick_oldest")
+
+    async def test_the_oldest_of_all_edges_goes(self):
+        name = self.new("many")
+        clients = [await self.client(name, edge=i % 3) for i in range(5)]
+        self.assertEqual((await clients[0].closed())[0], 4004)
+        self.assertEqual((await clients[1].closed())[0], 4004)
+        for client in clients[2:]:
+            await client.ok("ping")
+
+
+class ConnectionsOfAddresses(ClusterCase):
+    edges = 3
+    router_options = ("--max-connections-per-ip", "4", "--presence-grace", "100ms")
+
+    async def test_an_address_has_so_many_connections_at_all_edges_together(self):
+        clients = [await self.client(edge=i % 3) for i in range(4)]
+        one_more = await Client.connect(self.cluster.edges[1], "more", welcome=False)
+        self.assertEqual(await one_more.closed(), (1008, "Connection limit of this address"))
+        await clients[2].close()
+        await self.client(edge=0)
+        metrics = self.cluster.metrics()
+        self.assertEqual(metrics['splitrail_router_connections_refused_total{reason="address_limit"}'], 1)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -50,10 +50,18 @@ struct disk_call {
     struct disk_record record;
 };
 
+enum { VALUES_MAX = 16 };
+
+/* Empty: no table. */
+struct disk_value {
+    struct bytes table;
+    struct bytes key;
+    struct bytes value;
+};
+
 struct disk {
     struct disk_log logs[LOGS_MAX];
-    uint8_t secret[16];
-    bool has_secret;
+    struct disk_value values[VALUES_MAX];
     struct rng rng;
     uint64_t full_until;
 };
@@ -91,10 +99,21 @@ static void forget(struct disk_log *log)
     log->count = 0;
 }
 
+static void forget_value(struct disk_value *kept)
+{
+    mem_free((void *)(uintptr_t)kept->table.data);
+    mem_free((void *)(uintptr_t)kept->key.data);
+    mem_free((void *)(uintptr_t)kept->value.data);
+    *kept = (struct disk_value){0};
+}
+
 void disk_free(struct disk **disk)
 {
     for (uint32_t i = 0; i < LOGS_MAX; i++) {
         forget(&(*disk)->logs[i]);
+    }
+    for (size_t i = 0; i < VALUES_MAX; i++) {
+        forget_value(&(*disk)->values[i]);
     }
     mem_free(*disk);
     *disk = NULL;
@@ -349,12 +368,34 @@ static int disk_fd(const struct engine *engine)
     return -1;
 }
 
+static bool is_value(const struct disk_value *kept, struct bytes table, struct bytes key)
+{
+    return kept->table.len != 0 && bytes_equal(kept->table, table) && bytes_equal(kept->key, key);
+}
+
+static struct bytes copy_of(struct bytes bytes)
+{
+    return bytes_of(mem_copy(bytes), bytes.len);
+}
+
+/* Values are few and are never lost: what is looked at here is logs. */
 static void disk_put(struct engine *ref, const struct engine_value *value)
 {
-    struct disk *disk = engine_of(ref)->world->disk;
-    if (value->value.len == sizeof(disk->secret)) {
-        memcpy(disk->secret, value->value.data, sizeof(disk->secret));
-        disk->has_secret = true;
+    const struct world *world = engine_of(ref)->world;
+    struct disk_value *place = NULL;
+    for (size_t i = 0; i < VALUES_MAX; i++) {
+        struct disk_value *kept = &world->disk->values[i];
+        if (is_value(kept, value->table, value->key)) {
+            forget_value(kept);
+        }
+        place = kept->table.len == 0 && place == NULL ? kept : place;
+    }
+    if (place == NULL) {
+        world_fail(world, "more values than the model of a disk has room for", NULL);
+    }
+    if (value->value.data != NULL) {
+        *place =
+            (struct disk_value){copy_of(value->table), copy_of(value->key), copy_of(value->value)};
     }
 }
 
@@ -362,9 +403,11 @@ static void disk_values(struct engine *ref, struct bytes table,
                         void (*each)(void *owner, const struct engine_value *value), void *owner)
 {
     const struct disk *disk = engine_of(ref)->world->disk;
-    if (disk->has_secret) {
-        each(owner, &(struct engine_value){table, BYTES_LIT("epoch_secret"),
-                                           bytes_of(disk->secret, sizeof(disk->secret))});
+    for (size_t i = 0; i < VALUES_MAX; i++) {
+        const struct disk_value *kept = &disk->values[i];
+        if (kept->table.len != 0 && bytes_equal(kept->table, table)) {
+            each(owner, &(struct engine_value){kept->table, kept->key, kept->value});
+        }
     }
 }
 

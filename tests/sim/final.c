@@ -265,6 +265,7 @@ static void check_edge(const struct world *world, const struct sim_edge *edge)
     if (uplink_canary_overdue(edge->uplink, world->now_ms, 2 * (uint64_t)CANARY_MS)) {
         world_fail(world, "a canary did not come back", NULL);
     }
+    bans_check(world, edge);
     const struct plane_tickets *tickets = &world->plane->tickets;
     bool late = world->now_ms < tickets->drawn_ms + TOLD_MS_MAX;
     if (edge->ticket_key != tickets->current[0] &&

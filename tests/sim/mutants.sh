@@ -149,4 +149,10 @@ mutant lost_canary_awaited edge/uplink.c 's/    uplink_canary_lost\(uplink\);\n/
 mutant question_lost router/plane_hello.c 's/    plane_truth_forget\(edge\);\n//'
 mutant canary_never_back router/plane_truth.c 's/    plane_say\(plane, edge, &\(struct plane_op\)\{\.kind = OP_CANARY_BACK/    (void)plane_say;\n    (void)(0 ? plane : plane), (void)edge, (void)(\&(struct plane_op){.kind = OP_CANARY_BACK/'
 
+# Bans
+mutant bans_not_told_anew router/plane_hello.c 's/    plane_bans_start\(plane, edge, hello->features\);\n    return edge;/    edge->knows_bans = true;\n    return edge;/'
+mutant bans_of_the_former_stay edge/uplink_bans.c 's/        uplink_bans_fini\(bans\);\n        netset_init\(.*?\n//'
+mutant unban_not_told router/session_bans.c 's/    tell_edges\(core, ban, false\);\n//'
+mutant bans_not_kept router/plane_bans.c 's/    plane->engine->ops->put\(.*?\n/    (void)value;\n/'
+
 exit $survived

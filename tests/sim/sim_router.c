@@ -151,7 +151,8 @@ static struct plane_config router_config(struct world *world)
         .policy = {.class = ROOM_EPHEMERAL, .presence_events = POLICY_OFF}};
     return (struct plane_config){
         .router_id = BYTES_LIT("router"),
-        .core = {.seed = rng_u64(&world->rng),
+        .core = {.bans_max = 100,
+                 .seed = rng_u64(&world->rng),
                  .start_wall_ms = world->now_ms,
                  .rebuild_ms = REBUILD_MS,
                  .grace_ms = GRACE_MS,

@@ -130,6 +130,7 @@ static void step(struct world *world)
         net_calm(&world->net);
     } else {
         make_faults(world);
+        bans_act(world);
         struct sim_client *client = &world->clients[rng_below(&world->rng, CLIENTS)];
         if (rng_below(&world->rng, 3) == 0) {
             client_act(world, client);
@@ -152,6 +153,7 @@ static struct world *world_new(uint64_t seed, unsigned faults, bool trace)
     struct world *world = mem_new(1, sizeof(*world));
     world->seed = seed;
     world->rng.state = seed * 1000003 + faults;
+    world->ban_rng.state = world->rng.state + 1;
     world->faults = faults;
     world->trace = trace;
     world->now_ms = 1000;

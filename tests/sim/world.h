@@ -13,6 +13,7 @@
  *   corrupt.c   records that vanish or appear by themselves, and whether that is found
  *   flood.c   more is asked for than may wait for an edge
  *   skip.c    deliveries that miss an edge where the link cannot tell
+ *   bans.c      banned address ranges, at router and edges
  *   verify.c    tokens whose check takes a while
  *   final.c     what must be true when all is quiet */
 #ifndef TESTS_SIM_WORLD_H
@@ -175,6 +176,8 @@ struct truth;
 struct world {
     uint64_t seed;
     struct rng rng;
+    struct rng ban_rng;
+    uint32_t banned; /* bit per range that is banned for ever */
     unsigned faults;
     uint64_t now_ms;
     struct net net;
@@ -262,6 +265,13 @@ void router_step(struct world *world);
 void router_kick(struct world *world, uint32_t user);
 /* A new policy: what slow readers get. */
 void router_set_gaps(struct world *world, bool gaps);
+
+/* ---- bans.c ---- */
+
+/* Maybe bans or unbans a range. */
+void bans_act(struct world *world);
+/* The edge has the ranges of the router. */
+void bans_check(const struct world *world, const struct sim_edge *edge);
 
 /* ---- client.c ---- */
 

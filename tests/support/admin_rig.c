@@ -60,6 +60,7 @@ static struct router_plane *make_plane(struct admin_rig *rig)
     const struct plane_config config = {
         .router_id = BYTES_LIT("r1"),
         .core = {.seed = 1,
+                 .bans_max = 100,
                  .start_wall_ms = ADMIN_RIG_WALL_MS,
                  .grace_ms = 5000,
                  .message_bytes = 65536,

@@ -262,6 +262,17 @@ static void out_done(struct core_driver *driver, const struct core_effect *effec
         effect->duplicate ? " duplicate" : "", effect->error != CLIENT_ERROR_NONE ? " error" : "");
 }
 
+static void out_net(struct core_driver *driver, const struct core_effect *effect)
+{
+    char text[ADDRESS_NET_TEXT_MAX];
+    size_t len = address_net_text(&effect->net, text);
+    out_bytes(driver, effect->kind == CORE_BAN_NET ? "ban " : "unban ",
+              bytes_of((const uint8_t *)text, len));
+    if (effect->kind == CORE_BAN_NET) {
+        out(driver, " for %u", (unsigned)effect->for_ms);
+    }
+}
+
 static void out_effect(struct core_driver *driver, const struct core_effect *effect)
 {
     switch (effect->kind) {
@@ -332,6 +343,14 @@ static void out_effect(struct core_driver *driver, const struct core_effect *eff
             return;
         }
         out_bytes(driver, effect->inbox ? "load inbox " : "load ", effect->room);
+        break;
+    case CORE_KEEP_BAN:
+        out(driver, "keep ");
+        out_bytes(driver, effect->text.len == 0 ? "nothing of " : "", effect->key);
+        break;
+    case CORE_BAN_NET:
+    case CORE_UNBAN_NET:
+        out_net(driver, effect);
         break;
     case CORE_CUT:
     case CORE_DONE:

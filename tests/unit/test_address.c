@@ -1,5 +1,5 @@
+#include "common/ip_counts.h"
 #include "edge/address.h"
-#include "edge/ip_counts.h"
 #include "tests/support/check_main.h"
 #include "tests/support/guard_page.h"
 

@@ -451,6 +451,78 @@ START_TEST(two_thousand_mutated_requests_are_survived_and_answered_at_most_once)
 }
 END_TEST
 
+static Splitrail__Admin__Reply *ban(Splitrail__Admin__Request__AskCase which, const char *user,
+                                    const char *ip, uint64_t for_ms)
+{
+    Splitrail__Admin__Ban asked = SPLITRAIL__ADMIN__BAN__INIT;
+    Splitrail__Admin__Request request = request_of(which);
+    asked.user = (char *)(uintptr_t)user;
+    asked.ip = (char *)(uintptr_t)ip;
+    asked.for_ms = for_ms;
+    asked.reason = (char *)(uintptr_t) "why";
+    request.by = (char *)(uintptr_t) "operator";
+    request.ban = &asked;
+    return ask(&request);
+}
+
+START_TEST(bans_are_set_listed_in_order_and_ended)
+{
+    ck_assert_uint_eq(ban(ASK(BAN), "user_alice", "", 60000)->done->count, 2);
+    ck_assert_uint_eq(ban(ASK(BAN), "", "127.0.0.9/8", 0)->done->count, 1);
+    ck_assert_uint_eq(ban(ASK(BAN), "", "10.0.0.1", 0)->done->count, 0);
+    const Splitrail__Admin__Reply *reply =
+        ask_list(ASK(BANS), (Splitrail__Admin__List)SPLITRAIL__ADMIN__LIST__INIT);
+    ck_assert_uint_eq(reply->total, 3);
+    ck_assert_uint_eq(reply->n_bans, 3);
+    ck_assert_str_eq(reply->bans[0]->user, "user_alice");
+    ck_assert_uint_eq(reply->bans[0]->left_ms, 60000);
+    ck_assert_uint_eq(reply->bans[0]->until_ms, ADMIN_RIG_WALL_MS + 60000);
+    ck_assert_str_eq(reply->bans[0]->by, "operator");
+    ck_assert_str_eq(reply->bans[0]->reason, "why");
+    ck_assert_str_eq(reply->bans[1]->ip, "10.0.0.1");
+    ck_assert_str_eq(reply->bans[2]->ip, "127.0.0.0/8");
+    ck_assert_uint_eq(reply->bans[2]->until_ms, 0);
+    Splitrail__Admin__List some = SPLITRAIL__ADMIN__LIST__INIT;
+    some.prefix = (char *)(uintptr_t) "127.";
+    ck_assert_uint_eq(ask_list(ASK(BANS), some)->total, 1);
+    ck_assert_int_eq(ban(ASK(UNBAN), "", "127.0.0.0/8", 0)->status, STATUS_OF(OK));
+    ck_assert_int_eq(ban(ASK(UNBAN), "", "127.0.0.0/8", 0)->status, STATUS_OF(NOT_FOUND));
+    ck_assert_int_eq(ban(ASK(UNBAN), "user_bob", "", 0)->status, STATUS_OF(NOT_FOUND));
+}
+END_TEST
+
+static const struct {
+    const char *user;
+    const char *ip;
+    uint64_t for_ms;
+} bad_bans[] = {
+    {"", "", 0},          {"a", "10.0.0.1", 0},  {"a\n", "", 0},   {"", "nonsense", 0},
+    {"", "0.0.0.0/7", 0}, {"", "::/0", 0},       {"", "::/80", 0}, {"", "2001::/15", 0},
+    {"", "10.0.0.0/", 0}, {"a", "", UINT64_MAX},
+};
+
+START_TEST(a_ban_that_cannot_be_meant_is_a_bad_request)
+{
+    ck_assert_int_eq(ban(ASK(BAN), bad_bans[_i].user, bad_bans[_i].ip, bad_bans[_i].for_ms)->status,
+                     STATUS_OF(BAD_REQUEST));
+}
+END_TEST
+
+START_TEST(a_kick_may_be_a_ban_of_the_user_as_well)
+{
+    Splitrail__Admin__Kick asked = SPLITRAIL__ADMIN__KICK__INIT;
+    Splitrail__Admin__Request request = request_of(ASK(KICK));
+    asked.conn = (char *)(uintptr_t) "e1.0.1";
+    asked.ban_ms = 1000;
+    request.kick = &asked;
+    ck_assert_uint_eq(ask(&request)->done->count, 2);
+    Splitrail__Admin__List all = SPLITRAIL__ADMIN__LIST__INIT;
+    ck_assert_str_eq(ask_list(ASK(BANS), all)->bans[0]->user, "user_alice");
+    asked.room = (char *)(uintptr_t) "tea";
+    ck_assert_int_eq(ask(&request)->status, STATUS_OF(BAD_REQUEST));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("admin");
@@ -472,6 +544,10 @@ int main(void)
     tcase_add_test(tcase, a_payload_above_the_limit_is_refused);
     tcase_add_test(tcase, a_direct_message_tells_how_many_connections_it_reached);
     tcase_add_test(tcase, a_kick_ends_connections_or_memberships_and_says_when_there_are_none);
+    tcase_add_test(tcase, bans_are_set_listed_in_order_and_ended);
+    tcase_add_loop_test(tcase, a_ban_that_cannot_be_meant_is_a_bad_request, 0,
+                        (int)(sizeof(bad_bans) / sizeof(bad_bans[0])));
+    tcase_add_test(tcase, a_kick_may_be_a_ban_of_the_user_as_well);
     tcase_add_test(tcase, impossible_questions_are_bad_requests);
     tcase_add_test(tcase, a_question_names_at_most_a_thousand_users);
     tcase_add_loop_test(tcase, garbage_is_counted_and_answered_when_it_has_an_id, 0,

@@ -17,7 +17,7 @@ static struct core_driver start(const struct core_config *config)
 START_TEST(above_the_message_rate_a_command_is_refused_and_not_acted_upon)
 {
     struct core_config config = core_driver_config();
-    config.messages_per_second = 2;
+    config.rates.messages_per_second = 2;
     struct core_driver d = start(&config);
     core_driver_join(&d, 0, 1, "r");
     core_driver_join(&d, 0, 1, "s");
@@ -37,7 +37,7 @@ END_TEST
 START_TEST(the_rate_is_counted_by_when_clients_spoke_not_by_when_we_had_time)
 {
     struct core_config config = core_driver_config();
-    config.messages_per_second = 2;
+    config.rates.messages_per_second = 2;
     struct core_driver d = start(&config);
     struct command ping = {.kind = COMMAND_PING};
     for (uint64_t i = 0; i < 20; i++) { /* one each 500 ms, all handed over at once */
@@ -55,7 +55,7 @@ END_TEST
 START_TEST(who_keeps_exceeding_the_rate_is_closed_once_and_who_stumbles_is_not)
 {
     struct core_config config = core_driver_config();
-    config.messages_per_second = 1;
+    config.rates.messages_per_second = 1;
     config.denials_max = 20;
     struct core_driver d = start(&config);
     struct command ping = {.kind = COMMAND_PING};
@@ -82,13 +82,13 @@ END_TEST
 START_TEST(above_the_byte_rate_too_and_rates_change_while_running)
 {
     struct core_config config = core_driver_config();
-    config.bytes_per_second = 150; /* the driver says 100 for each */
+    config.rates.bytes_per_second = 150; /* the driver says 100 for each */
     struct core_driver d = start(&config);
     core_driver_join(&d, 0, 1, "r");
     core_driver_forget(&d);
     core_driver_join(&d, 0, 1, "s");
     core_driver_expect_line(&d, "send 0/1 error 2 byte_rate_exceeded retry");
-    router_core_set_rates(d.core, 0, 0);
+    router_core_set_rates(d.core, &(struct core_rates){0});
     core_driver_forget(&d);
     core_driver_join(&d, 0, 1, "s");
     core_driver_expect_line(&d, "ok 3 join s");

@@ -541,7 +541,7 @@ START_TEST(what_one_connection_recovers_is_bounded_in_time)
     memset(large, '1', sizeof(large));
     records[0].message.payload = bytes_of(large, sizeof(large));
     config.policy.fallback.class = ROOM_DURABLE;
-    config.bytes_per_second = 1000;
+    config.rates.bytes_per_second = 1000;
     core_driver_start(&d, &config, 1);
     core_driver_open(&d, 0, 1, "alice");
     core_driver_open(&d, 0, 2, "bob");

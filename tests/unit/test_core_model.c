@@ -236,6 +236,9 @@ static void apply(struct model *m, const struct core_effect *effect)
         ck_assert_uint_lt(m->load_count, LOADS_MAX);
         m->loads[m->load_count++] = effect->group;
         break;
+    case CORE_KEEP_BAN:
+    case CORE_BAN_NET:
+    case CORE_UNBAN_NET:
     case CORE_CUT:
     case CORE_DONE:
         break;

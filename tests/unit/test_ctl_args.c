@@ -61,6 +61,12 @@ static const struct {
     {{"publish", "r", "-5", NULL}, CTL_PUBLISH, 2},
     {{"room", "--", "--json", NULL}, CTL_ROOM, 1},
     {{"send", "users", "{}", NULL}, CTL_SEND, 2},
+    {{"kick", "user", "u", "--ban", "10m", NULL}, CTL_KICK_USER, 1},
+    {{"ban", "user", "u", "--for", "1h", "--reason", "r", NULL}, CTL_BAN_USER, 1},
+    {{"ban", "ip", "192.0.2.0/24", NULL}, CTL_BAN_IP, 1},
+    {{"bans", "--prefix", "192.", "--limit", "5", NULL}, CTL_BANS, 0},
+    {{"unban", "user", "u", NULL}, CTL_UNBAN_USER, 1},
+    {{"unban", "ip", "::1", NULL}, CTL_UNBAN_IP, 1},
 };
 
 START_TEST(flags_may_stand_anywhere_around_a_command)

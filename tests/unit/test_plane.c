@@ -2,6 +2,7 @@
  * over time is the simulator's matter. */
 #include "common/mem.h"
 #include "proto/plane_wire.h"
+#include "router/bans.h"
 #include "router/plane.h"
 #include "tests/support/check_main.h"
 
@@ -25,6 +26,9 @@ struct rig {
     unsigned dead;
     unsigned replaced;
     unsigned bad;
+    uint64_t incarnation; /* of who says hello */
+    unsigned bans;        /* BAN operations heard, and of these how many begin a set */
+    unsigned ban_sets;
     unsigned expelled;
     unsigned limited;
     struct plane_sender sender; /* key and edge id of who speaks */
@@ -49,6 +53,16 @@ static void note_tickets(struct rig *rig, const struct plane_frame *frame)
     rig->ticket_bytes[rig->count][1] = keys->previous.len == 0 ? 0 : keys->previous.data[0];
 }
 
+static void note_bans(struct rig *rig, const struct plane_frame *frame)
+{
+    struct plane_cursor cursor = {0};
+    struct plane_op op;
+    while (frame->kind == PLANE_FRAME_DATA && plane_batch_next(&frame->batch, &cursor, &op)) {
+        rig->bans += op.kind == OP_BAN;
+        rig->ban_sets += op.kind == OP_BAN && op.slot == 1;
+    }
+}
+
 static enum status transmit(void *owner, struct bytes peer, struct bytes header, struct bytes body)
 {
     struct rig *rig = owner;
@@ -65,6 +79,7 @@ static enum status transmit(void *owner, struct bytes peer, struct bytes header,
     rig->kinds[rig->count] = frame.kind;
     rig->refusals[rig->count] = frame.refusal;
     note_tickets(rig, &frame);
+    note_bans(rig, &frame);
     rig->lens[rig->count++] = whole.len;
     buf_fini(&whole);
     return STATUS_OK;
@@ -116,6 +131,7 @@ static void start_with(struct rig *rig, uint64_t ticket_period_ms)
         .core = {.seed = 1,
                  .grace_ms = 5000,
                  .message_bytes = 1 << 20,
+                 .bans_max = 10,
                  .rooms_per_connection_max = 10,
                  .policy.fallback = {.class = ROOM_MEMORY, .history_messages = 10},
                  .rooms_max = 10,
@@ -152,9 +168,10 @@ static void stop(struct rig *rig)
     arena_fini(&rig->arena);
 }
 
-static void hello(struct rig *rig, const char *peer, uint64_t incarnation, uint64_t router,
-                  uint64_t attempt)
+static void hello_with(struct rig *rig, const char *peer, uint64_t router, uint64_t attempt,
+                       uint32_t features)
 {
+    uint64_t incarnation = rig->incarnation;
     struct buf out;
     buf_init(&out, 0);
     plane_hello_write(&(struct plane_greeting){.version = PLANE_VERSION,
@@ -162,12 +179,26 @@ static void hello(struct rig *rig, const char *peer, uint64_t incarnation, uint6
                                                .edge_incarnation = incarnation,
                                                .router_incarnation = router,
                                                .credit = 1 << 30,
-                                               .attempt = attempt},
+                                               .attempt = attempt,
+                                               .features = features},
                       &out);
     struct plane_sender sender = rig->sender;
     sender.peer = bytes_of_str(peer);
     router_plane_receive_from(rig->plane, &sender, buf_bytes(&out), rig->now_ms, 1);
     buf_fini(&out);
+}
+
+static void hello(struct rig *rig, const char *peer, uint64_t incarnation, uint64_t router,
+                  uint64_t attempt)
+{
+    rig->incarnation = incarnation;
+    hello_with(rig, peer, router, attempt, 0);
+}
+
+static void hello_bans(struct rig *rig, const char *peer, uint64_t attempt)
+{
+    rig->incarnation = 5;
+    hello_with(rig, peer, 0, attempt, PLANE_FEATURE_BANS);
 }
 
 /* Sends what is in the builder as data frame `seq`. */
@@ -216,6 +247,55 @@ START_TEST(a_hello_of_a_socket_long_given_up_disturbs_nobody)
     ck_assert_uint_eq(rig.dead, 0);
     hello(&rig, "c", 5, 7, 3);
     expect_last(&rig, "c", PLANE_FRAME_WELCOME);
+    stop(&rig);
+}
+END_TEST
+
+static void acknowledge(struct rig *rig, const char *peer, uint64_t ack)
+{
+    uint8_t frame[PLANE_HEADER_MAX];
+    size_t len = plane_ack_write(frame, 0, ack);
+    router_plane_receive(rig->plane, bytes_of_str(peer), bytes_of(frame, len), rig->now_ms, 1);
+}
+
+/* The first thing said on a link does not wait for the edge: it may have it before the copy comes.
+ */
+START_TEST(a_hello_that_comes_doubled_does_not_begin_the_link_again)
+{
+    struct rig rig;
+    start(&rig);
+    hello_bans(&rig, "a", 1);
+    router_plane_flush(rig.plane, rig.now_ms);
+    expect_last(&rig, "a", PLANE_FRAME_DATA);
+    hello_bans(&rig, "a", 1);
+    acknowledge(&rig, "a", 1);
+    ck_assert_uint_eq(rig.bad, 0);
+    ck_assert_uint_eq(rig.ban_sets, 1);
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(an_edge_hears_of_all_bans_on_a_fresh_link_and_then_of_changes)
+{
+    struct rig rig;
+    struct ban ban = {.kind = BAN_ADDRESS};
+    start(&rig);
+    ck_assert(address_net_parse(BYTES_LIT("192.0.2.0/24"), &ban.net));
+    router_plane_admin(rig.plane, &(struct core_event){.kind = CORE_BAN, .ban = &ban}, 1,
+                       rig.now_ms, 1);
+    hello_bans(&rig, "a", 1);
+    router_plane_flush(rig.plane, rig.now_ms);
+    ck_assert_uint_eq(rig.ban_sets, 1);
+    ck_assert_uint_eq(rig.bans, 2);
+    hello_bans(&rig, "b", 2); /* the first answer was lost: all of it again */
+    router_plane_flush(rig.plane, rig.now_ms);
+    ck_assert_uint_eq(rig.ban_sets, 2);
+    ck_assert_uint_eq(rig.bans, 4);
+    ck_assert(address_net_parse(BYTES_LIT("10.0.0.0/8"), &ban.net));
+    router_plane_admin(rig.plane, &(struct core_event){.kind = CORE_BAN, .ban = &ban}, 1,
+                       rig.now_ms, 1);
+    router_plane_flush(rig.plane, rig.now_ms);
+    ck_assert_uint_eq(rig.bans, 5);
     stop(&rig);
 }
 END_TEST
@@ -543,6 +623,8 @@ int main(void)
     tcase_add_test(tcase, an_edge_that_gives_ticket_keys_is_given_up);
     tcase_add_loop_test(tcase, an_edge_that_says_what_no_edge_says_is_given_up, 0,
                         (int)(sizeof(impossible) / sizeof(impossible[0])));
+    tcase_add_test(tcase, a_hello_that_comes_doubled_does_not_begin_the_link_again);
+    tcase_add_test(tcase, an_edge_hears_of_all_bans_on_a_fresh_link_and_then_of_changes);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
 }

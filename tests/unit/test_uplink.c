@@ -686,6 +686,62 @@ START_TEST(who_leaves_or_ends_lags_no_more)
 }
 END_TEST
 
+static void ban(struct rig *rig, enum plane_op_kind kind, uint32_t slot, const char *text,
+                uint64_t for_ms)
+{
+    uint8_t bytes[PLANE_NET_BYTES] = {0};
+    struct address_net net;
+    struct plane_op op = {.kind = kind, .slot = slot, .a = for_ms};
+    if (text != NULL) {
+        ck_assert(address_net_parse(bytes_of_str(text), &net));
+        memcpy(bytes, net.base.octets, sizeof(net.base.octets));
+        bytes[PLANE_NET_BYTES - 1] = net.prefix_bits;
+        op.bytes = bytes_of(bytes, PLANE_NET_BYTES);
+    }
+    router_says(rig, &op, 1);
+}
+
+static bool banned(const struct rig *rig, const char *text)
+{
+    struct address address;
+    ck_assert(address_parse(bytes_of_str(text), &address));
+    return uplink_is_banned(rig->uplink, &address, rig->now_ms);
+}
+
+START_TEST(banned_ranges_hold_for_their_time_also_without_a_router)
+{
+    struct rig rig;
+    start_with_one(&rig);
+    ban(&rig, OP_BAN, 0, "192.0.2.0/24", 0);
+    ban(&rig, OP_BAN, 0, "192.0.2.7", 500);
+    ban(&rig, OP_BAN, 0, "10.0.0.0/8", 500);
+    ck_assert(banned(&rig, "192.0.2.7") && banned(&rig, "10.1.1.1") && !banned(&rig, "11.1.1.1"));
+    hold(&rig);
+    rig.now_ms += 500;
+    ck_assert(banned(&rig, "192.0.2.7")); /* the wider one has no end */
+    ck_assert(!banned(&rig, "10.1.1.1"));
+    move_to_next_router(&rig, 6);
+    ck_assert(banned(&rig, "192.0.2.7"));
+    ban(&rig, OP_BAN, 1, NULL, 0); /* the new one's are all there are */
+    ck_assert(!banned(&rig, "192.0.2.7"));
+    ban(&rig, OP_BAN, 0, "2001:db8::/64", 0);
+    ck_assert(banned(&rig, "2001:db8::1"));
+    ban(&rig, OP_UNBAN, 0, "2001:db8::/64", 0);
+    ck_assert(!banned(&rig, "2001:db8::1"));
+    ban(&rig, OP_UNBAN, 0, "2001:db8::/64", 0); /* again: harmless */
+    struct uplink_stats stats;
+    uplink_stats(rig.uplink, &stats);
+    ck_assert_uint_eq(stats.bans, 0);
+    ck_assert_uint_eq(stats.bad_frames, 0);
+    ban(&rig, OP_BAN, 0, NULL, 0);
+    router_says(&rig,
+                &(struct plane_op){.kind = OP_BAN, .bytes = BYTES_LIT("0123456789abcdef\x81")}, 1);
+    uplink_stats(rig.uplink, &stats);
+    ck_assert_uint_eq(stats.bad_frames, 2);
+    stop(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("uplink");
@@ -708,6 +764,7 @@ int main(void)
     tcase_add_test(tcase, an_unanswered_question_is_asked_again_of_the_next_router);
     tcase_add_test(tcase, who_lags_over_a_routers_death_names_the_life_that_it_knows);
     tcase_add_test(tcase, who_leaves_or_ends_lags_no_more);
+    tcase_add_test(tcase, banned_ranges_hold_for_their_time_also_without_a_router);
     tcase_add_test(tcase, a_router_that_asks_for_a_drain_hears_that_it_has_begun);
     suite_add_tcase(suite, tcase);
     return check_main(suite);

@@ -1,4 +1,4 @@
-#include "edge/ip_counts.h"
+#include "common/ip_counts.h"
 
 #include "common/mem.h"
 
@@ -44,6 +44,13 @@ bool ip_counts_take(struct ip_counts *counts, const struct address *address, uin
     }
     entry->count++;
     return true;
+}
+
+uint64_t ip_counts_of(const struct ip_counts *counts, const struct address *address)
+{
+    struct address key = address_limit_key(address);
+    const struct ip_count *entry = strmap_get(&counts->by_key, key_bytes(&key));
+    return entry == NULL ? 0 : entry->count;
 }
 
 void ip_counts_release(struct ip_counts *counts, const struct address *address)
