@@ -31,6 +31,9 @@ static const struct {
     {3031, FAULTS_ROUTER | FAULTS_NETWORK | FAULTS_EDGE},
     /* after UNKNOWN, FAILED was believed (a mutant that few histories notice) */
     {443, FAULTS_ROUTER | FAULTS_NETWORK | FAULTS_DISK},
+    /* only here does it matter that what waited for a log is held too */
+    {345, FAULTS_ROUTER | FAULTS_DISK},
+    {347, FAULTS_ROUTER | FAULTS_NETWORK | FAULTS_DISK},
 };
 
 int main(int argc, char **argv)
