@@ -33,18 +33,15 @@ static const struct {
     {3031, FAULTS_ROUTER | FAULTS_NETWORK | FAULTS_EDGE},
     /* after UNKNOWN, FAILED was believed (a mutant that few histories notice) */
     {443, FAULTS_ROUTER | FAULTS_NETWORK | FAULTS_DISK},
-<<<<<<< HEAD
     /* who lagged over two routers' deaths asked the second of a life that only the first knew */
     {227, FAULTS_ROUTER | FAULTS_NETWORK},
     {1941, FAULTS_ROUTER | FAULTS_EDGE},
     /* an edge that had nothing of a life of a room was not told how it ended */
     {883, FAULTS_ROUTER | FAULTS_NETWORK},
     {1351, FAULTS_ROUTER | FAULTS_NETWORK | FAULTS_EDGE},
-=======
     /* only here does it matter that what waited for a log is held too */
     {345, FAULTS_ROUTER | FAULTS_DISK},
     {347, FAULTS_ROUTER | FAULTS_NETWORK | FAULTS_DISK},
->>>>>>> wt-back2
 };
 
 struct tally {
