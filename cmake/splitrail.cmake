@@ -1,4 +1,5 @@
 # One INTERFACE target carries the flags; one line per module elsewhere.
+include(CheckCCompilerFlag)
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(ZMQ REQUIRED IMPORTED_TARGET libzmq)
@@ -9,6 +10,7 @@ pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(SSL REQUIRED IMPORTED_TARGET libssl libcrypto)
 if(BUILD_TESTING)
     pkg_check_modules(CHECK REQUIRED IMPORTED_TARGET check)
@@ -23,7 +25,16 @@ target_compile_options(splitrail_flags INTERFACE
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wvla -Wswitch-enum
     -Wformat=2 -Wmissing-prototypes -Wno-gnu-zero-variadic-macro-arguments
     -fno-omit-frame-pointer -fstack-protector-strong -fPIE -UNDEBUG)
-target_link_options(splitrail_flags INTERFACE -pie -Wl,-z,relro,-z,now)
+target_link_options(splitrail_flags INTERFACE -pie -Wl,-z,relro,-z,now,-z,noexecstack)
+# Where the compiler has it for this machine: a stack that cannot jump over its guard page, and jumps
+# that land only where they may (CET).
+foreach(hardening -fstack-clash-protection -fcf-protection=full)
+    string(MAKE_C_IDENTIFIER "SPLITRAIL_HAS${hardening}" has)
+    check_c_compiler_flag(${hardening} ${has})
+    if(${has})
+        target_compile_options(splitrail_flags INTERFACE ${hardening})
+    endif()
+endforeach()
 if(SPLITRAIL_WERROR)
     target_compile_options(splitrail_flags INTERFACE -Werror)
 endif()

@@ -121,7 +121,8 @@ static enum status read_secret_file(const char *path, struct buf *content)
         return STATUS_IO;
     }
     enum status status = STATUS_IO;
-    (void)buf_extend(content, 2 * READ_STEP); /* in one place, so that wiping finds all of it */
+    (void)buf_extend(content,
+                     (size_t)2 * READ_STEP); /* in one place, so that wiping finds all of it */
     buf_clear(content);
     if (fstat(fd, &info) == 0) {
         bool open_to_others = (info.st_mode & (S_IRWXG | S_IRWXO)) != 0;

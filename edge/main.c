@@ -3,6 +3,7 @@
  * Besides the options of edge_options.def, two words print the generated parts of the documentation
  * and end: --help-markdown (docs/OPTIONS.md) and --metrics-markdown (docs/METRICS.md). */
 #include "common/log.h"
+#include "common/process.h"
 #include "edge/edge.h"
 #include "edge/edge_metrics.h"
 #include "edge/edge_options.h"
@@ -75,8 +76,33 @@ static void reload(void *owner)
     buf_fini(&text);
 }
 
+static enum status seal(const struct edge_options *options, const struct privileges *privileges)
+{
+    const struct process_seal seal = {.privileges = privileges,
+                                      .sandbox = (enum sandbox_mode)options->seccomp,
+                                      .who = SANDBOX_EDGE};
+    if (process_seal(&seal) != STATUS_OK) {
+        return STATUS_DENIED;
+    }
+    for (size_t i = 0; options->listen_tls.count != 0 && i < options->tls_key_file.count; i++) {
+        process_check_readable("--tls-cert-file", options->tls_cert_file.items[i]);
+        process_check_readable("--tls-key-file", options->tls_key_file.items[i]);
+    }
+    return STATUS_OK;
+}
+
+static int serve(struct program *program, struct edge *edge)
+{
+    edge_watch_signals(edge, reload, program);
+    process_notify("READY=1");
+    int exit_code = edge_run(edge);
+    process_notify("STOPPING=1");
+    return exit_code;
+}
+
 static int run(struct program *program)
 {
+    struct privileges privileges;
     struct buf error;
     buf_init(&error, 0);
     log_event(LOG_START, LOG_S("program", edge_options_program()->name),
@@ -84,12 +110,15 @@ static int run(struct program *program)
     if (edge_options_plane_is_open(&program->options)) {
         log_event(LOG_INSECURE_PLANE, LOG_S("router", program->options.router.items[0]));
     }
+    if (privileges_find(program->options.user, &privileges, &error) != STATUS_OK) {
+        return fail(EXIT_FAILED, &error);
+    }
     struct edge *edge = edge_new(&program->options, &error);
     if (edge == NULL) {
         return fail(EXIT_FAILED, &error);
     }
-    edge_watch_signals(edge, reload, program);
-    int exit_code = edge_run(edge);
+    int exit_code =
+        seal(&program->options, &privileges) == STATUS_OK ? serve(program, edge) : EXIT_FAILED;
     edge_free(&edge);
     buf_fini(&error);
     return exit_code;
@@ -99,6 +128,7 @@ int main(int argc, char **argv)
 {
     struct program program = {.argc = argc, .argv = argv};
     struct buf text;
+    process_restrict();
     if (print_reference(argc, argv)) {
         return 0;
     }

@@ -153,8 +153,10 @@ static void on_group_bind(struct uplink *uplink, const struct plane_op *op)
         group->last_offset = op->b; /* what lacks follows */
         uplink_repair_bound(uplink, group, same);
     } else {
-        groups_merge(&uplink->groups, group, groups_find(&uplink->groups, op->a));
+        group = groups_find(&uplink->groups, op->a);
+        groups_merge(&uplink->groups, groups_at(&uplink->groups, op->slot), group);
     }
+    uplink_ask_for_former(uplink, group);
 }
 
 static void on_group_policy(struct uplink *uplink, const struct plane_op *op)

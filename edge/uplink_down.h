@@ -108,6 +108,9 @@ void uplink_give_but_one(struct uplink *uplink, struct edge_group *group, const 
                          uint64_t due);
 /* Asks the router what the member of the lag is to be told. */
 void uplink_ask_for_lag(struct uplink *uplink, struct lag *lag);
+/* The group has begun another life: those who lag are told at once, however slowly they read, since
+ * only the present router knows how the former life ended. */
+void uplink_ask_for_former(struct uplink *uplink, const struct edge_group *group);
 
 /* How many numbers before its own a delivery stands for as well: a gap of more than one. */
 static inline uint64_t uplink_delivery_span(const struct plane_op *op)

@@ -106,6 +106,16 @@ void uplink_ask_for_lag(struct uplink *uplink, struct lag *lag)
                                                      : bytes_of(group->record, group->record_len)});
 }
 
+void uplink_ask_for_former(struct uplink *uplink, const struct edge_group *group)
+{
+    for (uint32_t i = 0; group->lagging != 0 && i < group->count; i++) {
+        struct lag *lag = groups_lag_of(&uplink->groups, group, group->slots[i]);
+        if (lag != NULL && lag->record != NULL && !lag->asked) {
+            uplink_ask_for_lag(uplink, lag);
+        }
+    }
+}
+
 void uplink_caught_up(struct uplink *uplink, uint32_t slot)
 {
     const struct edge_session *session = groups_current(&uplink->groups, slot);

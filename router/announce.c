@@ -224,8 +224,9 @@ void announce_catch_up(struct router_core *core, const struct core_event *event,
     if (!channel_has_member(channel, event->edge)) {
         return;
     }
-    if (lacks(event, channel) && event->last_offset + 1 < channel->asked) {
-        load_again(core, channel); /* it came when less was being read already */
+    bool less = channel->asked == 0 || event->last_offset + 1 < channel->asked;
+    if (lacks(event, channel) && less) {
+        load_again(core, channel); /* it came when less was being read, or nothing for edges */
         (void)load_park(core, channel, event);
     } else {
         bring_up_to_date(core, event, channel);

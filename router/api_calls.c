@@ -343,15 +343,11 @@ static void call_members(struct asking *asking)
 static void call_kick(struct asking *asking)
 {
     const struct api_call *call = asking->call;
-    if ((call->given_params >> API_PARAM_BAN & 1) != 0) {
-        api_answer_error(asking->api, asking->request->id, API_ERROR_UNSUPPORTED,
-                         "it knows no bans", 0);
-        return;
-    }
     Splitrail__Admin__Kick kick = SPLITRAIL__ADMIN__KICK__INIT;
     kick.user = text_of(call->params[API_PARAM_USER]);
     kick.room = text_of(call->params[API_PARAM_ROOM]);
     kick.reason = text_of(call->params[API_PARAM_REASON]);
+    kick.ban_ms = call->numbers[API_PARAM_BAN];
     REQUEST(KICK);
     request.kick = &kick;
     ask(asking, kick.user, &request);

@@ -35,7 +35,7 @@ void endpoint_admin_socket(struct buf *out)
     buf_append_str(out, "/router.sock");
 }
 
-enum status endpoint_make_runtime_dir(void)
+enum status endpoint_make_runtime_dir(uid_t owner, gid_t group)
 {
     struct buf path;
     buf_init(&path, 4096);
@@ -51,9 +51,12 @@ enum status endpoint_make_runtime_dir(void)
     enum status status = STATUS_OK;
     if ((mkdir(name, 0700) != 0 && errno != EEXIST) || lstat(name, &found) != 0) {
         status = STATUS_IO;
-    } else if (!S_ISDIR(found.st_mode) || found.st_uid != geteuid() ||
-               (found.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    } else if (!S_ISDIR(found.st_mode) || (found.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
         status = STATUS_DENIED;
+    } else if (found.st_uid != owner) {
+        /* Root's own folder is in a place where nobody else can put another in its stead. */
+        status = found.st_uid != geteuid() || lchown(name, owner, group) != 0 ? STATUS_DENIED
+                                                                              : STATUS_OK;
     }
     buf_fini(&path);
     return status;

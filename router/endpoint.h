@@ -7,6 +7,7 @@
 #include "common/status.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #define ENDPOINT_ADMIN_TCP "tcp://127.0.0.1:7401"
 
@@ -17,9 +18,10 @@ void endpoint_runtime_dir(struct buf *out);
 /* Appends the path of the admin socket in that folder. */
 void endpoint_admin_socket(struct buf *out);
 
-/* Makes the runtime folder with mode 0700. DENIED: it exists, but belongs to somebody else, is open
- * to others or is no folder (in /tmp anybody could have made it); IO: errno says why. */
-enum status endpoint_make_runtime_dir(void) MUST_CHECK;
+/* Makes the runtime folder with mode 0700 for `owner`: us, or whom root is about to become; then a
+ * folder of root's is given away. DENIED: it exists, but belongs to somebody else, is open to
+ * others or is no folder (in /tmp anybody could have made it); IO: errno says why. */
+enum status endpoint_make_runtime_dir(uid_t owner, gid_t group) MUST_CHECK;
 
 /* True for ipc:// and for tcp:// with a numeric loopback address or "localhost". */
 bool endpoint_is_local(const char *endpoint);

@@ -77,12 +77,13 @@ void former_announced(struct router_core *core, const struct core_event *event,
     uint64_t newest = event->to_offset > event->last_offset ? event->to_offset : event->last_offset;
     uint64_t epoch = event->group->epoch;
     uint64_t top = top_of(channel, epoch);
-    if (channel->kind == CHANNEL_WATCH || newest == 0 || newest >> OFFSET_BITS != 0 ||
-        !set_top(channel, epoch, newest)) {
+    if (channel->kind == CHANNEL_WATCH || newest >> OFFSET_BITS != 0 ||
+        (newest != 0 && !set_top(channel, epoch, newest))) {
         return;
     }
     tell(core, channel, event->edge, former_gap(core, channel, epoch, event->last_offset + 1));
-    for (uint32_t i = 0; top != 0 && newest > top && i < channel->edge_count; i++) {
+    /* Also where no edge told of a message so far: one may have announced that it has none. */
+    for (uint32_t i = 0; newest > top && i < channel->edge_count; i++) {
         if (channel->edges[i].edge != event->edge) {
             tell(core, channel, channel->edges[i].edge, former_gap(core, channel, epoch, top + 1));
         }

@@ -161,6 +161,7 @@ static void push(struct keys *keys, struct key_entry *entry)
         keys->head = 0;
         keys->capacity = capacity;
     }
+    assert(keys->capacity != 0);
     keys->fifo[(keys->head + keys->count++) % keys->capacity] = entry;
 }
 

@@ -50,7 +50,7 @@ bool load_ready(struct router_core *core, struct channel *channel)
     if (channel->loaded && !channel->loading && served) {
         return true;
     }
-    if (!channel->loading) {
+    if (!channel->loading && !channel->postponed) { /* then it is here already */
         begin(core, channel);
     }
     return false;

@@ -3,7 +3,9 @@
 #include "common/log.h"
 #include "common/metrics.h"
 #include "common/options.h"
+#include "common/process.h"
 #include "router/auth.h"
+#include "router/engine/embedded_dir.h"
 #include "router/policy_file.h"
 #include "router/router.h"
 #include "router/router_keys.h"
@@ -226,14 +228,54 @@ static void log_start(const struct router_options *options)
     }
 }
 
+/* Who we shall be, and what is to be theirs then. */
+static enum status prepare_user(struct router_options *options)
+{
+    struct buf why;
+    buf_init(&why, 0);
+    enum status status = privileges_find(options->user, &options->privileges, &why);
+    if (status == STATUS_OK && options->data_dir != NULL && options->data_dir[0] != 0) {
+        status = privileges_hand_over(&options->privileges, options->data_dir, embedded_dir_is_ours,
+                                      &why);
+    }
+    if (status != STATUS_OK) {
+        log_event(LOG_PROCESS_FAILED, LOG_S("what", "--user"), LOG_B("reason", buf_bytes(&why)));
+    }
+    buf_fini(&why);
+    return status;
+}
+
+static enum status seal(const struct router_options *options)
+{
+    const struct process_seal seal = {.privileges = &options->privileges,
+                                      .sandbox = (enum sandbox_mode)options->seccomp,
+                                      .who = SANDBOX_ROUTER};
+    if (process_seal(&seal) != STATUS_OK) {
+        return STATUS_DENIED;
+    }
+    process_check_readable("--policy-file", options->policy_file);
+    process_check_readable("--jwks-file", options->jwks_file);
+    process_check_readable("--jwt-hs256-file", options->jwt_hs256_file);
+    return STATUS_OK;
+}
+
 static int run(struct process *process)
 {
     log_start(&process->options);
+    if (prepare_user(&process->options) != STATUS_OK) {
+        return EXIT_FAILURE;
+    }
     process->router = router_new(&process->options, &process->policy);
     if (process->router == NULL) {
         return EXIT_FAILURE;
     }
+    if (seal(&process->options) != STATUS_OK) {
+        router_free(&process->router);
+        return EXIT_FAILURE;
+    }
+    process_notify("READY=1");
     router_run(process->router, on_hangup, process);
+    process_notify("STOPPING=1");
     int code = router_stopped_well(process->router) ? EXIT_SUCCESS : EXIT_FAILURE;
     router_free(&process->router);
     return code;
@@ -242,6 +284,7 @@ static int run(struct process *process)
 int main(int argc, char **argv)
 {
     struct process process = {.argc = argc, .argv = argv};
+    process_restrict();
     if (print_reference(argc, argv)) {
         return EXIT_SUCCESS;
     }

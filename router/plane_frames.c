@@ -78,6 +78,7 @@ void plane_frames_note_done(struct plane_edge *edge, uint32_t slot, uint32_t gen
         edge->done_capacity = edge->done_capacity == 0 ? RING_MIN : edge->done_capacity * 2;
         edge->done = mem_resize(edge->done, edge->done_capacity, sizeof(*edge->done));
     }
+    assert(edge->done != NULL);
     edge->done[edge->done_count++] = (struct plane_done){slot, gen, number, number};
 }
 

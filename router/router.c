@@ -269,7 +269,10 @@ static struct engine *make_engine(const struct router_options *options)
     struct engine *engine = NULL;
     struct buf why;
     buf_init(&why, 0);
-    if (engine_embedded_open(&config, &engine, &why) == STATUS_OK) {
+    privileges_lower(&options->privileges); /* what it makes belongs to the user */
+    enum status status = engine_embedded_open(&config, &engine, &why);
+    privileges_raise(&options->privileges);
+    if (status == STATUS_OK) {
         log_event(LOG_STORE_OPEN, LOG_S("dir", options->data_dir),
                   LOG_U("incarnation", engine->ops->incarnation(engine)));
     } else {
@@ -339,10 +342,11 @@ static bool open_links(struct router *router)
         zlink_watch(router->plane_link, on_plane_handshake);
         zlink_watch(router->admin_link, on_admin_handshake);
     }
-    return router_bind_all(router->plane_link, &router->options->bind, "plane", router->doors,
+    const struct privileges *user = &router->options->privileges;
+    return router_bind_all(router->plane_link, &router->options->bind, "plane", router->doors, user,
                            &router->plane_bound) &&
            router_bind_all(router->admin_link, &router->options->admin_endpoints, "admin",
-                           router->doors, &router->admin_bound);
+                           router->doors, user, &router->admin_bound);
 }
 
 static bool open_http(struct router *router)

@@ -89,7 +89,7 @@ enum status router_allowed_read(const char *path, struct router_allowed **ret_al
     struct buf content;
     clock_random(seed, sizeof(seed));
     strmap_init(&allowed->by_key, seed);
-    buf_init(&content, 2 * CURVE_FILE_BYTES_MAX);
+    buf_init(&content, (size_t)2 * CURVE_FILE_BYTES_MAX);
     enum status status = curve_file_read(path, &content);
     if (status != STATUS_OK) {
         buf_append_str(why, path);

@@ -5,6 +5,7 @@
 
 #include "common/buf.h"
 #include "common/options.h"
+#include "common/privileges.h"
 #include "common/status.h"
 #include "router/jws_keys.h"
 #include "router/router_curve.h"
@@ -21,8 +22,9 @@ struct router_options {
      * with like. */
     char *router_id;
     struct option_list admin_endpoints;
-    struct jws_keys *keys;      /* --auth jwt */
-    struct router_curve *curve; /* NULL without --curve-key-file */
+    struct jws_keys *keys;        /* --auth jwt */
+    struct router_curve *curve;   /* NULL without --curve-key-file */
+    struct privileges privileges; /* of --user */
     bool exposed; /* an endpoint can be reached by others: --insecure-plane allowed it */
 };
 

@@ -118,3 +118,10 @@ enum status embedded_dir_hold(const char *dir, enum embedded_dir_mode mode, int 
     *ret_fd = fd;
     return STATUS_OK;
 }
+
+/* SQLite's own files beside the data have its name and a tail. */
+bool embedded_dir_is_ours(const char *name)
+{
+    static const char data[] = "splitrail.db";
+    return strcmp(name, "lock") == 0 || strncmp(name, data, sizeof(data) - 1) == 0;
+}

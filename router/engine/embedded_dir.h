@@ -23,4 +23,7 @@ MUST_CHECK enum status embedded_dir_hold(const char *dir, enum embedded_dir_mode
 MUST_CHECK enum status embedded_dir_create_file(const char *dir, struct buf *ret_path,
                                                 struct buf *error);
 
+/* True for the names of the files that a data directory holds. */
+bool embedded_dir_is_ours(const char *name);
+
 #endif

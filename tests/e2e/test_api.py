@@ -13,7 +13,7 @@ import time
 import unittest
 from urllib.parse import quote, urlencode
 
-from clients import ClusterCase
+from clients import Client, ClusterCase
 from cluster import PATIENCE_S, eventually, http_get
 
 KEYS = {scope: (scope + "-") * 8 + "0123456789" for scope in ("publish", "read", "admin")}
@@ -222,6 +222,17 @@ class Calls(ApiCase):
         self.assertEqual((await self.call("DELETE", "/v1/users/{user}/connections", user=clients[0].user))[0],
                          404)
         self.assertTrue(self.cluster.router.find(r"api\.action key=all .*method=DELETE"))
+
+    async def test_a_kick_may_ban(self):
+        client = await self.client("banned")
+        status, answer = await self.call("DELETE", "/v1/users/{user}/connections", user=client.user,
+                                         query={"ban": "10m", "reason": "spam"})
+        self.assertEqual((status, answer["kicked"]), (200, 1))
+        self.assertEqual((await client.closed())[0], 4003)
+        again = await Client.connect(self.cluster.edges[1], "banned", welcome=False)
+        self.assertEqual((await again.closed())[0], 4003)
+        self.cluster.ctl("unban", "user", client.user)
+        await self.client("banned", edge=1)
 
     async def test_a_drained_edge_moves_its_clients_and_ends(self):
         edge = await asyncio.to_thread(self.cluster.add_edge)

@@ -85,6 +85,7 @@ sodium common/curve_key.c
 sodium common/digest.c
 sodium common/strmap.c
 sodium router/channel.c
+seccomp.h common/sandbox.c
 sqlite3.h router/engine/embedded
 zlib.h edge/ws_deflate.c
 immintrin.h edge/ws_vector.c

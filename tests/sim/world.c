@@ -122,6 +122,7 @@ static void make_faults(struct world *world)
 static void step(struct world *world)
 {
     world->now_ms += STEP_MS;
+    world->steps++;
     heal_cuts(world);
     if (world->calm) {
         world->net.loss_per_10k = 0;
@@ -250,7 +251,7 @@ static void tell_repairs(const struct world *world)
     }
 }
 
-void world_run(uint64_t seed, unsigned faults, bool trace)
+uint64_t world_run(uint64_t seed, unsigned faults, bool trace)
 {
     struct world *world = world_new(seed, faults, trace);
     while (world->now_ms < BUSY_MS) {
@@ -276,5 +277,7 @@ void world_run(uint64_t seed, unsigned faults, bool trace)
     check_farewell(world, &farewell);
     check_end(world);
     tell_repairs(world);
+    uint64_t steps = world->steps;
     world_free(world);
+    return steps;
 }

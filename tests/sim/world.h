@@ -221,10 +221,11 @@ struct world {
     uint64_t skipped;
     uint64_t messages;
     uint64_t left_out_gaps; /* told to clients that lagged */
+    uint64_t steps;
 };
 
-/* Runs one history; aborts with a message on stderr when an invariant breaks. */
-void world_run(uint64_t seed, unsigned faults, bool trace);
+/* Runs one history; aborts with a message on stderr when an invariant breaks. Returns its steps. */
+uint64_t world_run(uint64_t seed, unsigned faults, bool trace);
 _Noreturn void world_fail(const struct world *world, const char *what,
                           const struct sim_client *client);
 

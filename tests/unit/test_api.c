@@ -66,7 +66,7 @@ static const struct {
     {"POST", "/v1/edges/e1/drain", "", 409, "too old"},
     {"POST", "/v1/edges/e9/drain", "{}", 404, "no such edge"},
     {"DELETE", "/v1/users/user_alice/connections?reason=bye", "", 200, "{\"kicked\":2}"},
-    {"DELETE", "/v1/users/user_bob/connections?ban=10m", "", 400, "unsupported"},
+    {"DELETE", "/v1/users/user_bob/connections?ban=10m", "", 200, "{\"kicked\":1}"},
     {"DELETE", "/v1/users/nobody/connections", "", 404, "not_found"},
     {"DELETE", "/v1/rooms/tea/members/user_bob", "", 200, "{\"kicked\":1}"},
     {"DELETE", "/v1/rooms/milk/members/user_bob", "", 404, "not_found"},

@@ -193,15 +193,15 @@ START_TEST(the_runtime_folder_is_ours_alone_or_not_used)
     char inner[96];
     struct stat found;
     snprintf(inner, sizeof(inner), "%s/splitrail", folder);
-    ck_assert_int_eq(endpoint_make_runtime_dir(), STATUS_OK);
+    ck_assert_int_eq(endpoint_make_runtime_dir(geteuid(), getegid()), STATUS_OK);
     ck_assert_int_eq(stat(inner, &found), 0);
     ck_assert_uint_eq(found.st_mode & 0777, 0700);
-    ck_assert_int_eq(endpoint_make_runtime_dir(), STATUS_OK);
+    ck_assert_int_eq(endpoint_make_runtime_dir(geteuid(), getegid()), STATUS_OK);
     ck_assert_int_eq(chmod(inner, 0755), 0);
-    ck_assert_int_eq(endpoint_make_runtime_dir(), STATUS_DENIED);
+    ck_assert_int_eq(endpoint_make_runtime_dir(geteuid(), getegid()), STATUS_DENIED);
     ck_assert_int_eq(rmdir(inner), 0);
     ck_assert_int_eq(symlink("/tmp", inner), 0);
-    ck_assert_int_eq(endpoint_make_runtime_dir(), STATUS_DENIED);
+    ck_assert_int_eq(endpoint_make_runtime_dir(geteuid(), getegid()), STATUS_DENIED);
     ck_assert_int_eq(unlink(inner), 0);
 }
 END_TEST
