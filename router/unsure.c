@@ -111,6 +111,7 @@ static bool look_at_user(struct router_core *core, struct user *user)
     user->came_early = false;
     if (owed) {
         presence_tell(core, user, user_online(user));
+        user->told_offline = !user_online(user);
     }
     unsure_user(core, user);
     return owed;

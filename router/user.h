@@ -25,8 +25,9 @@ struct user {
     uint64_t last_seen_ms; /* wall: 0 = never online here */
     uint8_t *info;         /* shown with it, JSON; NULL when there is none */
     uint16_t info_len;
-    bool came_early; /* came online before every watcher could hear of it */
-    bool told_left;  /* of some room, since this router started */
+    bool came_early;   /* came online before every watcher could hear of it */
+    bool told_left;    /* of some room, since this router started */
+    bool told_offline; /* to watchers, by a router that had not heard of his edge yet */
     struct idle_link idle;
     uint8_t name_len;
     uint8_t name[];
