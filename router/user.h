@@ -27,7 +27,8 @@ struct user {
     uint16_t info_len;
     bool came_early;   /* came online before every watcher could hear of it */
     bool told_left;    /* of some room, since this router started */
-    bool told_offline; /* to watchers, by a router that had not heard of his edge yet */
+    bool told_offline; /* to watchers, because this router had not heard of him when it began, */
+    bool edge_lacked;  /* and an edge that may have him was missing */
     struct idle_link idle;
     uint8_t name_len;
     uint8_t name[];
