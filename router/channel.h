@@ -42,12 +42,13 @@ struct channel {
     uint32_t edge_capacity;
     uint32_t member_count; /* sum over edges */
     enum channel_kind kind;
-    bool durable;    /* its messages live in the engine's log; the ring holds the newest of them */
-    bool loaded;     /* durable: the log was read once */
-    bool loading;    /* it is being read */
-    bool unsure;     /* its edges know that somebody is in grace, or was: */
-    bool was_unsure; /* as a former router died, and nobody was told yet */
-    bool came_early; /* somebody came in before every edge could hear of it */
+    bool durable;     /* its messages live in the engine's log; the ring holds the newest of them */
+    bool loaded;      /* durable: the log was read once */
+    bool loading;     /* it is being read */
+    bool unsure;      /* its edges know that somebody is in grace, or was: */
+    bool was_unsure;  /* as a former router died, and nobody was told yet */
+    bool came_early;  /* somebody came in before every edge could hear of it */
+    bool former_none; /* an edge announced a former life, and had nothing of it, nor had another */
 };
 
 /* In place; `name` is borrowed for the channel's life. */
