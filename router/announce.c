@@ -230,6 +230,7 @@ void announce_catch_up(struct router_core *core, const struct core_event *event,
         (void)load_park(core, channel, event);
     } else {
         bring_up_to_date(core, event, channel);
+        unsure_bound(core, channel, event->edge); /* it is bound anew, with nothing of that */
     }
 }
 

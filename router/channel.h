@@ -49,7 +49,9 @@ struct channel {
     bool was_unsure; /* as a former router died, and nobody was told yet */
     bool came_early; /* somebody came in before every edge could hear of it */
     bool postponed;  /* in the core's list: see load.c */
-    uint64_t read_first; /* oldest offset in memory when the log was read last */
+    uint64_t former_none; /* epoch of a former life of which an edge announced that it has nothing,
+                             before another had something; 0 = none */
+    uint64_t read_first;  /* oldest offset in memory when the log was read last */
 };
 
 /* In place; `name` is borrowed for the channel's life. */

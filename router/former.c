@@ -81,9 +81,12 @@ void former_announced(struct router_core *core, const struct core_event *event,
         (newest != 0 && !set_top(channel, epoch, newest))) {
         return;
     }
+    if (newest == 0 && top == 0) {
+        channel->former_none = epoch;
+    }
     tell(core, channel, event->edge, former_gap(core, channel, epoch, event->last_offset + 1));
-    /* Also where no edge told of a message so far: one may have announced that it has none. */
-    for (uint32_t i = 0; newest > top && i < channel->edge_count; i++) {
+    bool somebody_lacks = newest > top && (top != 0 || channel->former_none == epoch);
+    for (uint32_t i = 0; somebody_lacks && i < channel->edge_count; i++) {
         if (channel->edges[i].edge != event->edge) {
             tell(core, channel, channel->edges[i].edge, former_gap(core, channel, epoch, top + 1));
         }

@@ -374,6 +374,7 @@ static void refuse_all(struct router_core *core, struct channel *channel)
         } else {
             core->parked_count--;
             core->parked_bytes -= parked->size;
+            core->cause = parked->event.cause; /* it may have to wait again */
             refuse(core, parked);
             core_drain(core);
             core_free_frame(core, parked->event.cause);
@@ -381,6 +382,7 @@ static void refuse_all(struct router_core *core, struct channel *channel)
         }
         parked = next;
     }
+    core->cause = 0;
     if (channel->parked_oldest != NULL) {
         load_retry_later(core, channel);
     }

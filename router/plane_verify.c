@@ -138,8 +138,10 @@ bool plane_verify_parks(struct router_plane *plane, struct plane_edge *edge,
         return true;
     }
     if (!same || waiting->oldest->op.kind == OP_OPEN) {
-        waiting_free(plane, take(plane, edge, id)); /* it closed, or the next one has its slot */
-        return same;
+        /* It closed, or the next one has its slot. The core hears of the end: it may know the
+         * connection from an announce, and the opening was only sent again. */
+        waiting_free(plane, take(plane, edge, id));
+        return false;
     }
     if (op->kind == OP_CLOSED) { /* it was opened long ago: what it said before counts */
         append(plane, waiting, op);

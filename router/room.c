@@ -152,7 +152,7 @@ static void add_member(struct router_core *core, struct room *room, const struct
     change_count(&room->members, message->user, 1);
     core->member_count += first;
     if (first && !silent && room->channel.policy->presence_events == POLICY_ON) {
-        room->channel.came_early = core->rebuilding;
+        room->channel.came_early = room->channel.came_early || core->rebuilding;
         unsure_room(core, &room->channel, room->detached.count != 0);
         struct push *push = presence_push(core, room, PUSH_USER_JOINED, message->user);
         push->server_id = message->server_id;

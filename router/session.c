@@ -55,7 +55,9 @@ void session_came_online(struct router_core *core, struct user *user, bool was_o
         return;
     }
     user->since_ms = since_ms;
-    if (!silent) {
+    if (!silent || user->told_offline) {
+        user->told_offline = false;
+        user->edge_lacked = false;
         user->came_early = core->rebuilding;
         unsure_user(core, user);
         presence_tell(core, user, true);

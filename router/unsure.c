@@ -22,7 +22,7 @@ void unsure_room(struct router_core *core, struct channel *channel, bool in_grac
 
 bool unsure_user_now(const struct user *user)
 {
-    return (user->attached == 0 && user->detached != 0) || user->came_early;
+    return (user->attached == 0 && user->detached != 0) || user->came_early || user->edge_lacked;
 }
 
 void unsure_user(struct router_core *core, struct user *user)
@@ -111,6 +111,8 @@ static bool look_at_user(struct router_core *core, struct user *user)
     user->came_early = false;
     if (owed) {
         presence_tell(core, user, user_online(user));
+        user->told_offline = !user_online(user);
+        user->edge_lacked = core->unsure.all && user->told_offline;
     }
     unsure_user(core, user);
     return owed;

@@ -13,7 +13,7 @@
 /* After a change of who is in grace in the room, or of the user. */
 void unsure_room(struct router_core *core, struct channel *channel, bool in_grace);
 void unsure_user(struct router_core *core, struct user *user);
-/* In grace, or just come. */
+/* In grace, just come, or told to be offline while an edge lacks that may have him. */
 bool unsure_user_now(const struct user *user);
 
 /* An edge's group was bound to the channel: it has no policy yet. */

@@ -29,6 +29,8 @@ struct user {
     struct policy_user *rates; /* over all connections; NULL until one has spoken */
     bool came_early;           /* came online before every watcher could hear of it */
     bool told_left;            /* of some room, since this router started */
+    bool told_offline; /* to watchers, because this router had not heard of him when it began, */
+    bool edge_lacked;  /* and an edge that may have him was missing */
     struct idle_link idle;
     uint8_t name_len;
     uint8_t name[];

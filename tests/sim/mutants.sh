@@ -73,6 +73,7 @@ mutant first_offset_ignored edge/uplink_down.c 's/if \(op->bytes\.len != 0\) \{/
 # Slow readers
 mutant gap_lacks_one router/room.c 's/same \? message->offset : 1/same ? message->offset + 1 : 1/'
 mutant lag_forgets_the_record edge/groups.c 's/        keep_known_record\(groups, group\);\n//'
+mutant former_unasked edge/uplink_down.c 's/    uplink_ask_for_former\(uplink, group\);\n//'
 mutant lag_ends_unasked edge/uplink_lag.c 's/groups_lag_of\(&uplink->groups, group, slot\) != NULL/groups_lag_of(&uplink->groups, group, slot) != NULL \&\& uplink->callbacks.is_slow(uplink->owner, slot)/'
 mutant lag_starts_too_late edge/uplink_down.c 's/(    uint64_t due = group->last_offset \+ 1;)\n(    group->last_offset = op->b == 0 \? group->last_offset : op->b;)/$2\n$1/'
 mutant any_token edge/uplink_lag.c 's/lag->token != op->a/false/'
@@ -91,7 +92,8 @@ mutant hole_without_end edge/uplink_repair.c 's/uplink->now_ms >= hole->give_up_
 mutant repair_buffer_without_limit edge/uplink_repair.c 's/> uplink->config\.repair_bytes_max/> UINT64_MAX - 1/'
 mutant top_not_told router/session.c 's/        repair_emit_top\(core, channel_find\(core, message->group\), conn->ref\.edge\);\n/        ;\n/'
 mutant former_untold router/announce.c 's/        former_announced\(core, event, channel\);/        ;/'
-mutant former_told_to_one router/former.c 's/newest > top && i < channel->edge_count/false \&\& i < channel->edge_count/'
+mutant former_told_to_one router/former.c 's/somebody_lacks && i < channel->edge_count/false \&\& somebody_lacks/'
+mutant nothing_is_no_lack router/former.c 's/\(top != 0 \|\| channel->former_none\)/top != 0/'
 
 # The plane
 mutant no_fence router/plane_hello.c 's/if \(is_fenced\(plane, hello->edge_incarnation\) \|\|\n\s*hello->router_incarnation == plane->incarnation\)/if (false)/'
@@ -104,6 +106,8 @@ mutant finished_too_early router/plane.c 's/(    switch \(link_receive\(&edge->l
 # Tokens whose check takes a while
 mutant waiting_acknowledged router/plane_verify.c 's/    plane_frame_hold\(plane, copy->cause, true\);\n//; s/    plane_frame_hold\(plane, op->cause, false\);\n//'
 
+mutant end_dropped_with_opening router/plane_verify.c 's/(waiting_free\(plane, take\(plane, edge, id\)\);\n\s*return )false/$1same/'
+
 # The core
 mutant no_epoch_push router/announce.c 's/if \(!same && room\)/if (false)/'
 mutant twice_up_to_date router/announce.c 's/    if \(first\) \{/    (void)first;\n    if (true) {/'
@@ -113,6 +117,9 @@ mutant who_left_comes_silent router/announce.c 's/ && !user->told_left//'
 mutant always_silent router/announce.c 's/return core->rebuilding \|\|[^;]*;/return true;/'
 mutant no_mass_grace router/loss.c 's/if \(!loss->mass\) \{/if (true) {/'
 mutant watchers_not_told router/unsure.c 's/    bool owed = is_owed\(core, user->watch, user->came_early\);/    bool owed = false;/'
+mutant grace_forgotten_with_log router/announce.c 's/        unsure_bound\(core, channel, event->edge\); [^\n]*\n//'
+mutant late_comes_silent router/session.c 's/!silent \|\| user->told_offline/!silent/'
+mutant lacking_edge_forgotten router/unsure.c 's/user->came_early \|\| user->edge_lacked/user->came_early/'
 mutant grace_not_announced edge/uplink_announce.c 's/if \(group->unsure\) \{/if (false) {/'
 mutant edges_not_announced edge/uplink_announce.c 's/\.a = uplink->others,/.a = 0,/'
 mutant shares_without_sum router/plane_admission.c 's/rate \* places \/ places_in_all/rate * 2/'

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DELAY_MS_MAX = 8, LATE_MS_MAX = 3000, SLOW_MS_MAX = 2000 };
+enum { DELAY_MS_MAX = 8, LATE_MS_MAX = 3000 };
 
 void net_init(struct net *net, struct rng *rng)
 {
@@ -154,7 +154,7 @@ void net_reconnect(struct net *net, uint32_t edge)
         pipe_push(&at->late, message);
     }
     bool slow = net->slow_sockets && rng_below(net->rng, 6) == 0;
-    at->slow_ms = slow ? rng_below(net->rng, SLOW_MS_MAX) : 0;
+    at->slow_ms = slow ? rng_below(net->rng, NET_SLOW_MS_MAX) : 0;
     at->up.last_due_ms = 0; /* another connection, not behind the former one */
 }
 

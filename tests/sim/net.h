@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { NET_EDGES_MAX = 8 };
+enum { NET_EDGES_MAX = 8, NET_SLOW_MS_MAX = 2000 };
 
 struct net_message {
     uint64_t due_ms;
@@ -32,7 +32,7 @@ struct net_pipe {
 
 struct net_edge {
     uint32_t socket;  /* grows with each fresh socket */
-    uint32_t slow_ms; /* what this socket sends takes so much longer */
+    uint32_t slow_ms; /* below NET_SLOW_MS_MAX: what this socket sends takes so much longer */
     struct net_pipe up;
     struct net_pipe down;
     struct net_pipe late; /* sent by former sockets, on the way to the router */

@@ -76,7 +76,8 @@ static void edge_close(void *owner, uint32_t slot, uint16_t code, struct bytes t
     struct sim_client *client = edge->slots[slot];
     (void)text;
     bool unread = code == CLOSE_OVERLOADED && (edge->world->faults & FAULTS_DISK) != 0;
-    bool repaired = code == CLOSE_RESTART && client != NULL && client->doomed;
+    bool repaired = code == CLOSE_RESTART && client != NULL &&
+                    (client->doomed || edge->world->corruption.lost_group[edge->number]);
     if (client != NULL && !unread && !repaired &&
         (code != CLOSE_KICKED || !edge->world->kicked[client->user])) {
         fprintf(stderr, "close code %u\n", code);

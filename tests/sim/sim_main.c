@@ -42,6 +42,20 @@ static const struct {
     /* only here does it matter that what waited for a log is held too */
     {345, FAULTS_ROUTER | FAULTS_DISK},
     {347, FAULTS_ROUTER | FAULTS_NETWORK | FAULTS_DISK},
+    /* a group that was bound anew after its log came forgot that somebody was in grace */
+    {1113, FAULTS_ROUTER | FAULTS_DISK},
+    /* an opening was sent again and waited for its token: the end of the connection was dropped */
+    {1273, FAULTS_ROUTER | FAULTS_DISK},
+    {237, FAULTS_ALL},
+    /* told to be offline before an edge that was late came, which had him all the time */
+    {228, FAULTS_ALL},
+    /* the same, and that router died before the edge came */
+    {1780, FAULTS_ALL},
+    /* the answer to a canary was on the way for two seconds: no wrong of the edge */
+    {568, FAULTS_ALL},
+    /* an edge lost the last member of a group, and others joined that group there */
+    {221, FAULTS_REGISTRY},
+    {1661, FAULTS_REGISTRY},
 };
 
 struct tally {

@@ -57,7 +57,8 @@ enum fault_set {
     FAULTS_NETWORK = 2,   /* single losses, cuts in both and in one direction */
     FAULTS_EDGE = 4,      /* kill, pause, drain */
     FAULTS_REGISTRY = 16, /* records of edges and router go wrong; alone, and without kicks */
-    FAULTS_DISK = 8 /* appends and loads fail or may have failed, the disk is full for a while */
+    FAULTS_DISK = 8, /* appends and loads fail or may have failed, the disk is full for a while */
+    FAULTS_ALL = FAULTS_ROUTER | FAULTS_NETWORK | FAULTS_EDGE | FAULTS_DISK /* but for REGISTRY */
 };
 
 /* That a user is away is not held against a router that forgets users at once: one whom a late edge
@@ -152,6 +153,7 @@ struct sim_corruption {
     uint32_t client; /* CLIENTS: none of them */
     uint32_t gen;
     uint32_t count;
+    bool lost_group[EDGES]; /* an edge lost the last member of one: who joined since is lost, too */
 };
 
 /* A token that is being checked. */

@@ -427,7 +427,12 @@ START_TEST(when_an_edge_is_missing_everybody_is_told)
     core_driver_wait(&d, 2 * REBUILD_MS);
     core_driver_expect(&d, "deliver room:r to 0 gap 0-0\n"
                            "deliver room:s to 0 gap 0-0\n"
-                           "deliver watch:bob to 0 presence bob offline\n");
+                           "deliver watch:bob to 0 presence bob offline\n"
+                           "unsure watch:bob\n"); /* the next router says it again */
+    core_driver_edge_up(&d, 1, "e1");
+    core_driver_announce_conn(&d, 1, 1, "bob", NULL, 0);
+    core_driver_expect_line(&d, "sure watch:bob\n");
+    core_driver_expect_line(&d, "deliver watch:bob to 0 presence bob online\n");
     core_driver_stop(&d);
 }
 END_TEST

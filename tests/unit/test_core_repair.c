@@ -99,6 +99,26 @@ START_TEST(who_lacks_messages_of_a_former_life_is_told_whoever_announces_first)
 }
 END_TEST
 
+START_TEST(who_has_nothing_of_a_former_life_is_told_whoever_announces_first)
+{
+    struct core_driver d = start_rebuilding();
+    announce(&d, 0, OLD_EPOCH, 0);
+    core_driver_expect(&d, "bind 0.0 room:r info @0\n"
+                           "deliver room:r to 0 epoch r\n");
+    announce(&d, 1, OLD_EPOCH, 6);
+    core_driver_expect(&d, "bind 1.0 room:r info @0\n"
+                           "deliver room:r to 0 gap 1-6 of a former life always\n"
+                           "deliver room:r to 1 epoch r\n");
+    core_driver_edge_up(&d, 2, "e2");
+    core_driver_forget(&d);
+    announce(&d, 2, OLD_EPOCH, 0);
+    core_driver_expect(&d, "bind 2.0 room:r info @0\n"
+                           "deliver room:r to 2 gap 1-6 of a former life always\n"
+                           "deliver room:r to 2 epoch r\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
 START_TEST(an_edge_that_missed_a_whole_life_does_not_hide_the_last_one)
 {
     struct core_driver d = start_rebuilding();
@@ -124,6 +144,7 @@ int main(void)
     tcase_add_test(tcase, an_edge_gets_again_what_is_kept_and_is_told_what_is_not);
     tcase_add_test(tcase, a_question_that_makes_no_sense_is_not_answered);
     tcase_add_test(tcase, who_lacks_messages_of_a_former_life_is_told_whoever_announces_first);
+    tcase_add_test(tcase, who_has_nothing_of_a_former_life_is_told_whoever_announces_first);
     tcase_add_test(tcase, an_edge_that_missed_a_whole_life_does_not_hide_the_last_one);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
