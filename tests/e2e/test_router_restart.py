@@ -122,16 +122,16 @@ class RouterRestart(FreshClusterCase):
         before = edge.metrics()[received]
         # A stopped process still takes bytes from the network, and reads none of them.
         self.cluster.router.send_signal(signal.SIGSTOP)
-        for n in range(1, 21):  # within half a second of the rate: a new router begins with that
+        for n in range(1, 31):
             await members[0].send("room_message", room=room, payload=n)
-        await eventually(lambda: edge.metrics()[received] == before + 20, "the edge has them all")
+        await eventually(lambda: edge.metrics()[received] == before + 30, "the edge has them all")
         self.cluster.router.kill()
         self.cluster.start_router()
         await self.cluster.ready()
-        await members[0].ok("room_message", room=room, payload=21)
+        await members[0].ok("room_message", room=room, payload=31)
         for member in members:
-            await eventually(lambda m=member: 21 in self.received(room, m), "the last one")
-            self.assertEqual(self.received(room, member), list(range(1, 22)))
+            await eventually(lambda m=member: 31 in self.received(room, m), "the last one")
+            self.assertEqual(self.received(room, member), list(range(1, 32)))
 
     async def test_who_leaves_while_the_router_is_away_is_gone_afterwards(self):
         room = self.new()
