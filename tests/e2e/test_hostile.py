@@ -23,7 +23,7 @@ CLOSE_CODES = {None, 1000, 1001, 1002, 1003, 1005, *range(1007, 1015), *range(30
 STATUSES = {200, 400, 403, 404, 405, 426, 429, 431, 503, 505}
 
 MESSAGES = [
-    b'{"type":"ping","id":1}',
+    b'{"type":"ping","id":"h"}',  # no number, which the test's own requests have
     b'{"type":"join","room":"h","since":{"epoch":"0","offset":3},"members":true}',
     b'{"type":"room_message","room":"h","payload":{"a":[1,2,{"b":null}]},"key":"k","echo":false}',
     b'{"type":"direct_message","targetUserId":"user_h","payload":"\\u00e9\\n"}',
