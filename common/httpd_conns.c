@@ -6,6 +6,7 @@
 #include "common/httpd_internal.h"
 #include "common/mem.h"
 
+#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
@@ -77,11 +78,23 @@ static void on_timer(evutil_socket_t fd, short what, void *owner)
     }
 }
 
-/* The library calls this for each connection that it accepts. */
+/* Nobody takes what comes after the end. */
+static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *owner)
+{
+    struct bufferevent *buffer = owner;
+    (void)input;
+    if (info->n_added != 0 && has_ended(buffer)) {
+        bufferevent_disable(buffer, EV_READ);
+    }
+}
+
+/* The library calls this for each connection that it accepts. The buffer closes the socket, not the
+ * library: as long as we hold it, it is known to the loop, and a socket closed before that would
+ * take its number to another connection, which the loop would then not watch. */
 static struct bufferevent *on_accept(struct event_base *base, void *owner)
 {
     struct httpd_conns *conns = owner;
-    struct bufferevent *buffer = bufferevent_socket_new(base, -1, 0);
+    struct bufferevent *buffer = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
     if (conns->count >= HTTPD_CONNECTIONS_MAX) {
         forget_ended(conns);
     }
@@ -90,6 +103,7 @@ static struct bufferevent *on_accept(struct event_base *base, void *owner)
     }
     bool too_many = conns->count >= HTTPD_CONNECTIONS_MAX;
     bufferevent_incref(buffer);
+    evbuffer_add_cb(bufferevent_get_input(buffer), on_input, buffer);
     conns->seen[conns->count++] = (struct seen){
         .buffer = buffer,
         .due_ms = too_many ? 0 : clock_mono_ms() + REQUEST_MS,
