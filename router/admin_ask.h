@@ -12,6 +12,7 @@
 #include "router/admin.h"
 #include "router/admin_local.h"
 #include "router/registry.h"
+#include "router/reload.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,6 +32,8 @@ struct admin {
     struct buf out;
     admin_local_reply *local_reply; /* admin_local.h */
     void *local_owner;
+    reload_now *reload; /* admin_reload.h */
+    void *reload_owner;
     struct slotmap pending; /* struct pending of admin_actions.c, by the token given to the plane */
     struct admin_stats stats;
 };
@@ -115,6 +118,9 @@ void admin_figures(struct admin_ask *ask);
 void admin_ban(struct admin_ask *ask, const Splitrail__Admin__Ban *asked);
 void admin_unban(struct admin_ask *ask, const Splitrail__Admin__Ban *asked);
 void admin_list_bans(struct admin_ask *ask, const Splitrail__Admin__List *list);
+
+/* admin_reload.c */
+void admin_reload(struct admin_ask *ask);
 
 /* admin_actions.c: started here, answered by admin_done */
 enum admin_action { ADMIN_KICK, ADMIN_PUBLISH, ADMIN_SEND, ADMIN_BAN, ADMIN_UNBAN, ADMIN_READ };

@@ -166,6 +166,7 @@ static void make_call(struct asking *asking, const struct api_match *match,
 {
     struct api *api = asking->api;
     const struct api_request *request = asking->request;
+    asking->key_name = key == NULL ? NULL : key->name;
     struct api_call call;
     enum api_error error = API_ERROR_NONE;
     const char *which = "";
@@ -254,6 +255,11 @@ void api_set_keys(struct api *api, struct api_keys **keys)
     api_keys_free(&api->keys);
     api->keys = *keys;
     *keys = NULL;
+}
+
+const struct api_keys *api_current_keys(const struct api *api)
+{
+    return api->keys;
 }
 
 void api_set_rate(struct api *api, uint64_t rate)

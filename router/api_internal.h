@@ -32,6 +32,7 @@ struct asking {
     struct api *api;
     const struct api_request *request;
     const struct api_call *call;
+    const char *key_name; /* NULL: asked without a key */
     uint64_t now_ms;
     uint64_t wall_ms;
 };

@@ -1,5 +1,6 @@
 /* Answers for scripts. Keys are those of the client protocol: userId, connectionId, asOf; times are
  * milliseconds since 1970. */
+#include "router/ctl/ctl_reload.h"
 #include "router/ctl/ctl_reply.h"
 #include "router/ctl/ctl_text.h"
 
@@ -323,6 +324,9 @@ static void put_answer(const struct ctl_args *args, const Splitrail__Admin__Repl
     case CTL_PUBLISH:
     case CTL_SEND:
         put_done(args, reply, root);
+        break;
+    case CTL_RELOAD:
+        ctl_reload_json(reply, root);
         break;
     case CTL_VERSION:
     case CTL_HEALTH:

@@ -1,4 +1,5 @@
 /* Answers for people: tables, then one line that says how fresh they are. */
+#include "router/ctl/ctl_reload.h"
 #include "router/ctl/ctl_reply.h"
 #include "router/ctl/ctl_table.h"
 #include "router/ctl/ctl_text.h"
@@ -365,6 +366,9 @@ void ctl_print(const struct ctl_args *args, const Splitrail__Admin__Reply *reply
     case CTL_PUBLISH:
     case CTL_SEND:
         print_done(args, reply, out);
+        break;
+    case CTL_RELOAD:
+        ctl_reload_print(reply, out);
         break;
     case CTL_VERSION:
         print_version(reply, out);

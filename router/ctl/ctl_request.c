@@ -174,6 +174,9 @@ static void fill(struct parts *parts, const struct ctl_args *args)
     case CTL_SEND:
         ask_send(parts, args);
         break;
+    case CTL_RELOAD:
+        ask_empty(parts, ASK(RELOAD));
+        break;
     case CTL_VERSION:
     case CTL_HEALTH:
     case CTL_APIKEY: /* these never get here: they ask no router */
