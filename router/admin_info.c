@@ -47,6 +47,7 @@ static const struct figure plane_figures[] = {
     PLANE(engine.waiting),
     PLANE(engine.waiting_bytes),
     PLANE(engine.store_bytes),
+    PLANE(engine.free_bytes),
 };
 
 static const char *const command_figures[] = {

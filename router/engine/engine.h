@@ -109,6 +109,7 @@ struct engine_stats {
     uint64_t waiting;       /* appends not completed */
     uint64_t waiting_bytes; /* of their payloads */
     uint64_t store_bytes;   /* on disk, as of the last commit */
+    uint64_t free_bytes;    /* of its file system, as of the last turn of the writer; 0 = unknown */
     bool fenced;            /* somebody newer owns this, also when nobody appended since */
     const char *trouble;    /* static text: why appends fail now; NULL = all is well */
 };
