@@ -43,10 +43,10 @@ static struct conn *conn_of(const struct world *world, const struct sim_client *
 static bool lose_place(struct world *world, struct sim_client *client)
 {
     struct conn *conn = conn_of(world, client);
-    if (conn == NULL || conn->room_count == 0) {
+    if (conn == NULL || conn->rooms.count == 0) {
         return false;
     }
-    conn->rooms[0] = conn->rooms[--conn->room_count];
+    conn_ids_remove(&conn->rooms, 0);
     return true;
 }
 

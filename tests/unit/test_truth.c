@@ -483,7 +483,7 @@ END_TEST
 static void lose_place(struct rig *rig)
 {
     struct conn *conn = conn_at(rig, 1);
-    conn->rooms[0] = conn->rooms[--conn->room_count];
+    conn_ids_remove(&conn->rooms, 0);
 }
 
 static void lose_watch(struct rig *rig)
