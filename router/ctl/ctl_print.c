@@ -1,4 +1,5 @@
 /* Answers for people: tables, then one line that says how fresh they are. */
+#include "router/ctl/ctl_log.h"
 #include "router/ctl/ctl_reply.h"
 #include "router/ctl/ctl_table.h"
 #include "router/ctl/ctl_text.h"
@@ -355,6 +356,12 @@ void ctl_print(const struct ctl_args *args, const Splitrail__Admin__Reply *reply
     case CTL_BANS:
         print_bans(reply, out);
         print_freshness(reply, reply->n_bans, out);
+        break;
+    case CTL_HISTORY:
+        ctl_log_print(reply, out);
+        break;
+    case CTL_DRAIN:
+        line(out, "told to drain and to end: ", args->operands[0]);
         break;
     case CTL_KICK_USER:
     case CTL_KICK_CONN:
