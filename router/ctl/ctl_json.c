@@ -1,6 +1,8 @@
 /* Answers for scripts. Keys are those of the client protocol: userId, connectionId, asOf; times are
  * milliseconds since 1970. */
+#include "router/ctl/ctl_explain.h"
 #include "router/ctl/ctl_json_parts.h"
+#include "router/ctl/ctl_limits.h"
 #include "router/ctl/ctl_log.h"
 #include "router/ctl/ctl_reply.h"
 #include "router/ctl/ctl_text.h"
@@ -320,6 +322,14 @@ static void put_answer(const struct ctl_args *args, const Splitrail__Admin__Repl
         break;
     case CTL_HISTORY:
         ctl_log_json(args, reply, root);
+        break;
+    case CTL_LIMITS_SET:
+    case CTL_LIMITS_SHOW:
+    case CTL_LIMITS:
+        ctl_limits_json(reply, root);
+        break;
+    case CTL_EXPLAIN:
+        ctl_explain_json(reply, root);
         break;
     case CTL_DRAIN:
         ctl_json_set(root, "edgeId", ctl_json_text(args->operands[0]));

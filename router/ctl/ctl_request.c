@@ -18,6 +18,8 @@ struct parts {
     Splitrail__Admin__Publish publish;
     Splitrail__Admin__Send send;
     Splitrail__Admin__History history;
+    Splitrail__Admin__Limits limits;
+    Splitrail__Admin__Explain explain;
 };
 
 #define ASK(name) SPLITRAIL__ADMIN__REQUEST__ASK_##name
@@ -41,6 +43,8 @@ static void init(struct parts *parts)
     splitrail__admin__publish__init(&parts->publish);
     splitrail__admin__send__init(&parts->send);
     splitrail__admin__history__init(&parts->history);
+    splitrail__admin__limits__init(&parts->limits);
+    splitrail__admin__explain__init(&parts->explain);
     parts->request.version = ADMIN_VERSION;
     parts->request.id = REQUEST_ID;
 }
@@ -138,6 +142,24 @@ static void ask_history(struct parts *parts, const struct ctl_args *args)
     parts->request.history = &parts->history;
 }
 
+static void ask_limits(struct parts *parts, const struct ctl_args *args)
+{
+    if (args->command == CTL_LIMITS_SET) {
+        parts->limits.name = args->operands[0];
+        parts->limits.value = args->operands[1];
+    }
+    parts->request.ask_case = ASK(LIMITS);
+    parts->request.limits = &parts->limits;
+}
+
+static void ask_explain(struct parts *parts, const struct ctl_args *args)
+{
+    parts->explain.user = args->operands[0];
+    parts->explain.room = args->operands[1];
+    parts->request.ask_case = ASK(EXPLAIN);
+    parts->request.explain = &parts->explain;
+}
+
 static void fill(struct parts *parts, const struct ctl_args *args)
 {
     switch (args->command) {
@@ -169,6 +191,14 @@ static void fill(struct parts *parts, const struct ctl_args *args)
         break;
     case CTL_DRAIN:
         ask_one(parts, ASK(DRAIN), args->operands[0]);
+        break;
+    case CTL_LIMITS_SET:
+    case CTL_LIMITS_SHOW:
+    case CTL_LIMITS:
+        ask_limits(parts, args);
+        break;
+    case CTL_EXPLAIN:
+        ask_explain(parts, args);
         break;
     case CTL_STATS:
         ask_empty(parts, ASK(STATS));

@@ -36,6 +36,47 @@ class Operator(ClusterCase):
         self.assertIn("0 messages", self.text("history", self.new()))
         self.text("history", room, "--limit", "5000", code=1)
 
+    async def test_limits_are_shown_and_rates_can_be_set(self):
+        def value(name):
+            rows = self.cluster.ctl("limits", "show")["limits"]
+            return next(r["value"] for r in rows if r["name"] == name)
+        before = value("max-messages-per-second")
+        self.assertEqual(value("on-user-limit"), "reject")
+        try:
+            self.cluster.ctl("limits", "set", "max-messages-per-second", "7")
+            self.assertEqual(value("max-messages-per-second"), 7)
+            self.assertRegex(self.text("limits"), r"max-messages-per-second +- +7 +limits set")
+            client = await self.client()
+            self.assertEqual(client.welcome["limits"]["messagesPerSecond"], 7)
+        finally:
+            self.cluster.ctl("limits", "set", "max-messages-per-second", str(before))
+        for name, bad in (("max-rooms", "7"), ("max-messages-per-second", "many")):
+            code, _, err = self.cluster.ctl_raw("limits", "set", name, bad)
+            self.assertEqual(code, 1)
+            self.assertTrue(err.strip())
+
+    async def test_explain_says_why_messages_do_not_arrive(self):
+        room = self.new()
+        client = await self.client()
+        answer = self.cluster.ctl("explain", client.user, room)
+        self.assertIs(answer["gets"], False)
+        self.assertIn("not_joined", [f["code"] for f in answer["connections"][0]["findings"]])
+        self.assertIn("NO   %s: it has not joined the room" % client.id,
+                      self.text("explain", client.user, room))
+        await client.ok("join", room=room)
+        await client.ok("room_message", room=room, payload=1)
+        answer = self.cluster.ctl("explain", client.user, room)
+        self.assertIs(answer["gets"], True)
+        self.assertEqual(answer["connections"][0]["toldOffset"], 1)
+        self.assertIn("gets the messages of", self.text("explain", client.user, room))
+        nobody = "user_" + self.new("nobody")
+        answer = self.cluster.ctl("explain", nobody, room)
+        self.assertIn("user_unknown", [f["code"] for f in answer["findings"]])
+        self.cluster.ctl("ban", "user", client.user, "--for", "1m")
+        answer = self.cluster.ctl("explain", client.user, room)
+        self.assertEqual(answer["findings"][0]["code"], "user_banned")
+        self.cluster.ctl("unban", "user", client.user)
+
 
 class Draining(unittest.IsolatedAsyncioTestCase):
     async def test_drain_takes_an_edge_out(self):
