@@ -203,6 +203,12 @@ static void dispatch(struct admin_ask *ask, const Splitrail__Admin__Request *req
     case SPLITRAIL__ADMIN__REQUEST__ASK_DRAIN:
         admin_drain(ask, request->drain);
         break;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_LIMITS:
+        admin_limits(ask, request->limits);
+        break;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_EXPLAIN:
+        admin_explain(ask, request->explain);
+        break;
     case SPLITRAIL__ADMIN__REQUEST__ASK_INFO:
         admin_info(ask);
         break;
@@ -223,6 +229,7 @@ struct admin *admin_new(const struct admin_config *config, struct router_plane *
     admin->router_id = mem_copy_str(config->router_id);
     admin->message_bytes_max = config->message_bytes_max;
     admin->started_ms = config->started_ms;
+    admin->options = config->options;
     admin->plane = plane;
     admin->reply = reply;
     admin->owner = owner;

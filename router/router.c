@@ -418,6 +418,7 @@ static void make_parts(struct router *router, struct engine **engine,
         .router_id = bytes_of_str(router->options->router_id),
         .message_bytes_max = (uint64_t)router->options->message_bytes,
         .started_ms = router->started_ms,
+        .options = router->options,
     };
     router->admin = admin_new(&config, router->plane, on_admin_reply, router);
 }
