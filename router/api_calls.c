@@ -398,6 +398,30 @@ static void call_drain(struct asking *asking)
     ask(asking, one.id, &request);
 }
 
+static void call_stats(struct asking *asking)
+{
+    Splitrail__Admin__Empty empty = SPLITRAIL__ADMIN__EMPTY__INIT;
+    REQUEST(STATS);
+    request.stats = &empty;
+    ask(asking, "", &request);
+}
+
+static void call_series(struct asking *asking)
+{
+    struct api *api = asking->api;
+    buf_clear(&api->out);
+    series_write(api->series, (size_t)asking->call->numbers[API_PARAM_LIMIT], &api->out);
+    api_answer_out(api, asking->request->id, 200);
+}
+
+static void call_key(struct asking *asking)
+{
+    struct api *api = asking->api;
+    buf_clear(&api->out);
+    api_write_key(asking->key, &api->out);
+    api_answer_out(api, asking->request->id, 200);
+}
+
 static void call_openapi(struct asking *asking)
 {
     struct api *api = asking->api;
@@ -413,7 +437,8 @@ static void (*const calls[])(struct asking *) = {
     [API_CALL_USERS] = call_users,     [API_CALL_USER] = call_user,
     [API_CALL_DISCONNECT] = call_kick, [API_CALL_CONNECTION] = call_connection,
     [API_CALL_EDGES] = call_edges,     [API_CALL_DRAIN] = call_drain,
-    [API_CALL_OPENAPI] = call_openapi,
+    [API_CALL_STATS] = call_stats,     [API_CALL_SERIES] = call_series,
+    [API_CALL_KEY] = call_key,         [API_CALL_OPENAPI] = call_openapi,
 };
 static_assert(sizeof(calls) / sizeof(calls[0]) == API_CALL_COUNT, "one per call");
 
