@@ -178,6 +178,7 @@ static void dispatch(struct admin_ask *ask, const Splitrail__Admin__Request *req
         break;
     case SPLITRAIL__ADMIN__REQUEST__ASK_STATS:
         admin_figures(ask);
+        admin_info(ask);
         break;
     case SPLITRAIL__ADMIN__REQUEST__ASK_KICK:
         admin_kick(ask, request->kick);

@@ -509,6 +509,8 @@ static void end_turn(struct router *router)
         trim_memory(); /* announces took more than what is left of them */
     }
     uint64_t due_ms = router_plane_deadline(router->plane);
+    uint64_t sample_ms = router_http_tick(router->http, now_ms, clock_wall_ms());
+    due_ms = sample_ms < due_ms ? sample_ms : due_ms;
     uint64_t wait_ms = due_ms > now_ms ? due_ms - now_ms : 0;
     wait_ms = wait_ms < TIMER_MS_MAX ? wait_ms : TIMER_MS_MAX;
     const struct timeval wait = {(time_t)(wait_ms / 1000), (suseconds_t)(wait_ms % 1000 * 1000)};

@@ -27,6 +27,16 @@ static void answer_health(void *owner, struct httpd_reply *reply)
 static const struct httpd_route routes[] = {
     {"/health", answer_health}, {"/ready", answer_ready}, {NULL, NULL}};
 
+static const struct httpd_file files[] = {
+    {.path = "/", .location = "/page"},
+    {.path = "/page",
+     .content_type = "text/html",
+     .etag = "\"abc\"",
+     .policy = "default-src 'self'",
+     .body = {(const uint8_t *)"<p>hello", 8}},
+    {.path = NULL},
+};
+
 struct exchange {
     struct event_base *base;
     char reply[65536];
@@ -65,6 +75,7 @@ static const char *ask(const char *request, size_t len)
     exchange = (struct exchange){.base = event_base_new()};
     struct httpd *httpd = httpd_new(exchange.base, "127.0.0.1:0", routes, json);
     ck_assert_ptr_nonnull(httpd);
+    httpd_files(httpd, files);
     int fd = connect_to(httpd_port(httpd));
     struct event *event = event_new(exchange.base, fd, EV_READ | EV_PERSIST, on_reply, &exchange);
     event_add(event, NULL);
@@ -95,6 +106,19 @@ static const struct {
     {"GET /healthy HTTP/1.0\r\n\r\n", "HTTP/1.0 404 Not Found\r\n", "not found\n"},
     {"POST /health HTTP/1.0\r\nContent-Length: 1\r\n\r\nx", "HTTP/1.0 405 Method Not Allowed\r\n",
      "Allow: GET, HEAD\r\n"},
+    {"GET / HTTP/1.0\r\n\r\n", "HTTP/1.0 302 Found\r\n", "Location: /page\r\n"},
+    {"GET /page?x HTTP/1.0\r\n\r\n", "HTTP/1.0 200 OK\r\n", "\r\n\r\n<p>hello"},
+    {"GET /page HTTP/1.0\r\n\r\n", "HTTP/1.0 200 OK\r\n", "ETag: \"abc\"\r\n"},
+    {"GET /page HTTP/1.0\r\n\r\n", "HTTP/1.0 200 ", "Cache-Control: no-cache\r\n"},
+    {"GET /page HTTP/1.0\r\n\r\n", "HTTP/1.0 200 ", "-Policy: default-src 'self'\r\n"},
+    {"GET /page HTTP/1.0\r\n\r\n", "HTTP/1.0 200 ", "X-Content-Type-Options: nosniff\r\n"},
+    {"GET /page HTTP/1.0\r\nIf-None-Match: \"x\"\r\n\r\n", "HTTP/1.0 200 ", "hello"},
+    {"GET /page HTTP/1.0\r\nIf-None-Match: W/\"abc\"\r\n\r\n", "HTTP/1.0 304 Not Modified\r\n",
+     "ETag: \"abc\"\r\n"},
+    {"GET /page HTTP/1.0\r\nIf-None-Match: \"x\", \"abc\"\r\n\r\n", "HTTP/1.0 304 ", "\r\n\r\n"},
+    {"HEAD /page HTTP/1.0\r\n\r\n", "HTTP/1.0 200 ", "Content-Length: 8\r\n"},
+    {"POST /page HTTP/1.0\r\nContent-Length: 1\r\n\r\nx", "HTTP/1.0 405 ", "Allow: GET, HEAD\r\n"},
+    {"GET /page/ HTTP/1.0\r\n\r\n", "HTTP/1.0 404 ", "not found\n"},
     {"DELETE /health HTTP/1.0\r\n\r\n", "HTTP/1.0 405 Method Not Allowed\r\n", "only GET"},
 };
 
