@@ -58,8 +58,7 @@ void check_bounds(const struct world *world)
             world_fail(world, "an edge holds more than it may", NULL);
         }
         bool doubts = !world->skips && (stats.offset_holes != 0 || stats.repeated != 0);
-        /* An edge whose records go wrong may not know a group until the next digest. */
-        bool unknown = stats.unknown_groups != 0 && (world->faults & FAULTS_REGISTRY) == 0;
+        bool unknown = stats.unknown_groups != 0 && !world->corruption.lost_place[i];
         if (stats.bad_frames != 0 || unknown || doubts) {
             fprintf(stderr,
                     "edge %u: %" PRIu64 " bad, %" PRIu64 " unknown, %" PRIu64 " holes, %" PRIu64
