@@ -221,13 +221,19 @@ static void end_lag(struct groups *groups, struct edge_group *group, uint32_t sl
     }
 }
 
+static uint64_t newest_of(const struct edge_group *group)
+{
+    bool lacks = group->hole != NULL && group->hole->newest > group->last_offset;
+    return lacks ? group->hole->newest : group->last_offset;
+}
+
 /* What the members who lag know of the group, before that changes. */
 static void keep_known_record(struct groups *groups, const struct edge_group *group)
 {
     for (uint32_t i = 0; group->lagging != 0 && i < group->count; i++) {
         struct lag *lag = groups_lag_of(groups, group, groups_members(group)[i]);
         if (lag != NULL) {
-            lag_keep_record(lag, bytes_of(group->record, group->record_len));
+            lag_keep_record(lag, bytes_of(group->record, group->record_len), newest_of(group));
         }
     }
 }
@@ -476,7 +482,7 @@ static void move_membership(struct groups *groups, struct edge_session *session,
     struct edge_group *from = groups_at(groups, memberships_of(session)[index].local);
     struct lag *lag = session->closed ? NULL : groups_lag_of(groups, from, session->slot);
     if (lag != NULL && into != NULL && groups_lag_of(groups, into, session->slot) == NULL) {
-        lag_keep_record(lag, bytes_of(from->record, from->record_len));
+        lag_keep_record(lag, bytes_of(from->record, from->record_len), newest_of(from));
         lag->local = into->local;
         from->lagging--;
         into->lagging++;

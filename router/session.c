@@ -375,6 +375,7 @@ static void inbox_lagging(struct router_core *core, struct conn *conn,
     }
     bool same = event->group->epoch == inbox->epoch;
     uint64_t from = same ? event->last_offset : 1;
+    former_lagging(core, inbox, conn->ref.edge, event->group->epoch, event->to_offset);
     const struct push *former = former_gap(core, inbox, event->group->epoch, event->last_offset);
     repair_emit_top(core, inbox, conn->ref.edge);
     if (former != NULL) {
@@ -405,6 +406,8 @@ void session_lagging(struct router_core *core, const struct core_event *event)
     }
     mailbox_post(&core->mailbox, &(struct message){.kind = ROOM_LAGGING,
                                                    .reply = {.conn = conn->id},
+                                                   .conn = conn->ref,
+                                                   .newest = event->to_offset,
                                                    .room = event->group->name,
                                                    .epoch = event->group->epoch,
                                                    .offset = event->last_offset,
