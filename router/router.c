@@ -58,8 +58,9 @@ struct router {
     bool synced;  /* seen and logged */
     bool stopped;
     bool fenced;
-    const char *trouble; /* of the store, as logged */
-    uint64_t commits;    /* as measured */
+    const char *trouble;   /* of the store, as logged */
+    enum engine_room room; /* likewise */
+    uint64_t commits;      /* as measured */
     reload_now *reload;
     void *reload_owner;
 };
@@ -268,8 +269,10 @@ static struct engine *make_engine(const struct router_options *options)
         /* Larger than that of any router before: nobody starts two within a microsecond. */
         return engine_memory_new(clock_wall_ms() * 1000 + clock_mono_us() % 1000);
     }
-    const struct engine_embedded_config config = {
-        .dir = options->data_dir, .waiting_bytes_max = (uint64_t)options->store_queue};
+    const struct engine_embedded_config config = {.dir = options->data_dir,
+                                                  .waiting_bytes_max =
+                                                      (uint64_t)options->store_queue,
+                                                  .bytes_max = (uint64_t)options->max_data};
     struct engine *engine = NULL;
     struct buf why;
     buf_init(&why, 0);
@@ -472,6 +475,19 @@ void router_free(struct router **router)
     mem_free(self);
 }
 
+static void log_room(const struct router *router, const struct engine_stats *stats)
+{
+    static const char *const texts[] = {
+        [ENGINE_ROOM_FOR_ALL] = "there is room again",
+        [ENGINE_NO_NEW_LOGS] = "rooms and inboxes without a log are refused as unavailable",
+        [ENGINE_NO_LONGER_LOGS] = "logs that would grow are refused as unavailable",
+        [ENGINE_NO_APPENDS] = "all messages for the store are refused as unavailable",
+    };
+    log_event(stats->room == ENGINE_ROOM_FOR_ALL ? LOG_STORE_ROOM : LOG_STORE_FULL,
+              LOG_S("text", texts[stats->room]), LOG_U("used_bytes", stats->used_bytes),
+              LOG_I("max_bytes", router->options->max_data));
+}
+
 /* What the store says of itself, and whether it is ours still. */
 static void look_at_store(struct router *router)
 {
@@ -481,6 +497,10 @@ static void look_at_store(struct router *router)
         router->commits = stats.engine.commits;
         metrics_observe(router->metrics, ROUTER_METRIC_STORE_COMMIT_SECONDS, 0,
                         (double)stats.engine.commit_us_last / 1e6);
+    }
+    if (stats.engine.room != router->room) {
+        router->room = stats.engine.room;
+        log_room(router, &stats.engine);
     }
     if (stats.engine.trouble != router->trouble) {
         router->trouble = stats.engine.trouble;
