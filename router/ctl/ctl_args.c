@@ -192,6 +192,10 @@ static bool asks_for_text(int argc, char **argv, struct buf *text)
             ctl_help_markdown(text);
             return true;
         }
+        if (strcmp(argv[i], "--help-man") == 0) {
+            ctl_man(text);
+            return true;
+        }
         if (strcmp(argv[i], "--version") == 0) {
             buf_append_str(text, "splitrailctl " SPLITRAIL_VERSION "\n");
             return true;

@@ -47,7 +47,7 @@ void ctl_colour_paint(struct bytes text, struct buf *out)
     while (start < text.len) {
         const uint8_t *end = memchr(text.data + start, '\n', text.len - start);
         size_t stop = end == NULL ? text.len : (size_t)(end - text.data);
-        struct bytes line = bytes_slice(text, start, stop);
+        struct bytes line = bytes_slice(text, start, stop - start);
         const char *style = is_title(line) ? BOLD : is_wrong(line) ? RED : "";
         buf_append_str(out, style);
         buf_append(out, line);

@@ -44,6 +44,9 @@ void ctl_help(struct buf *out);
 /* --help-markdown: the same for docs/. */
 void ctl_help_markdown(struct buf *out);
 
+/* --help-man: the manual page. */
+void ctl_man(struct buf *out);
+
 /* The known command or flag (without --) nearest to `word`, NULL when none is near. */
 const char *ctl_nearest_command(const char *word);
 const char *ctl_nearest_flag(const char *word);

@@ -354,6 +354,7 @@ static void put_answer(const struct ctl_args *args, const Splitrail__Admin__Repl
     case CTL_TRACE_USER:
     case CTL_TOP:
     case CTL_APIKEY:
+    case CTL_COMPLETION:
     case CTL_CHECK:
     case CTL_EXPORT:
     case CTL_IMPORT:

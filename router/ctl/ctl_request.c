@@ -231,6 +231,7 @@ static void fill(struct parts *parts, const struct ctl_args *args)
     case CTL_TRACE_USER:
     case CTL_TOP:
     case CTL_APIKEY:
+    case CTL_COMPLETION:
     case CTL_CHECK:
     case CTL_EXPORT:
     case CTL_IMPORT:
