@@ -38,8 +38,8 @@ struct admin_stats {
 };
 
 /* Sends `body` to `peer`; both are valid during the call only. Must not call back into the admin.
- */
-typedef void admin_reply(void *owner, struct bytes peer, struct bytes body);
+ * Anything but OK: the peer is gone, or takes nothing more. */
+typedef enum status admin_reply(void *owner, struct bytes peer, struct bytes body);
 
 /* `plane` is borrowed and must outlive the admin. */
 struct admin *admin_new(const struct admin_config *config, struct router_plane *plane,

@@ -11,6 +11,7 @@
 #include "proto/arena.h"
 #include "router/admin.h"
 #include "router/admin_local.h"
+#include "router/admin_watch.h"
 #include "router/registry.h"
 #include "router/reload.h"
 
@@ -36,6 +37,10 @@ struct admin {
     reload_now *reload; /* admin_reload.h */
     void *reload_owner;
     struct slotmap pending; /* struct pending of admin_actions.c, by the token given to the plane */
+    struct admin_watcher *watchers[ADMIN_WATCHERS_MAX];
+    size_t watcher_count;
+    struct arena watch_arena; /* names of one event */
+    struct admin_hot *hot;    /* NULL while nobody asks */
     struct admin_stats stats;
 };
 
@@ -110,6 +115,16 @@ void admin_explain(struct admin_ask *ask, const Splitrail__Admin__Explain *asked
 
 /* admin_limits.c: all, or sets one */
 void admin_limits(struct admin_ask *ask, const Splitrail__Admin__Limits *asked);
+
+/* admin_watch.c, for the admin alone */
+void admin_watch(struct admin_ask *ask, const Splitrail__Admin__Watch *asked);
+void admin_forget_watchers(struct admin *admin);
+
+/* admin_hot.c */
+void admin_top_asked(struct admin_ask *ask, const Splitrail__Admin__Top *asked);
+void admin_hot_count(struct admin *admin, const struct core_tapped *tapped);
+void admin_hot_expire(struct admin *admin, uint64_t now_ms);
+void admin_forget_hot(struct admin *admin);
 
 /* admin_lists.c */
 void admin_list_users(struct admin_ask *ask, const Splitrail__Admin__List *list);

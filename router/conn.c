@@ -204,6 +204,7 @@ void conn_detach(struct router_core *core, struct conn *conn)
         mailbox_post(&core->mailbox, &message);
     }
     leave_edge(core, conn);
+    taps_connection(core, conn->user, conn->ref, CORE_TAPPED_LOST);
     edges_get(&core->edges, conn->ref.edge)->detached++;
     conn->attached = false;
     conn->user->detached++;
@@ -232,6 +233,7 @@ void conn_free(struct router_core *core, struct conn *conn, const char *reason)
         message.reason = reason;
         mailbox_post(&core->mailbox, &message);
     }
+    taps_connection(core, user, conn->ref, CORE_TAPPED_CLOSED);
     if (conn->attached) {
         leave_edge(core, conn);
     } else {

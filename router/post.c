@@ -30,6 +30,7 @@ struct pending {
     slot_id append_id;     /* 0: repeats a key that is still pending */
     struct stored *stored; /* NULL with append_id 0 */
     uint64_t cause;
+    struct tap_times times;
     bool done;
     bool unknown;   /* it may be in the log */
     bool ask_later; /* with the next tick of load.c */
@@ -59,6 +60,11 @@ static struct bytes pending_key(const struct pending *pending)
     return bytes_of(pending->strings + pending->id_len + pending->user_len, pending->key_len);
 }
 
+static struct tap_times times_now(const struct router_core *core)
+{
+    return (struct tap_times){.edge_ms = core->arrived_ms, .router_ms = core->now_ms};
+}
+
 static struct pending *pending_new(const struct router_core *core, const struct channel *channel,
                                    const struct post *post)
 {
@@ -67,6 +73,7 @@ static struct pending *pending_new(const struct router_core *core, const struct 
     struct pending *pending = mem_new(1, sizeof(*pending) + len);
     pending->channel = channel->id;
     pending->cause = core->cause;
+    pending->times = times_now(core);
     pending->no_echo = post->no_echo;
     pending->conn = post->conn;
     pending->reply = post->reply;
@@ -159,12 +166,13 @@ static struct push *message_push(struct router_core *core, const struct channel 
 }
 
 static void deliver_kept(struct router_core *core, struct channel *channel, struct stored *stored,
-                         const struct conn_ref *except)
+                         const struct conn_ref *except, const struct tap_times *times)
 {
     struct push *push = message_push(core, channel);
     push->message = stored_view(stored);
     channel_keep(core, channel, stored);
     channel_deliver(core, channel, push, channel->top, except);
+    taps_message(core, channel, &push->message, times);
 }
 
 /* The number is lost, and nobody may take the jump for a loss of their own. */
@@ -220,7 +228,8 @@ static void finish_failed(struct router_core *core, struct channel *channel,
 static void finish_ok(struct router_core *core, struct channel *channel, struct pending *pending)
 {
     uint64_t offset = pending->stored->offset;
-    deliver_kept(core, channel, pending->stored, pending->no_echo ? &pending->conn : NULL);
+    deliver_kept(core, channel, pending->stored, pending->no_echo ? &pending->conn : NULL,
+                 &pending->times);
     pending->stored = NULL;
     answer_new(core, channel, pending_reply(core, pending), offset);
 }
@@ -415,13 +424,16 @@ static void post_ephemeral(struct router_core *core, struct channel *channel,
     push->message.payload = effects_copy(&core->effects, post->payload);
     push->message.user = effects_copy(&core->effects, post->user);
     channel_deliver(core, channel, push, 0, post->no_echo ? &post->conn : NULL);
+    const struct tap_times times = times_now(core);
+    taps_message(core, channel, &push->message, &times);
     answer_new(core, channel, post->reply, 0);
 }
 
 static void post_memory(struct router_core *core, struct channel *channel, const struct post *post)
 {
     struct push_message content = message_of(core, post, ++channel->assigned);
-    deliver_kept(core, channel, stored_new(&content), post->no_echo ? &post->conn : NULL);
+    const struct tap_times times = times_now(core);
+    deliver_kept(core, channel, stored_new(&content), post->no_echo ? &post->conn : NULL, &times);
     answer_new(core, channel, post->reply, channel->assigned);
 }
 

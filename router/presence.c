@@ -4,6 +4,7 @@
 
 void presence_tell(struct router_core *core, struct user *user, bool online)
 {
+    taps_presence(core, user, online);
     if (user->watch == NULL) {
         return;
     }

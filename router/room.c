@@ -151,6 +151,9 @@ static void add_member(struct router_core *core, struct room *room, const struct
     bool first = count_of(&room->members, message->user) == 0;
     change_count(&room->members, message->user, 1);
     core->member_count += first;
+    if (first) {
+        taps_member(core, room->channel.name, user_at(core, message->user), true, NULL);
+    }
     if (first && !silent && room->channel.policy->presence_events == POLICY_ON) {
         room->channel.came_early = room->channel.came_early || core->rebuilding;
         unsure_room(core, &room->channel, room->detached.count != 0);
@@ -190,6 +193,7 @@ static void remove_member(struct router_core *core, struct room *room,
     if (last) {
         core->member_count--;
         user_at(core, message->user)->told_left = true;
+        taps_member(core, room->channel.name, user_at(core, message->user), false, message->reason);
     }
     if (last && room->channel.policy->presence_events == POLICY_ON) {
         struct push *push = presence_push(core, room, PUSH_USER_LEFT, message->user);

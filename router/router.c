@@ -10,6 +10,7 @@
 #include "common/zlink.h"
 #include "router/admin.h"
 #include "router/admin_reload.h"
+#include "router/admin_watch.h"
 #include "router/auth_pool.h"
 #include "router/engine/embedded.h"
 #include "router/plane.h"
@@ -143,6 +144,12 @@ static void on_diverged(void *owner, struct bytes edge_id, const struct core_eff
               LOG_B("what", diverged->text));
 }
 
+static void on_tapped(void *owner, const struct core_tapped *tapped)
+{
+    struct router *router = owner;
+    admin_tapped(router->admin, tapped);
+}
+
 static const struct plane_callbacks plane_callbacks = {
     .transmit = on_transmit,
     .on_edge = on_edge,
@@ -152,6 +159,7 @@ static const struct plane_callbacks plane_callbacks = {
     .random = on_random,
     .on_canary = on_canary,
     .on_diverged = on_diverged,
+    .on_tapped = on_tapped,
 };
 
 static void on_plane_message(void *owner, struct bytes peer, struct bytes body)
@@ -192,12 +200,10 @@ static void on_nothing(void *owner)
     (void)owner;
 }
 
-/* A tool that has gone away does not want its answer any more. */
-static void on_admin_reply(void *owner, struct bytes peer, struct bytes body)
+static enum status on_admin_reply(void *owner, struct bytes peer, struct bytes body)
 {
     struct router *router = owner;
-    enum status status = zlink_send(router->admin_link, peer, body, BYTES_EMPTY);
-    (void)status;
+    return zlink_send(router->admin_link, peer, body, BYTES_EMPTY);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *owner)
@@ -522,6 +528,7 @@ static void end_turn(struct router *router)
         look_at_store(router);
     }
     router_plane_flush(router->plane, now_ms);
+    admin_flush(router->admin, now_ms, clock_wall_ms());
     const char *reasons[ADMIN_REASONS_MAX];
     if (!router->synced && admin_not_ready(router->plane, now_ms, reasons) == 0) {
         router->synced = true;

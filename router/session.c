@@ -299,6 +299,7 @@ void session_conn_open(struct router_core *core, const struct core_event *event)
     bool ready = load_ready(core, &user->inbox);
     bool was_online = user_online(user);
     struct conn *conn = conn_new(core, user, event->conn, event->session);
+    taps_connection(core, user, event->conn, CORE_TAPPED_CONNECTED);
     loss_user_returned(core, user);
     if (ready) {
         session_admit(core, conn, true);

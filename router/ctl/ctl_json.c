@@ -351,7 +351,14 @@ static void put_answer(const struct ctl_args *args, const Splitrail__Admin__Repl
         break;
     case CTL_VERSION:
     case CTL_HEALTH:
-    case CTL_APIKEY: /* these never get here: they ask no router */
+    case CTL_WATCH_USER: /* these never get here: they go on, or ask no router */
+    case CTL_WATCH_ROOM:
+    case CTL_TAIL_ROOM:
+    case CTL_TRACE_ROOM:
+    case CTL_TRACE_USER:
+    case CTL_TOP:
+    case CTL_APIKEY:
+    case CTL_COMPLETION:
     case CTL_CHECK:
     case CTL_EXPORT:
     case CTL_IMPORT:

@@ -227,7 +227,14 @@ static void fill(struct parts *parts, const struct ctl_args *args)
         break;
     case CTL_VERSION:
     case CTL_HEALTH:
-    case CTL_APIKEY: /* these never get here: they ask no router */
+    case CTL_WATCH_USER: /* these never get here: they go on, or ask no router */
+    case CTL_WATCH_ROOM:
+    case CTL_TAIL_ROOM:
+    case CTL_TRACE_ROOM:
+    case CTL_TRACE_USER:
+    case CTL_TOP:
+    case CTL_APIKEY:
+    case CTL_COMPLETION:
     case CTL_CHECK:
     case CTL_EXPORT:
     case CTL_IMPORT:
