@@ -4,7 +4,7 @@ import { h, say, svg } from './dom.js';
 import * as format from './format.js';
 
 const HEIGHT = 168;
-const EDGE = { left: 46, right: 10, top: 10, bottom: 22 };
+const EDGE = { left: 56, right: 10, top: 10, bottom: 22 };
 
 /** The round number at or above n, with the step of its axis. */
 function scale(n) {

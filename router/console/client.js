@@ -26,7 +26,8 @@ const FINAL = [4001, 4002, 4003];
 
 /**
  * Events, as CustomEvent with what the server said in `detail`: `state` {state, text}, `joined` (the
- * answer), `message`, `presence` {userId, here, reason}, `gap`, `epoch`, `sent` {key, …}, `kicked`, `trouble`.
+ * answer), `message`, `presence` {userId, here, reason}, `members` (all of
+ * them anew), `gap`, `epoch`, `sent` {key, …}, `kicked`, `trouble`.
  */
 export class Client extends EventTarget {
   constructor(url, token, room) {
@@ -116,14 +117,19 @@ export class Client extends EventTarget {
     this.#tell('sent', { key, ...answer });
   }
 
-  #join() {
-    const fields = { room: this.room, members: true };
+  /** A token may give no right to see who is there; then it is done without. */
+  #join(members = true) {
+    const fields = { room: this.room, members };
     if (this.last !== null) {
       fields.since = this.last;
     }
     this.#command('join', fields, (answer) => {
       if (answer.type === 'error') {
-        this.#tell('trouble', answer);
+        if (answer.code === 'forbidden' && members) {
+          this.#join(false);
+        } else {
+          this.#tell('trouble', answer);
+        }
         return;
       }
       this.joined = true;
@@ -159,7 +165,13 @@ export class Client extends EventTarget {
     },
     user_joined: (m) => this.#tell('presence', { userId: m.userId, here: true }),
     user_left: (m) => this.#tell('presence', { userId: m.userId, here: false, reason: m.reason }),
-    gap: (m) => this.#tell('gap', m),
+    gap: (m) => {
+      if (m.to === 0) { // only joins and leaves were left out
+        this.#command('presence', { room: this.room }, (answer) => answer.members && this.#tell('members', answer.members));
+      } else {
+        this.#tell('gap', m);
+      }
+    },
     epoch: (m) => {
       this.last = { epoch: m.epoch, offset: m.offset };
       this.#tell('epoch', m);

@@ -41,7 +41,7 @@ export function overview({ figures }) {
     [new Chart('Refusals per second', ['commands', 'connections']), () => [figures.rate('commandsRefused'), figures.rate('connectionsRefused')]],
   ];
   const span = h('select', { id: 'span', onchange: () => show() },
-    [[5, '5 minutes'], [15, '15 minutes'], [60, '1 hour']].map(([value, label]) => h('option', { value, selected: value === 15 }, label)));
+    [[5, '5 minutes'], [15, '15 minutes'], [60, '1 hour']].map(([value, label]) => h('option', { value, selected: value === 5 }, label)));
 
   function showTiles({ figures: f, router }) {
     say(tiles.connections.value, format.count(f.connections));
@@ -76,7 +76,7 @@ export function overview({ figures }) {
   return {
     title: 'Overview',
     node: h('div', { class: 'stack' },
-      h('div', { class: 'row head' }, h('h1', { tabindex: -1 }, 'Overview'), h('label', { class: 'inline', for: 'span' }, 'Charts show'), span),
+      h('div', { class: 'row head' }, h('h1', { tabindex: -1 }, 'Overview'), h('div', { class: 'row' }, h('label', { for: 'span' }, 'Charts show'), span)),
       alarm,
       h('div', { class: 'tiles' }, Object.values(tiles).map((t) => t.node)),
       picture.node,

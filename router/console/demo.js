@@ -35,7 +35,8 @@ class Pane {
     this.error = h('p', { class: 'error-text', role: 'alert', hidden: true });
     this.setup = h('form', { class: 'setup', onsubmit: (event) => this.#connect(event) },
       h('label', { class: 'wide' }, 'Edge', this.url),
-      h('label', {}, 'Token (with --auth insecure: a name)', this.token), h('label', {}, 'Room', this.room),
+      h('label', {}, 'Token', this.token), h('label', {}, 'Room', this.room),
+      h('p', { class: 'muted small wide' }, 'With --auth insecure the token is a name; else a JWT that the router accepts.'),
       this.error, h('button', { type: 'submit', class: 'primary' }, 'Connect'));
     this.name = h('h2', {}, NAMES[index]);
     this.state = h('span', { class: 'pill' }, 'offline');
@@ -76,9 +77,9 @@ class Pane {
     on('message', (message) => this.#message(message));
     on('presence', (change) => this.#presence(change));
     on('sent', (answer) => this.#sent(answer));
-    on('gap', (gap) => this.#note(gap.to === 0 ? 'Some joins and leaves were left out.'
-      : `Gap: ${gap.epoch === undefined ? '' : 'of the life before, '}messages ${gap.from} to ${gap.to} did not come to this connection.`, 'warn'));
-    on('epoch', () => this.#note('The room has begun a new life: the router was started again and kept nothing of it. This connection stayed open.', 'event'));
+    on('members', (members) => this.#members(members));
+    on('gap', (gap) => this.#note(`Gap: ${gap.epoch === undefined ? '' : 'of the life before, '}messages ${gap.from} to ${gap.to} did not come to this connection.`, 'warn'));
+    on('epoch', () => this.#note('The room has begun a new life: what was kept of it has gone with the router.', 'event'));
     on('kicked', () => this.#note('Taken out of the room by an operator.', 'warn'));
     on('trouble', (trouble) => this.#note(trouble.error ?? trouble.code, 'warn'));
   }
@@ -95,11 +96,8 @@ class Pane {
     }
   }
 
-  #joined({ members, recovered, asked, before, epoch, offset }, room) {
-    this.here.classList.remove('stale');
-    this.people.clear();
-    this.here.replaceChildren();
-    members.forEach((member) => this.#person(member.userId ?? member));
+  #joined({ members = [], recovered, asked, before, epoch, offset }, room) {
+    this.#members(members);
     if (!asked) {
       this.#note(`Joined ${room}.`);
     } else if (recovered) {
@@ -108,6 +106,13 @@ class Pane {
     } else {
       this.#note(before.epoch === epoch ? 'Back, but some of what was missed is not kept any more.' : 'Back, and the room has begun a new life meanwhile.', 'warn');
     }
+  }
+
+  #members(members) {
+    this.here.classList.remove('stale');
+    this.people.clear();
+    this.here.replaceChildren();
+    members.forEach((member) => this.#person(member.userId ?? member));
   }
 
   #person(userId) {
@@ -126,6 +131,13 @@ class Pane {
       this.people.delete(userId);
     }
     this.#note(`${userId} ${here ? 'came' : `left (${reason})`}`);
+  }
+
+  /** The router has gone or come back: told to those who are connected, since they notice nothing. */
+  router(text) {
+    if (this.client?.socket?.readyState === WebSocket.OPEN) {
+      this.#note(text, 'event');
+    }
   }
 
   #send(event) {
@@ -198,9 +210,10 @@ function textOf(payload) {
   return typeof payload?.text === 'string' ? payload.text : format.cut(JSON.stringify(payload), 2000);
 }
 
-/** Whether there is a router, and since when not. */
+/** Whether there is a router, and since when not; `tell` hears of each change. */
 class RouterWatch {
-  constructor() {
+  constructor(tell) {
+    this.tell = tell;
     this.pill = document.getElementById('router');
     this.note = document.getElementById('router-note');
     this.awaySince = null;
@@ -213,7 +226,10 @@ class RouterWatch {
       const { ready, reasons } = await (await fetch('/ready', { cache: 'no-store', signal: AbortSignal.timeout(2000) })).json();
       this.#here(ready, reasons);
     } catch {
-      this.awaySince ??= started;
+      if (this.awaySince === null) {
+        this.awaySince = started;
+        this.tell('The router is away. This connection stays open, and what you write waits at the edge.');
+      }
       this.#show('bad', 'router is away', `for ${format.duration(Date.now() - this.awaySince)}; clients stay connected, messages wait`);
     }
     setTimeout(() => this.look(), LOOK_MS);
@@ -225,7 +241,9 @@ class RouterWatch {
       return;
     }
     if (this.awaySince !== null) {
-      this.back = `back at ${format.time(Date.now())} after ${((Date.now() - this.awaySince) / 1000).toFixed(1)} s`;
+      const lasted = `${((Date.now() - this.awaySince) / 1000).toFixed(1)} s`;
+      this.back = `back at ${format.time(Date.now())} after ${lasted}`;
+      this.tell(`The router is back after ${lasted}. This connection never broke.`);
       this.awaySince = null;
     }
     this.#show('good', 'router is ready', this.back ?? '');
@@ -238,5 +256,6 @@ class RouterWatch {
   }
 }
 
-document.getElementById('panes').append(...NAMES.map((name, i) => new Pane(i).node));
-new RouterWatch();
+const panes = NAMES.map((name, i) => new Pane(i));
+document.getElementById('panes').append(...panes.map((pane) => pane.node));
+new RouterWatch((text) => panes.forEach((pane) => pane.router(text)));

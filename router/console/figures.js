@@ -1,6 +1,7 @@
 /* The figures over time: an hour from the router, then one more every time that somebody asks. */
 
 const HOUR_MS = 3600000;
+const APART_MS = 900; // a rate over less says little
 
 const sum = (figures, prefix) => Object.entries(figures)
   .reduce((all, [name, value]) => (name.startsWith(prefix) ? all + value : all), 0);
@@ -45,7 +46,7 @@ export class Figures {
     const restarted = this.stats !== null && this.stats.router.incarnation !== stats.router.incarnation;
     this.stats = stats;
     this.edges = edges;
-    if (this.samples.length === 0 || stats.asOf > this.samples.at(-1).at) {
+    if (this.samples.length === 0 || stats.asOf >= this.samples.at(-1).at + APART_MS) {
       this.samples.push(sampleOf(stats, edges));
     }
     const oldest = stats.asOf - HOUR_MS;

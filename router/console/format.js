@@ -43,5 +43,8 @@ export function micros(us) {
 export const time = (ms) => clock.format(ms);
 export const dateTime = (ms) => date.format(ms);
 
+/** With the day when it is not today. */
+export const when = (ms) => (new Date(ms).toDateString() === new Date().toDateString() ? time(ms) : dateTime(ms));
+
 /** A long name in a small place. */
 export const cut = (text, max) => (text.length > max ? `${text.slice(0, max - 1)}…` : text);

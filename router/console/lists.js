@@ -66,7 +66,7 @@ export const users = (ctx) => list(ctx, {
     { title: 'Presence', value: (u) => `${u.online} ${u.detached > 0}`, cell: presencePill },
     { title: 'Devices', number: true, value: (u) => format.count(u.connections) },
     { title: 'Watched by', number: true, value: (u) => format.count(u.watchers) },
-    { title: 'Since', number: true, value: (u) => format.dateTime(u.since ?? u.lastSeen ?? 0), cell: (u) => ((u.since ?? u.lastSeen) ? format.dateTime(u.since ?? u.lastSeen) : '–') },
+    { title: 'Since', number: true, value: (u) => format.when(u.since ?? u.lastSeen ?? 0), cell: (u) => ((u.since ?? u.lastSeen) ? format.when(u.since ?? u.lastSeen) : '–') },
   ],
 });
 

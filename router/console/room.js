@@ -31,7 +31,7 @@ export function room(ctx, name) {
   const members = new Table('Members', columns, (m) => m.userId, 'Nobody is in it.');
   const messages = new Table('Messages', [
     { title: 'Offset', number: true, value: (m) => format.count(m.offset) },
-    { title: 'Time', value: (m) => format.dateTime(m.timestamp) },
+    { title: 'Time', value: (m) => format.when(m.timestamp) },
     { title: 'User', value: (m) => m.userId ?? '–', cell: (m) => (m.userId === undefined ? '–' : linkTo('users', m.userId)) },
     { title: 'Payload', value: (m) => m.offset, cell: (m) => h('code', {}, format.cut(JSON.stringify(m.payload), 500)) },
   ], (m) => m.offset, 'Nothing is kept.');

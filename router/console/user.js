@@ -71,7 +71,7 @@ export function user(ctx, name) {
     { title: 'Edge', value: (d) => d.edge },
     { title: 'Address', value: (d) => d.address || '–' },
     { title: 'Agent', value: (d) => d.agent || '–' },
-    { title: 'Connected', value: (d) => format.dateTime(d.connectedAt) },
+    { title: 'Connected', value: (d) => format.when(d.connectedAt) },
     { title: 'Last active', value: (d) => format.ago(Math.max(0, ctx.now() - d.lastActivity)) },
     { title: 'Rooms', number: true, value: (d) => format.count(d.roomCount) },
   ], (d) => d.connectionId, 'No device is connected.');
@@ -85,7 +85,7 @@ export function user(ctx, name) {
     }
     const since = found.since ?? found.lastSeen;
     say(facts.since.parts[0], found.online ? 'Online since' : 'Last seen');
-    say(facts.since.value, since === undefined ? 'never' : format.dateTime(since));
+    say(facts.since.value, since === undefined ? 'never' : format.when(since));
     say(facts.inbox.value, format.count(found.inboxOffset));
     say(facts.watchers.value, `${format.count(found.watchers)} connections`);
     out.disabled = found.connections + found.detached === 0;
