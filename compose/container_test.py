@@ -133,6 +133,19 @@ class Containers(unittest.IsolatedAsyncioTestCase):
         self.assertEqual((await clients[5].expect("direct_message"))["payload"], "psst")
         self.assert_undisturbed(clients)
 
+    async def test_1_router_and_edges_speak_in_keys_that_the_first_start_made(self):
+        logs = await asyncio.to_thread(compose, "logs", "--no-color", "router", "edge")
+        self.assertNotIn("insecure.plane", logs)
+        links = await asyncio.to_thread(
+            compose, "exec", "-T", "router", "cat", "/etc/splitrail/router/edges.allowed")
+        self.assertRegex(links, r"^\S{40} \*\n$")
+        seen = await asyncio.to_thread(compose, "exec", "-T", "edge", "ls", "/etc/splitrail/router")
+        self.assertEqual(seen, "")
+        await asyncio.to_thread(compose, "run", "--rm", "keys")
+        again = await asyncio.to_thread(
+            compose, "exec", "-T", "router", "cat", "/etc/splitrail/router/edges.allowed")
+        self.assertEqual(again, links)
+
     async def test_2_the_routers_container_tells_who_is_there_and_from_where(self):
         forged = {"X-Forwarded-For": "192.0.2.66"}
         devices = [await self.client("seen", extra_headers=forged) for _ in range(3)]
