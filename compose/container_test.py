@@ -5,11 +5,13 @@ its options) and SPLITRAIL_PORT.
 """
 
 import asyncio
+import http.client
 import json
 import os
 import shlex
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "e2e"))
@@ -51,6 +53,14 @@ def scale(edges):
     compose("up", "-d", "--no-recreate", "--scale", "edge=%d" % edges)
 
 
+def published_health():
+    """Whether the port says that it takes clients; while HAProxy starts nobody is there to say it."""
+    try:
+        return http_get(PORT, "/health")[0] == 200
+    except (OSError, http.client.HTTPException):
+        return False
+
+
 def front_gateway():
     """The address under which this machine's own connections arrive in the network `front`."""
     haproxy = compose("ps", "-q", "haproxy").strip()
@@ -74,14 +84,13 @@ class Containers(unittest.IsolatedAsyncioTestCase):
 
     async def edges_take_clients(self, count):
         """Until HAProxy has found that many edges: the probes stay open, so each goes elsewhere."""
-        await eventually(lambda: http_get(PORT, "/health")[0] == 200, "an edge behind the port")
+        await eventually(published_health, "an edge behind the port")
         seen = {}
-        for _ in range(100):
+        end = time.monotonic() + 30
+        while len(seen) != count and time.monotonic() < end:
             probe = await Client.connect(Published, "probe")
             seen.setdefault(probe.welcome["serverId"], []).append(probe)
-            if len(seen) == count:
-                break
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.05)
         await asyncio.gather(*(p.close() for probes in seen.values() for p in probes))
         self.assertEqual(len(seen), count, "edges that took clients: %s" % sorted(seen))
 

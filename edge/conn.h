@@ -24,7 +24,6 @@
 #include "edge/ws_reason.h"
 #include "edge/ws_session.h"
 
-#include <event2/event_struct.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -55,7 +54,6 @@ enum { CONN_LINGER_MS = 2000 }; /* waiting for the peer's end after ours */
 
 struct conn {
     struct edge *edge;
-    struct event event;
     struct ws_session session;
     struct out_queue out;
     struct buf *head; /* incomplete request or PROXY head; when OPEN, input that the pace
@@ -89,6 +87,8 @@ struct conn {
     uint8_t reason;         /* enum ws_reason, once it has ended */
     uint8_t planned_reason;
     uint8_t window_bits; /* permessage-deflate: of our messages; 0 = not agreed */
+    uint8_t watched;     /* what its socket is watched for, see sockets.h */
+    bool woken;          /* it is to be called although its socket may say nothing */
     bool ip_counted;
     bool want_write;   /* output waits for the socket */
     bool shut;         /* our sending side is shut down */
@@ -151,6 +151,9 @@ void conn_pause(struct conn *conn, enum conn_pause why);
 void conn_resume(struct conn *conn, enum conn_pause why);
 
 /* --- for the loop (edge.c) --- */
+
+/* Its socket is ready, or it was woken (sockets.h); `owner` is the edge. */
+void conn_on_ready(void *owner, slot_id id, unsigned what);
 
 /* Outcome of writing (out_callbacks.on_written); `owner` is the edge. */
 void conn_on_written(void *owner, struct out_queue *queue, enum out_result result);

@@ -41,13 +41,13 @@ static uint32_t *room_for_slots(struct uplink_down *down, uint32_t count)
 void uplink_give(struct uplink *uplink, struct edge_group *group, struct uplink_delivery *delivery,
                  uint64_t due, bool always)
 {
-    delivery->slots = group->slots;
+    delivery->slots = groups_members(group);
     delivery->slot_count = group->count;
     if (group->droppable || group->lagging != 0 || group->hole != NULL) {
         uint32_t *slots = room_for_slots(&uplink->down, group->count);
         size_t count = 0;
         for (uint32_t i = 0; i < group->count; i++) {
-            uint32_t slot = group->slots[i];
+            uint32_t slot = groups_members(group)[i];
             if (slot == delivery->except || (group->hole != NULL && hole_has(group->hole, slot))) {
                 continue;
             }
@@ -109,7 +109,7 @@ void uplink_ask_for_lag(struct uplink *uplink, struct lag *lag)
 void uplink_ask_for_former(struct uplink *uplink, const struct edge_group *group)
 {
     for (uint32_t i = 0; group->lagging != 0 && i < group->count; i++) {
-        struct lag *lag = groups_lag_of(&uplink->groups, group, group->slots[i]);
+        struct lag *lag = groups_lag_of(&uplink->groups, group, groups_members(group)[i]);
         if (lag != NULL && lag->record != NULL && !lag->asked) {
             uplink_ask_for_lag(uplink, lag);
         }

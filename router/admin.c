@@ -178,6 +178,7 @@ static void dispatch(struct admin_ask *ask, const Splitrail__Admin__Request *req
         break;
     case SPLITRAIL__ADMIN__REQUEST__ASK_STATS:
         admin_figures(ask);
+        admin_info(ask);
         break;
     case SPLITRAIL__ADMIN__REQUEST__ASK_KICK:
         admin_kick(ask, request->kick);
@@ -203,8 +204,17 @@ static void dispatch(struct admin_ask *ask, const Splitrail__Admin__Request *req
     case SPLITRAIL__ADMIN__REQUEST__ASK_DRAIN:
         admin_drain(ask, request->drain);
         break;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_LIMITS:
+        admin_limits(ask, request->limits);
+        break;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_EXPLAIN:
+        admin_explain(ask, request->explain);
+        break;
     case SPLITRAIL__ADMIN__REQUEST__ASK_INFO:
         admin_info(ask);
+        break;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_RELOAD:
+        admin_reload(ask);
         break;
     default:
         admin_fail(ask, ADMIN_STATUS(BAD_REQUEST),
@@ -220,6 +230,7 @@ struct admin *admin_new(const struct admin_config *config, struct router_plane *
     admin->router_id = mem_copy_str(config->router_id);
     admin->message_bytes_max = config->message_bytes_max;
     admin->started_ms = config->started_ms;
+    admin->options = config->options;
     admin->plane = plane;
     admin->reply = reply;
     admin->owner = owner;
@@ -292,8 +303,11 @@ void admin_set_local(struct admin *admin, admin_local_reply *reply, void *owner)
 void admin_ask_local(struct admin *admin, uint64_t token, const Splitrail__Admin__Request *request,
                      uint64_t now_ms, uint64_t wall_ms)
 {
-    struct admin_ask ask = {
-        .local = true, .id = token, .by = "api", .now_ms = now_ms, .wall_ms = wall_ms};
+    struct admin_ask ask = {.local = true,
+                            .id = token,
+                            .by = request->by[0] == 0 ? "api" : request->by,
+                            .now_ms = now_ms,
+                            .wall_ms = wall_ms};
     begin(admin, &ask);
     dispatch(&ask, request);
     if (!ask.deferred) {

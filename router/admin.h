@@ -22,11 +22,13 @@ enum {
 };
 
 struct admin;
+struct router_options;
 
 struct admin_config {
-    struct bytes router_id;     /* copied */
-    uint64_t message_bytes_max; /* --max-message: largest payload to publish or send */
-    uint64_t started_ms;        /* monotonic, for the uptime */
+    struct bytes router_id;               /* copied */
+    uint64_t message_bytes_max;           /* --max-message: largest payload to publish or send */
+    uint64_t started_ms;                  /* monotonic, for the uptime */
+    const struct router_options *options; /* for limits; borrowed; NULL: it tells only the rates */
 };
 
 /* How requests went, by Reply.Status, and messages that were no request at all. */

@@ -19,9 +19,10 @@ struct former {
 /* The newest message of that life, or 0. */
 static uint64_t top_of(const struct channel *channel, uint64_t epoch)
 {
-    for (uint32_t i = 0; channel->former != NULL && i < channel->former->count; i++) {
-        if (channel->former->lives[i].epoch == epoch) {
-            return channel->former->lives[i].top;
+    for (uint32_t i = 0;
+         channel_rare(channel)->former != NULL && i < channel_rare(channel)->former->count; i++) {
+        if (channel_rare(channel)->former->lives[i].epoch == epoch) {
+            return channel_rare(channel)->former->lives[i].top;
         }
     }
     return 0;
@@ -30,10 +31,10 @@ static uint64_t top_of(const struct channel *channel, uint64_t epoch)
 /* False when it is one too many. */
 static bool set_top(struct channel *channel, uint64_t epoch, uint64_t top)
 {
-    if (channel->former == NULL) {
-        channel->former = mem_new(1, sizeof(*channel->former));
+    if (channel_rare(channel)->former == NULL) {
+        channel_rare_made(channel)->former = mem_new(1, sizeof(*channel_rare(channel)->former));
     }
-    struct former *former = channel->former;
+    struct former *former = channel_rare(channel)->former;
     uint32_t i = 0;
     while (i < former->count && former->lives[i].epoch != epoch) {
         i++;
@@ -82,13 +83,14 @@ void former_announced(struct router_core *core, const struct core_event *event,
         return;
     }
     if (newest == 0 && top == 0) {
-        channel->former_none = epoch;
+        channel_rare_made(channel)->former_none = epoch;
     }
     tell(core, channel, event->edge, former_gap(core, channel, epoch, event->last_offset + 1));
-    bool somebody_lacks = newest > top && (top != 0 || channel->former_none == epoch);
+    bool somebody_lacks = newest > top && (top != 0 || channel_rare(channel)->former_none == epoch);
     for (uint32_t i = 0; somebody_lacks && i < channel->edge_count; i++) {
-        if (channel->edges[i].edge != event->edge) {
-            tell(core, channel, channel->edges[i].edge, former_gap(core, channel, epoch, top + 1));
+        if (channel_edges(channel)[i].edge != event->edge) {
+            tell(core, channel, channel_edges(channel)[i].edge,
+                 former_gap(core, channel, epoch, top + 1));
         }
     }
 }

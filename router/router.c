@@ -9,6 +9,7 @@
 #include "common/trim.h"
 #include "common/zlink.h"
 #include "router/admin.h"
+#include "router/admin_reload.h"
 #include "router/auth_pool.h"
 #include "router/engine/embedded.h"
 #include "router/plane.h"
@@ -59,8 +60,8 @@ struct router {
     bool fenced;
     const char *trouble; /* of the store, as logged */
     uint64_t commits;    /* as measured */
-    void (*on_hangup)(void *owner);
-    void *hangup_owner;
+    reload_now *reload;
+    void *reload_owner;
 };
 
 static const struct {
@@ -231,7 +232,10 @@ static void on_signal(evutil_socket_t number, short what, void *owner)
     (void)what;
     struct router *router = owner;
     if (number == SIGHUP) {
-        router->on_hangup(router->hangup_owner);
+        struct reload_report report;
+        reload_report_init(&report);
+        router->reload(router->reload_owner, &report);
+        reload_report_fini(&report);
         return;
     }
     log_event(LOG_STOP, LOG_S("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
@@ -414,6 +418,7 @@ static void make_parts(struct router *router, struct engine **engine,
         .router_id = bytes_of_str(router->options->router_id),
         .message_bytes_max = (uint64_t)router->options->message_bytes,
         .started_ms = router->started_ms,
+        .options = router->options,
     };
     router->admin = admin_new(&config, router->plane, on_admin_reply, router);
 }
@@ -504,16 +509,19 @@ static void end_turn(struct router *router)
         trim_memory(); /* announces took more than what is left of them */
     }
     uint64_t due_ms = router_plane_deadline(router->plane);
+    uint64_t sample_ms = router_http_tick(router->http, now_ms, clock_wall_ms());
+    due_ms = sample_ms < due_ms ? sample_ms : due_ms;
     uint64_t wait_ms = due_ms > now_ms ? due_ms - now_ms : 0;
     wait_ms = wait_ms < TIMER_MS_MAX ? wait_ms : TIMER_MS_MAX;
     const struct timeval wait = {(time_t)(wait_ms / 1000), (suseconds_t)(wait_ms % 1000 * 1000)};
     event_add(router->timer, &wait);
 }
 
-void router_run(struct router *router, void (*on_hangup)(void *owner), void *owner)
+void router_run(struct router *router, reload_now *reload, void *owner)
 {
-    router->on_hangup = on_hangup;
-    router->hangup_owner = owner;
+    router->reload = reload;
+    router->reload_owner = owner;
+    admin_set_reload(router->admin, reload, owner);
     for (size_t i = 0; i < SIGNAL_COUNT; i++) {
         event_add(router->signals[i], NULL);
     }
@@ -548,9 +556,9 @@ void router_set_rates(struct router *router, const struct router_options *option
     router_plane_set_rates(router->plane, &rates);
 }
 
-void router_reload_api(struct router *router)
+void router_reload_api(struct router *router, struct reload_report *report)
 {
-    router_api_reload(router_http_api(router->http));
+    router_api_reload(router_http_api(router->http), report);
 }
 
 bool router_stopped_well(const struct router *router)

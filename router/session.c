@@ -210,8 +210,8 @@ static void emit_accept(struct router_core *core, const struct conn *conn)
 /* It may not join any more: so it is not in either. */
 static void leave_forbidden_rooms(struct router_core *core, struct conn *conn)
 {
-    for (uint32_t i = conn->room_count; i-- > 0;) {
-        const struct room *room = room_by_group(core, conn->rooms[i]);
+    for (uint32_t i = conn->rooms.count; i-- > 0;) {
+        const struct room *room = room_by_group(core, conn_ids_all(&conn->rooms)[i]);
         if (!conn_may(core, conn, room->channel.name, RIGHT_JOIN)) {
             session_put_out(core, conn, room, BYTES_LIT("the new token does not allow it"));
         }

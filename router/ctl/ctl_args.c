@@ -163,6 +163,7 @@ static enum ctl_args_outcome check_flags(const struct ctl_args *args, struct buf
         {"--from", CTL_TAKES_FROM, args->from != NULL},
         {"--key", CTL_TAKES_KEY, args->key != NULL},
         {"--ban", CTL_TAKES_BAN, args->ban != 0},
+        {"--since", CTL_TAKES_SINCE, args->since >= 0},
         {"--for", CTL_TAKES_FOR, args->ban_for != 0},
     };
     const struct ctl_command_spec *spec = &ctl_command_specs[args->command];

@@ -20,7 +20,8 @@ enum {
     CTL_TAKES_KEY = 512,
     CTL_TAKES_BAN = 1024,
     CTL_TAKES_FOR = 2048,
-    CTL_TAKES_SCOPE = 4096
+    CTL_TAKES_SCOPE = 4096,
+    CTL_TAKES_SINCE = 8192
 };
 
 struct ctl_command_spec {

@@ -43,10 +43,10 @@ static struct conn *conn_of(const struct world *world, const struct sim_client *
 static bool lose_place(struct world *world, struct sim_client *client)
 {
     struct conn *conn = conn_of(world, client);
-    if (conn == NULL || conn->room_count == 0) {
+    if (conn == NULL || conn->rooms.count == 0) {
         return false;
     }
-    conn->rooms[0] = conn->rooms[--conn->room_count];
+    conn_ids_remove(&conn->rooms, 0);
     return true;
 }
 
@@ -79,7 +79,7 @@ static bool lose_place_at_edge(struct world *world, struct sim_client *client)
     if (conn_of(world, client) == NULL || session == NULL || session->group_count < 2) {
         return false;
     }
-    struct edge_group *group = groups_at(groups, session->groups[session->group_count - 1].local);
+    struct edge_group *group = groups_at(groups, groups_of(session)[session->group_count - 1].local);
     world->corruption.lost_group[client->edge] |= group->count == 1 && group->holds == 0;
     groups_leave(groups, group, session);
     return true;

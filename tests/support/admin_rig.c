@@ -161,7 +161,7 @@ void admin_rig_init(struct admin_rig *rig)
     buf_init(&rig->reply, 0);
     buf_init(&rig->peer, 0);
     rig->plane = make_plane(rig);
-    const struct admin_config config = {BYTES_LIT("r1"), 65536, 500};
+    const struct admin_config config = {BYTES_LIT("r1"), 65536, 500, NULL};
     rig->admin = admin_new(&config, rig->plane, on_reply, rig);
     say_hello(rig);
     open_clients(rig);
