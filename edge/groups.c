@@ -10,6 +10,9 @@ enum { SESSIONS_MIN = 64, RECORD_BYTES_MAX = (1 << 27) - 1 };
 #define NOT_MEMBER UINT32_MAX
 #define POS_CLOSED UINT32_MAX
 
+_Static_assert(sizeof(struct edge_session) <= 72 && sizeof(struct edge_group) <= 72,
+               "the memory of an idle connection is a promise");
+
 static uint64_t id_of(const void *owner, uint32_t local)
 {
     const struct groups *groups = owner;

@@ -206,6 +206,7 @@ void conn_detach(struct router_core *core, struct conn *conn)
     leave_edge(core, conn);
     edges_get(&core->edges, conn->ref.edge)->detached++;
     conn->attached = false;
+    conn->lost_ms = 0;
     conn->user->detached++;
     core->detached_count++;
     user_settle(core, conn->user);
