@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <string.h>
 
-_Static_assert(sizeof(struct conn) < 512, "the memory of an idle connection is a promise");
+_Static_assert(sizeof(struct conn) <= 264, "the memory of an idle connection is a promise");
 
 /* NULL: what comes is thrown away. */
 static void (*const INPUT_OF_STATE[])(struct conn *conn, uint8_t *data, size_t len) = {
@@ -67,7 +67,7 @@ static bool watch_socket(struct conn *conn, unsigned wanted)
 {
     struct edge *edge = conn->edge;
     bool ok = sockets_watch(edge->sockets, conn->out.transport.fd, conn->id, conn->watched, wanted);
-    conn->watched = (uint8_t)(ok ? wanted : 0);
+    conn->watched = (ok ? wanted : 0U) & 3U;
     return ok;
 }
 
@@ -100,7 +100,9 @@ static void kill_conn(struct conn *conn)
     transport.ops->close(&transport);
     edge->message_bytes -= ws_session_held(&conn->session);
     ws_session_fini(&conn->session);
-    conn_deflate_end(conn);
+    if (conn->state != CONN_PROXY) {
+        conn_deflate_end(conn);
+    }
     if (conn->head != NULL) {
         edge->message_bytes -= conn_pace_holds(conn) ? conn->head->capacity : 0;
         buf_fini(conn->head);
@@ -289,12 +291,13 @@ void conn_on_ready(void *owner, slot_id id, unsigned what)
     }
 }
 
-/* From here on `conn->tls` is what is spoken on the socket. */
+/* PROXY, if any, is over: from here on `conn->tls` is what is spoken on the socket. */
 static void start_transport(struct conn *conn)
 {
     if (conn->tls != NULL) {
         tls_start(conn->tls, &conn->out.transport);
     }
+    conn->deflater = NULL;
 }
 
 void conn_enter_handshake(struct conn *conn)

@@ -58,9 +58,11 @@ struct conn {
     struct out_queue out;
     struct buf *head; /* incomplete request or PROXY head; when OPEN, input that the pace
                          holds; NULL else */
-    struct ws_deflater *deflater; /* context of our messages; NULL = they stand alone */
-    struct tls *tls;              /* spoken from HANDSHAKE on; NULL = plain */
-    union {                       /* it is pending before OPEN, ended and dead after */
+    union {
+        struct tls *tls;              /* in PROXY: spoken from HANDSHAKE on; NULL = plain */
+        struct ws_deflater *deflater; /* then: context of our messages; NULL = they stand alone */
+    };
+    union { /* it is pending before OPEN, ended and dead after */
         struct conn *next_ended;
         struct conn *pending_older;
     };
@@ -86,15 +88,15 @@ struct conn {
     uint8_t paused;         /* set of enum conn_pause */
     uint8_t reason;         /* enum ws_reason, once it has ended */
     uint8_t planned_reason;
-    uint8_t window_bits; /* permessage-deflate: of our messages; 0 = not agreed */
-    uint8_t watched;     /* what its socket is watched for, see sockets.h */
-    bool woken;          /* it is to be called although its socket may say nothing */
-    bool ip_counted;
-    bool want_write;   /* output waits for the socket */
-    bool shut;         /* our sending side is shut down */
-    bool ping_pending; /* due_ms is when the pong is due */
-    bool behind;       /* deliveries are left out for it until it has read what waits */
-    bool clean;        /* the client closed with a close frame */
+    uint8_t window_bits : 4; /* permessage-deflate: of our messages; 0 = not agreed */
+    uint8_t watched : 2;     /* what its socket is watched for, see sockets.h */
+    bool woken : 1;          /* it is to be called although its socket may say nothing */
+    bool ip_counted : 1;
+    bool want_write : 1;   /* output waits for the socket */
+    bool shut : 1;         /* our sending side is shut down */
+    bool ping_pending : 1; /* due_ms is when the pong is due */
+    bool behind : 1;       /* deliveries are left out for it until it has read what waits */
+    bool clean : 1;        /* the client closed with a close frame */
 };
 
 /* Takes over the accepted socket `fd` (non-blocking), on which `tls` is spoken unless NULL. NULL,

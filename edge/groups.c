@@ -6,9 +6,12 @@
 
 #include <assert.h>
 
-enum { SESSIONS_MIN = 64, RECORD_BYTES_MAX = (1 << 30) - 1 };
+enum { SESSIONS_MIN = 64, RECORD_BYTES_MAX = (1 << 27) - 1 };
 #define NOT_MEMBER UINT32_MAX
 #define POS_CLOSED UINT32_MAX
+
+_Static_assert(sizeof(struct edge_session) <= 72 && sizeof(struct edge_group) <= 72,
+               "the memory of an idle connection is a promise");
 
 static uint64_t id_of(const void *owner, uint32_t local)
 {
@@ -51,14 +54,19 @@ static void free_group(struct groups *groups, struct edge_group *group)
     mem_free(group);
 }
 
+static size_t memberships_bytes(uint32_t capacity)
+{
+    return sizeof(struct edge_memberships) + capacity * sizeof(struct edge_membership);
+}
+
 static void free_session(struct groups *groups, struct edge_session *session)
 {
-    groups->memory_bytes -=
-        sizeof(*session) + session->record_len + session->group_capacity * sizeof(*session->groups);
-    mem_free(session->record);
-    if (session->group_capacity != 0) {
+    groups->memory_bytes -= sizeof(*session) + session->record_len;
+    if (session->many) {
+        groups->memory_bytes -= memberships_bytes(session->groups->capacity);
         mem_free(session->groups);
     }
+    mem_free(session->record);
     mem_free(session);
 }
 
@@ -151,10 +159,11 @@ void groups_set_record(struct groups *groups, struct edge_session *session, stru
     if (session->record == NULL && !session->closed) {
         digest_add(&groups->digest, session->slot, digest_item(session->slot, session->gen, 0));
     }
+    assert(record.len <= RECORD_BYTES_MAX && "a batch is smaller");
     groups->memory_bytes += record.len - session->record_len;
     mem_free(session->record);
     session->record = mem_copy(record);
-    session->record_len = (uint32_t)record.len;
+    session->record_len = (uint32_t)record.len & RECORD_BYTES_MAX;
 }
 
 struct edge_group *groups_at(const struct groups *groups, uint32_t local)
@@ -287,7 +296,7 @@ static void add_member(struct groups *groups, struct edge_group *group, uint32_t
 
 static struct edge_membership *memberships_of(struct edge_session *session)
 {
-    return session->group_capacity == 0 ? session->few : session->groups;
+    return session->many ? session->groups->items : session->few;
 }
 
 /* The last member takes the freed place. */
@@ -316,16 +325,17 @@ static void free_if_unused(struct groups *groups, struct edge_group *group)
 
 static void grow_memberships(struct groups *groups, struct edge_session *session)
 {
-    uint32_t capacity =
-        session->group_capacity == 0 ? 2 * SESSION_GROUPS_FEW : session->group_capacity * 2;
-    struct edge_membership *grown = mem_new(capacity, sizeof(*grown));
-    memcpy(grown, memberships_of(session), session->group_count * sizeof(*grown));
-    if (session->group_capacity != 0) {
+    uint32_t capacity = session->group_count * 2;
+    struct edge_memberships *grown = mem_new(1, memberships_bytes(capacity));
+    memcpy(grown->items, groups_of(session), session->group_count * sizeof(grown->items[0]));
+    grown->capacity = capacity;
+    groups->memory_bytes += memberships_bytes(capacity);
+    if (session->many) {
+        groups->memory_bytes -= memberships_bytes(session->groups->capacity);
         mem_free(session->groups);
     }
-    groups->memory_bytes += (capacity - session->group_capacity) * sizeof(*grown);
     session->groups = grown;
-    session->group_capacity = capacity;
+    session->many = true;
 }
 
 void groups_join(struct groups *groups, struct edge_group *group, struct edge_session *session)
@@ -333,8 +343,8 @@ void groups_join(struct groups *groups, struct edge_group *group, struct edge_se
     if (membership_of(session, group) != NOT_MEMBER) {
         return;
     }
-    if (session->group_count ==
-        (session->group_capacity == 0 ? (uint32_t)SESSION_GROUPS_FEW : session->group_capacity)) {
+    uint32_t capacity = session->many ? session->groups->capacity : (uint32_t)SESSION_GROUPS_FEW;
+    if (session->group_count == capacity) {
         grow_memberships(groups, session);
     }
     uint32_t index = session->group_count++;

@@ -51,6 +51,11 @@ struct edge_membership {
     uint32_t pos;   /* in its arrays; UINT32_MAX once the session is closed */
 };
 
+struct edge_memberships {
+    uint32_t capacity;
+    struct edge_membership items[];
+};
+
 enum { SESSION_GROUPS_FEW = 2 }; /* its inbox, and a room */
 
 struct edge_session {
@@ -58,15 +63,15 @@ struct edge_session {
     uint32_t gen;
     uint64_t number; /* of its last message */
     uint8_t *record; /* opaque, owned; NULL until accepted */
-    uint32_t record_len;
-    bool closed;
-    bool orphan; /* belongs to a fenced incarnation: nothing is told about it */
-    bool ending; /* the router wants it closed: no other router is told of it */
-    bool left;   /* the shell has ended it; it is closed when the batch at work is done */
+    uint32_t record_len : 27;
+    bool closed : 1;
+    bool orphan : 1; /* belongs to a fenced incarnation: nothing is told about it */
+    bool ending : 1; /* the router wants it closed: no other router is told of it */
+    bool left : 1;   /* the shell has ended it; it is closed when the batch at work is done */
+    bool many : 1;   /* `few` was not enough */
     uint32_t group_count;
-    uint32_t group_capacity; /* 0 while `few` is enough */
-    union {                  /* see groups_of() */
-        struct edge_membership *groups;
+    union { /* see groups_of() */
+        struct edge_memberships *groups;
         struct edge_membership few[SESSION_GROUPS_FEW];
     };
     uint64_t closed_tag;        /* finished with this up-frame; 0 = not sent yet */
@@ -77,7 +82,7 @@ struct edge_session {
 /* What the session is in, `group_count` of them; valid until the next change. */
 static inline const struct edge_membership *groups_of(const struct edge_session *session)
 {
-    return session->group_capacity == 0 ? session->few : session->groups;
+    return session->many ? session->groups->items : session->few;
 }
 
 struct groups {

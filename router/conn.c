@@ -207,6 +207,7 @@ void conn_detach(struct router_core *core, struct conn *conn)
     taps_connection(core, conn->user, conn->ref, CORE_TAPPED_LOST);
     edges_get(&core->edges, conn->ref.edge)->detached++;
     conn->attached = false;
+    conn->lost_ms = 0;
     conn->user->detached++;
     core->detached_count++;
     user_settle(core, conn->user);

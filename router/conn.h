@@ -40,13 +40,15 @@ struct conn {
     uint64_t connected_at_ms;
     uint64_t expires_at_ms;
     uint64_t last_activity_ms;
-    uint64_t opened_ms; /* here, or announced */
-    uint64_t lost_ms;   /* when it broke; 0 = it did not */
-    uint64_t extra_ms;  /* of its grace, for a drain's delay */
+    union {
+        uint64_t opened_ms; /* while attached: here, or announced */
+        uint64_t lost_ms;   /* while detached: when it broke; 0 = it did not */
+    };
     struct conn_ids rooms;
     struct conn_ids watches; /* users */
     uint16_t agent_len;
     uint16_t rights_len;
+    uint32_t extra_ms; /* of its grace, for a drain's delay */
     uint8_t *rights;   /* of its token; NULL: the policy decides */
     uint8_t strings[]; /* address, agent */
 };
