@@ -25,8 +25,8 @@ struct router_api *router_api_new(struct httpd *httpd, struct admin *admin,
                                   const struct router_options *options);
 void router_api_free(struct router_api **api);
 
-/* Takes over the file and the live options as they are now; a bad file changes nothing. `api` may be
- * NULL: there is no HTTP. */
+/* Takes over the file and the live options as they are now; a bad file changes nothing. `api` may
+ * be NULL: there is no HTTP. */
 void router_api_reload(struct router_api *api, struct reload_report *report);
 
 /* Answers with this status since the start. */

@@ -20,8 +20,8 @@ struct router_curve {
  * why. */
 enum status router_curve_read(const struct router_options *options, struct router_curve **ret_curve,
                               struct buf *text) MUST_CHECK;
-/* Takes the lists as the files have them now, and reports who is in them that was not, and the other
- * way round; the pair stays. On MALFORMED nothing changes. */
+/* Takes the lists as the files have them now, and reports who is in them that was not, and the
+ * other way round; the pair stays. On MALFORMED nothing changes. */
 enum status router_curve_reload(const struct router_options *options, struct router_curve *curve,
                                 struct reload_report *report, struct buf *text) MUST_CHECK;
 /* Wipes the secret. */

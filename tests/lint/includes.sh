@@ -45,6 +45,8 @@ router/admin common/
 router/admin proto/
 router/auth_pool. router/
 router/auth_pool. common/
+router/reload. router/
+router/reload. common/
 router/policy_file. router/
 router/policy_file. common/
 router/engine/embedded router/engine/
