@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "common/metrics.h"
 #include "common/options.h"
+#include "common/options_man.h"
 #include "common/process.h"
 #include "router/auth.h"
 #include "router/engine/embedded_dir.h"
@@ -37,6 +38,18 @@ static void print(FILE *to, const struct buf *text)
                   ends ? "" : "\n");
 }
 
+static const char man_description[] =
+    "The router knows users, connections, rooms and presence, applies limits and policy, and gives "
+    "every message of a room its number; with --data-dir it stores them before it delivers them. "
+    "Edges connect to --bind, operators with splitrailctl to --admin-bind, programs to the HTTP "
+    "API "
+    "at --http-listen.\n"
+    "A router that is started again finds its state at the edges, which keep their clients "
+    "meanwhile.\n";
+static const char man_exits[] =
+    "0\tended in order\n1\tcould not start, or a newer router owns the data\n"
+    "2\tan option is bad; one line says which and why\n";
+
 /* For docs/: not options, so that the reference does not list itself. */
 static bool print_reference(int argc, char **argv)
 {
@@ -47,6 +60,13 @@ static bool print_reference(int argc, char **argv)
     buf_init(&text, 0);
     if (strcmp(argv[1], "--help-markdown") == 0) {
         option_reference(&router_option_program, &text);
+    } else if (strcmp(argv[1], "--help-man") == 0) {
+        man_write(&(struct man_page){.program = &router_option_program,
+                                     .section = "8",
+                                     .description = man_description,
+                                     .exits = man_exits,
+                                     .see_also = "splitrail-edge(8), splitrailctl(1)"},
+                  &text);
     } else if (strcmp(argv[1], "--policy-markdown") == 0) {
         policy_file_reference(&text);
     } else if (strcmp(argv[1], "--metrics-markdown") == 0) {

@@ -457,6 +457,16 @@ void router_plane_set_policy(struct router_plane *plane, const struct policy_tab
     plane_step(plane, &(struct core_event){.kind = CORE_SET_POLICY, .policy = policy});
 }
 
+bool router_plane_tap(struct router_plane *plane, enum core_tap kind, struct bytes name)
+{
+    return router_core_tap(plane->core, kind, name);
+}
+
+void router_plane_untap(struct router_plane *plane, enum core_tap kind, struct bytes name)
+{
+    router_core_untap(plane->core, kind, name);
+}
+
 void router_plane_set_rates(struct router_plane *plane, const struct core_rates *rates)
 {
     router_core_set_rates(plane->core, rates);
@@ -481,7 +491,9 @@ bool router_plane_edge_next(const struct router_plane *plane, uint64_t now_ms, u
                                              .unacked_bytes = edge->link.sent_bytes,
                                              .queued_bytes = edge->link.queued_bytes,
                                              .held = edge->pace.held,
-                                             .kept_bytes = edge->pace.kept_bytes};
+                                             .kept_bytes = edge->pace.kept_bytes,
+                                             .credit_bytes = edge->link.window,
+                                             .canary_us = edge->truth.canary_us};
         return true;
     }
     return false;

@@ -10,6 +10,7 @@
 #include "common/zlink.h"
 #include "router/admin.h"
 #include "router/admin_reload.h"
+#include "router/admin_watch.h"
 #include "router/auth_pool.h"
 #include "router/engine/embedded.h"
 #include "router/plane.h"
@@ -143,6 +144,12 @@ static void on_diverged(void *owner, struct bytes edge_id, const struct core_eff
               LOG_B("what", diverged->text));
 }
 
+static void on_tapped(void *owner, const struct core_tapped *tapped)
+{
+    struct router *router = owner;
+    admin_tapped(router->admin, tapped);
+}
+
 static const struct plane_callbacks plane_callbacks = {
     .transmit = on_transmit,
     .on_edge = on_edge,
@@ -152,6 +159,7 @@ static const struct plane_callbacks plane_callbacks = {
     .random = on_random,
     .on_canary = on_canary,
     .on_diverged = on_diverged,
+    .on_tapped = on_tapped,
 };
 
 static void on_plane_message(void *owner, struct bytes peer, struct bytes body)
@@ -192,12 +200,10 @@ static void on_nothing(void *owner)
     (void)owner;
 }
 
-/* A tool that has gone away does not want its answer any more. */
-static void on_admin_reply(void *owner, struct bytes peer, struct bytes body)
+static enum status on_admin_reply(void *owner, struct bytes peer, struct bytes body)
 {
     struct router *router = owner;
-    enum status status = zlink_send(router->admin_link, peer, body, BYTES_EMPTY);
-    (void)status;
+    return zlink_send(router->admin_link, peer, body, BYTES_EMPTY);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *owner)
@@ -421,6 +427,7 @@ static void make_parts(struct router *router, struct engine **engine,
         .router_id = bytes_of_str(router->options->router_id),
         .message_bytes_max = (uint64_t)router->options->message_bytes,
         .started_ms = router->started_ms,
+        .options = router->options,
     };
     router->admin = admin_new(&config, router->plane, on_admin_reply, router);
 }
@@ -521,6 +528,7 @@ static void end_turn(struct router *router)
         look_at_store(router);
     }
     router_plane_flush(router->plane, now_ms);
+    admin_flush(router->admin, now_ms, clock_wall_ms());
     const char *reasons[ADMIN_REASONS_MAX];
     if (!router->synced && admin_not_ready(router->plane, now_ms, reasons) == 0) {
         router->synced = true;
@@ -528,6 +536,8 @@ static void end_turn(struct router *router)
         trim_memory(); /* announces took more than what is left of them */
     }
     uint64_t due_ms = router_plane_deadline(router->plane);
+    uint64_t sample_ms = router_http_tick(router->http, now_ms, clock_wall_ms());
+    due_ms = sample_ms < due_ms ? sample_ms : due_ms;
     uint64_t wait_ms = due_ms > now_ms ? due_ms - now_ms : 0;
     wait_ms = wait_ms < TIMER_MS_MAX ? wait_ms : TIMER_MS_MAX;
     const struct timeval wait = {(time_t)(wait_ms / 1000), (suseconds_t)(wait_ms % 1000 * 1000)};

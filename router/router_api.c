@@ -201,6 +201,11 @@ void router_api_free(struct router_api **api)
     *api = NULL;
 }
 
+struct series *router_api_series(struct router_api *api)
+{
+    return api_series(api->api);
+}
+
 uint64_t router_api_answered(const struct router_api *api, int status)
 {
     return api_answered(api->api, status);

@@ -9,6 +9,7 @@
 #include "router/engine/embedded_internal.h"
 
 #include <errno.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -336,11 +337,22 @@ void embedded_finish_op(struct embedded *embedded, struct embedded_op *op)
     }
 }
 
+/* What the file system has left for us; asked here because a sick disk may take its time. */
+static uint64_t free_bytes(const struct embedded *embedded)
+{
+    struct statvfs about;
+    if (statvfs((const char *)embedded->path.data, &about) != 0) {
+        return 0;
+    }
+    return (uint64_t)about.f_bavail * about.f_frsize;
+}
+
 static void publish(struct embedded *embedded, struct embedded_list *batch, uint64_t begin_us,
                     bool wrote)
 {
     uint64_t end_us = clock_mono_us();
     uint64_t us = end_us - begin_us;
+    uint64_t space = free_bytes(embedded);
     size_t count = batch->count;
     struct embedded_op *op;
     pthread_mutex_lock(&embedded->lock);
@@ -359,6 +371,7 @@ static void publish(struct embedded *embedded, struct embedded_list *batch, uint
         embedded_pace_note(&embedded->pace, count, embedded->queue.count, begin_us, end_us);
     }
     stats->store_bytes = embedded->bytes_on_disk;
+    stats->free_bytes = space;
     stats->used_bytes = embedded->bytes_used;
     stats->no_room = embedded->no_room;
     stats->room = embedded->room;

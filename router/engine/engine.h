@@ -119,6 +119,7 @@ struct engine_stats {
     uint64_t waiting;       /* appends not completed */
     uint64_t waiting_bytes; /* of their payloads */
     uint64_t store_bytes;   /* on disk, as of the last commit */
+    uint64_t free_bytes;    /* of its file system, as of the last turn of the writer; 0 = unknown */
     uint64_t used_bytes;    /* of the data file, without its free pages; likewise */
     uint64_t bytes_max;     /* that it may be; 0 = no limit */
     uint64_t no_room;       /* appends that FAILED for engine_room */
