@@ -355,6 +355,7 @@ static void put_answer(const struct ctl_args *args, const Splitrail__Admin__Repl
     case CTL_TOP:
     case CTL_APIKEY:
     case CTL_COMPLETION:
+    case CTL_PLAN:
     case CTL_CHECK:
     case CTL_EXPORT:
     case CTL_IMPORT:

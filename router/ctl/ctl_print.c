@@ -396,6 +396,7 @@ void ctl_print(const struct ctl_args *args, const Splitrail__Admin__Reply *reply
     case CTL_TOP:
     case CTL_APIKEY:
     case CTL_COMPLETION:
+    case CTL_PLAN:
     case CTL_CHECK:
     case CTL_EXPORT:
     case CTL_IMPORT:

@@ -232,6 +232,7 @@ static void fill(struct parts *parts, const struct ctl_args *args)
     case CTL_TOP:
     case CTL_APIKEY:
     case CTL_COMPLETION:
+    case CTL_PLAN:
     case CTL_CHECK:
     case CTL_EXPORT:
     case CTL_IMPORT:
