@@ -143,7 +143,7 @@ static void on_request(struct evhttp_request *request, void *owner)
 {
     struct httpd *httpd = owner;
     httpd_conns_asked(httpd->conns, request);
-    if (httpd_serves(httpd, request)) {
+    if (httpd_serves(httpd, request) || httpd_sends_file(httpd, request)) {
         return;
     }
     struct httpd_reply reply = {.code = HTTP_OK, .content_type = "text/plain; charset=utf-8"};

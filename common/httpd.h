@@ -34,6 +34,20 @@ struct httpd *httpd_new(struct event_base *base, const char *listen,
                         const struct httpd_route *routes, void *owner);
 void httpd_free(struct httpd **httpd);
 
+/* A file that is part of the program. Answered with its ETag, or 304 to whoever has it already. */
+struct httpd_file {
+    const char *path;
+    const char *location; /* not NULL: 302 to there, and the rest is not looked at */
+    const char *content_type;
+    const char *etag;   /* with its quotes */
+    const char *policy; /* Content-Security-Policy */
+    struct bytes body;
+};
+
+/* More paths for GET and HEAD, beside the routes. `files` ends with a NULL path and must outlive
+ * the server. Once per server. */
+void httpd_files(struct httpd *httpd, const struct httpd_file *files);
+
 /* A request below the prefix of httpd_serve(); valid during the call, but for the id. */
 struct httpd_request {
     uint64_t id;         /* for httpd_answer(); never 0 */
@@ -54,6 +68,9 @@ struct httpd_answer {
     const char *allow;        /* 405 */
     const char *authenticate; /* 401: WWW-Authenticate */
     uint64_t retry_after_s;   /* 429, 503 */
+    const char *location;     /* 302 */
+    const char *etag;         /* of a file: it may be kept, if it is asked for again each time */
+    const char *policy;       /* Content-Security-Policy */
 };
 
 struct httpd_serve {

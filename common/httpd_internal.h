@@ -1,5 +1,6 @@
-/* Inside of the HTTP server: shared by httpd.c (listening, pages), httpd_serve.c (requests that are
- * answered later) and httpd_conns.c (how long a client may take). Nobody else includes this. */
+/* Inside of the HTTP server: shared by httpd.c (listening, pages), httpd_files.c (files),
+ * httpd_serve.c (requests that are answered later) and httpd_conns.c (how long a client may take).
+ * Nobody else includes this. */
 #ifndef COMMON_HTTPD_INTERNAL_H
 #define COMMON_HTTPD_INTERNAL_H
 
@@ -17,14 +18,18 @@ struct httpd {
     const struct httpd_route *routes;
     void *owner;
     uint16_t port;
-    struct httpd_serve serve;  /* prefix NULL = not used */
-    struct slotmap unanswered; /* struct evhttp_request, by the id given to serve.handle */
+    const struct httpd_file *files; /* NULL = none */
+    struct httpd_serve serve;       /* prefix NULL = not used */
+    struct slotmap unanswered;      /* struct evhttp_request, by the id given to serve.handle */
     struct httpd_conns *conns;
 };
 
 /* Sends it; the request is the library's again. */
 void httpd_send(struct httpd *httpd, struct evhttp_request *request,
                 const struct httpd_answer *answer);
+
+/* True when the request is one for a file, and was answered. */
+bool httpd_sends_file(struct httpd *httpd, struct evhttp_request *request);
 
 /* True when the request is one for httpd_serve(), and was given to it. */
 bool httpd_serves(struct httpd *httpd, struct evhttp_request *request);

@@ -15,6 +15,8 @@ static const char *reason_of(int code)
         const char *text;
     } reasons[] = {
         {200, "OK"},
+        {302, "Found"},
+        {304, "Not Modified"},
         {400, "Bad Request"},
         {401, "Unauthorized"},
         {403, "Forbidden"},
@@ -60,11 +62,22 @@ void httpd_send(struct httpd *httpd, struct evhttp_request *request,
 {
     struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
     add_text(headers, "Content-Type", answer->content_type);
-    add_number(headers, "Content-Length", answer->body.len);
-    add_text(headers, "Cache-Control", "no-store");
+    if (answer->code != 304) {
+        add_number(headers, "Content-Length", answer->body.len);
+    }
+    add_text(headers, "Cache-Control", answer->etag == NULL ? "no-store" : "no-cache");
     add_text(headers, "X-Content-Type-Options", "nosniff");
     add_text(headers, "Allow", answer->allow);
     add_text(headers, "WWW-Authenticate", answer->authenticate);
+    add_text(headers, "Location", answer->location);
+    add_text(headers, "ETag", answer->etag);
+    if (answer->policy != NULL) {
+        add_text(headers, "Content-Security-Policy", answer->policy);
+        add_text(headers, "Cross-Origin-Opener-Policy", "same-origin");
+        add_text(headers, "Cross-Origin-Resource-Policy", "same-origin");
+        add_text(headers, "Referrer-Policy", "no-referrer");
+        add_text(headers, "X-Frame-Options", "DENY");
+    }
     if (answer->retry_after_s != 0) {
         add_number(headers, "Retry-After", answer->retry_after_s);
     }

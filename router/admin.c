@@ -179,6 +179,7 @@ static void dispatch(struct admin_ask *ask, const Splitrail__Admin__Request *req
         break;
     case SPLITRAIL__ADMIN__REQUEST__ASK_STATS:
         admin_figures(ask);
+        admin_info(ask);
         break;
     case SPLITRAIL__ADMIN__REQUEST__ASK_KICK:
         admin_kick(ask, request->kick);
@@ -221,6 +222,9 @@ static void dispatch(struct admin_ask *ask, const Splitrail__Admin__Request *req
         break;
     case SPLITRAIL__ADMIN__REQUEST__ASK_INFO:
         admin_info(ask);
+        break;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_RELOAD:
+        admin_reload(ask);
         break;
     default:
         admin_fail(ask, ADMIN_STATUS(BAD_REQUEST),
@@ -314,8 +318,11 @@ void admin_set_local(struct admin *admin, admin_local_reply *reply, void *owner)
 void admin_ask_local(struct admin *admin, uint64_t token, const Splitrail__Admin__Request *request,
                      uint64_t now_ms, uint64_t wall_ms)
 {
-    struct admin_ask ask = {
-        .local = true, .id = token, .by = "api", .now_ms = now_ms, .wall_ms = wall_ms};
+    struct admin_ask ask = {.local = true,
+                            .id = token,
+                            .by = request->by[0] == 0 ? "api" : request->by,
+                            .now_ms = now_ms,
+                            .wall_ms = wall_ms};
     begin(admin, &ask);
     dispatch(&ask, request);
     if (!ask.deferred) {

@@ -13,6 +13,7 @@
 #include "router/admin_local.h"
 #include "router/admin_watch.h"
 #include "router/registry.h"
+#include "router/reload.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,6 +34,8 @@ struct admin {
     struct buf out;
     admin_local_reply *local_reply; /* admin_local.h */
     void *local_owner;
+    reload_now *reload; /* admin_reload.h */
+    void *reload_owner;
     struct slotmap pending; /* struct pending of admin_actions.c, by the token given to the plane */
     struct admin_watcher *watchers[ADMIN_WATCHERS_MAX];
     size_t watcher_count;
@@ -144,6 +147,9 @@ void admin_ban(struct admin_ask *ask, const Splitrail__Admin__Ban *asked);
 void admin_unban(struct admin_ask *ask, const Splitrail__Admin__Ban *asked);
 void admin_list_bans(struct admin_ask *ask, const Splitrail__Admin__List *list);
 Splitrail__Admin__BanInfo *admin_make_ban(struct admin_ask *ask, const struct ban *ban);
+
+/* admin_reload.c */
+void admin_reload(struct admin_ask *ask);
 
 /* admin_actions.c: started here, answered by admin_done */
 enum admin_action { ADMIN_KICK, ADMIN_PUBLISH, ADMIN_SEND, ADMIN_BAN, ADMIN_UNBAN, ADMIN_READ };

@@ -14,10 +14,28 @@ struct figure {
 #field, offsetof(struct registry_totals, field)                                            \
     }
 static const struct figure totals_figures[] = {
-    TOTAL(users_online), TOTAL(users_known),      TOTAL(connections),   TOTAL(detached),
-    TOTAL(rooms),        TOTAL(members),          TOTAL(edges),         TOTAL(history_bytes),
-    TOTAL(memory_bytes), TOTAL(deliveries),       TOTAL(room_messages), TOTAL(direct_messages),
-    TOTAL(duplicates),   TOTAL(evicted_channels), TOTAL(bans_users),    TOTAL(bans_addresses),
+    TOTAL(users_online),
+    TOTAL(users_known),
+    TOTAL(connections),
+    TOTAL(detached),
+    TOTAL(rooms),
+    TOTAL(members),
+    TOTAL(edges),
+    TOTAL(history_bytes),
+    TOTAL(memory_bytes),
+    TOTAL(deliveries),
+    TOTAL(room_messages),
+    TOTAL(direct_messages),
+    TOTAL(duplicates),
+    TOTAL(parked),
+    TOTAL(parked_refused),
+    TOTAL(refused_user_banned),
+    TOTAL(refused_address_banned),
+    TOTAL(refused_user_limit),
+    TOTAL(refused_address_limit),
+    TOTAL(evicted_channels),
+    TOTAL(bans_users),
+    TOTAL(bans_addresses),
 };
 
 #define PLANE(field)                                                                               \
@@ -47,6 +65,9 @@ static const struct figure plane_figures[] = {
     PLANE(engine.waiting),
     PLANE(engine.waiting_bytes),
     PLANE(engine.store_bytes),
+    PLANE(engine.free_bytes),
+    PLANE(engine.used_bytes),
+    PLANE(engine.no_room),
 };
 
 static const char *const command_figures[] = {

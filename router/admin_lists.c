@@ -298,6 +298,9 @@ Splitrail__Admin__Edge *admin_make_edge(struct admin_ask *ask, const struct plan
     out->silent_ms = info->silent_ms;
     out->unacked_bytes = info->unacked_bytes;
     out->queued_bytes = info->queued_bytes;
+    out->held = info->held;
+    out->credit_bytes = info->credit_bytes;
+    out->canary_us = info->canary_us;
     return out;
 }
 

@@ -166,6 +166,7 @@ static void make_call(struct asking *asking, const struct api_match *match,
 {
     struct api *api = asking->api;
     const struct api_request *request = asking->request;
+    asking->key = key;
     struct api_call call;
     enum api_error error = API_ERROR_NONE;
     const char *which = "";
@@ -230,6 +231,7 @@ struct api *api_new(const struct api_config *config, struct admin *admin,
     slotmap_init(&api->waiting, API_WAITING_MAX);
     buf_init(&api->out, ADMIN_REPLY_BYTES_MAX);
     buf_init(&api->document, 0);
+    api->series = series_new();
     api_openapi_write(config->version, &api->document);
     admin_set_local(admin, api_on_reply, api);
     return api;
@@ -243,6 +245,7 @@ void api_free(struct api **api)
     api_forget_waiting(*api);
     admin_set_local((*api)->admin, NULL, NULL);
     api_keys_free(&(*api)->keys);
+    series_free(&(*api)->series);
     buf_fini(&(*api)->document);
     buf_fini(&(*api)->out);
     mem_free(*api);
@@ -254,6 +257,16 @@ void api_set_keys(struct api *api, struct api_keys **keys)
     api_keys_free(&api->keys);
     api->keys = *keys;
     *keys = NULL;
+}
+
+const struct api_keys *api_current_keys(const struct api *api)
+{
+    return api->keys;
+}
+
+struct series *api_series(struct api *api)
+{
+    return api->series;
 }
 
 void api_set_rate(struct api *api, uint64_t rate)

@@ -8,6 +8,7 @@
 #include "router/admin.h"
 #include "router/api_keys.h"
 #include "router/api_route.h"
+#include "router/series.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -64,7 +65,12 @@ void api_free(struct api **api);
 
 /* Other keys from now on; takes them. NULL: there is no API but its document. */
 void api_set_keys(struct api *api, struct api_keys **keys);
+/* NULL when there are none; valid until they are set. */
+const struct api_keys *api_current_keys(const struct api *api);
 void api_set_rate(struct api *api, uint64_t rate);
+
+/* What GET /v1/series shows: for the owner to add to. */
+struct series *api_series(struct api *api);
 
 /* One request; `now_ms` is monotonic. Flush the plane afterwards. */
 void api_handle(struct api *api, const struct api_request *request, uint64_t now_ms,

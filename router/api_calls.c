@@ -156,7 +156,17 @@ static slot_id add_waiting(struct asking *asking, const char *name, struct broad
 static void ask_admin(struct asking *asking, slot_id token,
                       const Splitrail__Admin__Request *request)
 {
-    admin_ask_local(asking->api->admin, token, request, asking->now_ms, asking->wall_ms);
+    Splitrail__Admin__Request named = *request;
+    struct buf by; /* as operators who come through splitrailctl are named in the log and in bans */
+    buf_init(&by, 0);
+    if (asking->key != NULL) {
+        buf_append_str(&by, "api:");
+        buf_append_str(&by, asking->key->name);
+        buf_append_byte(&by, 0);
+        named.by = (char *)by.data;
+    }
+    admin_ask_local(asking->api->admin, token, &named, asking->now_ms, asking->wall_ms);
+    buf_fini(&by);
 }
 
 /* The call is one question; `name` is what its answer repeats. */
@@ -398,6 +408,30 @@ static void call_drain(struct asking *asking)
     ask(asking, one.id, &request);
 }
 
+static void call_stats(struct asking *asking)
+{
+    Splitrail__Admin__Empty empty = SPLITRAIL__ADMIN__EMPTY__INIT;
+    REQUEST(STATS);
+    request.stats = &empty;
+    ask(asking, "", &request);
+}
+
+static void call_series(struct asking *asking)
+{
+    struct api *api = asking->api;
+    buf_clear(&api->out);
+    series_write(api->series, (size_t)asking->call->numbers[API_PARAM_LIMIT], &api->out);
+    api_answer_out(api, asking->request->id, 200);
+}
+
+static void call_key(struct asking *asking)
+{
+    struct api *api = asking->api;
+    buf_clear(&api->out);
+    api_write_key(asking->key, &api->out);
+    api_answer_out(api, asking->request->id, 200);
+}
+
 static void call_openapi(struct asking *asking)
 {
     struct api *api = asking->api;
@@ -413,7 +447,8 @@ static void (*const calls[])(struct asking *) = {
     [API_CALL_USERS] = call_users,     [API_CALL_USER] = call_user,
     [API_CALL_DISCONNECT] = call_kick, [API_CALL_CONNECTION] = call_connection,
     [API_CALL_EDGES] = call_edges,     [API_CALL_DRAIN] = call_drain,
-    [API_CALL_OPENAPI] = call_openapi,
+    [API_CALL_STATS] = call_stats,     [API_CALL_SERIES] = call_series,
+    [API_CALL_KEY] = call_key,         [API_CALL_OPENAPI] = call_openapi,
 };
 static_assert(sizeof(calls) / sizeof(calls[0]) == API_CALL_COUNT, "one per call");
 

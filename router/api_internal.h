@@ -23,6 +23,7 @@ struct api {
     struct gcra failures[API_ADDRESS_BUCKETS]; /* by a hash of the address */
     struct slotmap waiting; /* struct waiting, of api_calls.c, by the token given to the admin */
     struct buf document;
+    struct series *series;
     struct buf out;
     uint64_t answered[API_STATUS_END - API_STATUS_MIN];
 };
@@ -32,6 +33,7 @@ struct asking {
     struct api *api;
     const struct api_request *request;
     const struct api_call *call;
+    const struct api_key *key; /* NULL: the call needs none */
     uint64_t now_ms;
     uint64_t wall_ms;
 };

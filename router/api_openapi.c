@@ -176,7 +176,7 @@ static void put_operation(struct buf *out, const struct api_route *route)
     put_string(out, "':{'summary':", bytes_of_str(route->summary));
     if (route->scope == API_SCOPE_NONE) {
         put(out, ",'security':[]");
-    } else {
+    } else if (route->scope != API_SCOPE_ALL) {
         put_string(out, ",'x-scope':", bytes_of_str(api_scope_name(route->scope)));
     }
     put_params(out, route);

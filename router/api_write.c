@@ -131,6 +131,9 @@ static void put_edge(struct buf *out, const Splitrail__Admin__Edge *edge)
     put_u64(out, ",\"silentMs\":", edge->silent_ms);
     put_u64(out, ",\"unackedBytes\":", edge->unacked_bytes);
     put_u64(out, ",\"queuedBytes\":", edge->queued_bytes);
+    put_u64(out, ",\"creditBytes\":", edge->credit_bytes);
+    put_bool(out, ",\"held\":", edge->held);
+    put_u64(out, ",\"canaryUs\":", edge->canary_us);
     PUT(out, "}");
 }
 
@@ -269,6 +272,31 @@ static void edges(const char *name, const Splitrail__Admin__Reply *reply, struct
     put_end(out, reply);
 }
 
+static void put_info(struct buf *out, const Splitrail__Admin__Info *info)
+{
+    put_text(out, "{\"routerId\":", info->router_id);
+    put_text(out, ",\"version\":", info->version);
+    put_u64(out, ",\"incarnation\":", info->incarnation);
+    put_u64(out, ",\"uptimeMs\":", info->uptime_ms);
+    put_bool(out, ",\"ready\":", info->ready);
+    put_names(out, ",\"reasons\":", info->reasons, info->n_reasons);
+    PUT(out, "}");
+}
+
+static void stats(const char *name, const Splitrail__Admin__Reply *reply, struct buf *out)
+{
+    (void)name;
+    PUT(out, "{\"router\":");
+    put_info(out, reply->info);
+    PUT(out, ",\"figures\":{");
+    for (size_t i = 0; i < reply->n_figures; i++) {
+        put_text(out, i == 0 ? "" : ",", reply->figures[i]->name);
+        put_u64(out, ":", (uint64_t)reply->figures[i]->value);
+    }
+    PUT(out, "}");
+    put_end(out, reply);
+}
+
 static void draining(const char *name, const Splitrail__Admin__Reply *reply, struct buf *out)
 {
     (void)reply;
@@ -294,9 +322,24 @@ void api_write_answer(enum api_call_id id, const char *name, const Splitrail__Ad
         [API_CALL_CONNECTION] = connection,
         [API_CALL_EDGES] = edges,
         [API_CALL_DRAIN] = draining,
+        [API_CALL_STATS] = stats,
     };
     assert(writers[id] != NULL && "the others are not answered by the admin");
     writers[id](name, reply, out);
+}
+
+void api_write_key(const struct api_key *key, struct buf *out)
+{
+    static const unsigned scopes[] = {API_SCOPE_PUBLISH, API_SCOPE_READ, API_SCOPE_ADMIN};
+    const char *before = ",\"scopes\":[";
+    put_text(out, "{\"name\":", key->name);
+    for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++) {
+        if ((key->scopes & scopes[i]) != 0) {
+            put_text(out, before, api_scope_name(scopes[i]));
+            before = ",";
+        }
+    }
+    PUT(out, "]}\n");
 }
 
 void api_write_error(enum api_error error, const char *detail, uint64_t retry_after_ms,

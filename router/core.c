@@ -92,8 +92,8 @@ static void free_session_side(struct router_core *core)
     for (uint32_t i = 0; i < core->conns.used; i++) {
         struct conn *conn = slotmap_at(&core->conns, i);
         if (conn != NULL) {
-            mem_free(conn->rooms);
-            mem_free(conn->watches);
+            conn_ids_fini(&conn->rooms);
+            conn_ids_fini(&conn->watches);
             mem_free(conn->rights);
             conn->user->attached = 0;
             conn->user->detached = 0;

@@ -194,8 +194,9 @@ struct core_event {
     uint64_t last_offset;   /* ANNOUNCE_GROUP: newest offset the edge has delivered; LAGGING,
                                REPAIR: first offset that may be missing, in the life that `group`
                                names */
-    uint64_t to_offset;     /* REPAIR. ANNOUNCE_GROUP: newest offset that the edge knows of, not
-                               below last_offset: what is between lacks */
+    uint64_t to_offset;     /* REPAIR. LAGGING: newest that the edge knows of in a life that is
+                               over, 0 = untold. ANNOUNCE_GROUP: newest offset that the edge knows of,
+                               not     below last_offset: what is between lacks */
     uint64_t token;         /* LAGGING, CANARY: comes back with the answer */
     const uint32_t *locals; /* ANNOUNCE_CONN: the edge's numbers of its groups */
     size_t local_count;

@@ -8,6 +8,7 @@
 #include "router/auth.h"
 #include "router/engine/embedded_dir.h"
 #include "router/policy_file.h"
+#include "router/reload.h"
 #include "router/router.h"
 #include "router/router_keys.h"
 #include "router/router_metrics.h"
@@ -18,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXIT_USAGE = 2 };
+enum { EXIT_USAGE = 2, CHANGES_LOGGED_MAX = 1000 };
 
 struct process {
     int argc;
@@ -96,16 +97,8 @@ static void log_lines(enum log_event_id event, struct bytes text)
     }
 }
 
-/* One line for each value that is another now. */
-static void log_change(const char *option, int64_t before, int64_t after)
-{
-    if (before != after) {
-        log_event(LOG_RELOAD, LOG_S("option", option), LOG_I("from", before), LOG_I("to", after));
-    }
-}
-
-/* A bad file leaves *policy as it was. */
-static enum status read_policy(const struct router_options *options, struct policy_table *policy,
+/* MALFORMED leaves *ret_table untouched. */
+static enum status read_policy(const struct router_options *options, struct policy_table *ret_table,
                                struct buf *text)
 {
     const struct namespace_policy built_in = {
@@ -113,22 +106,20 @@ static enum status read_policy(const struct router_options *options, struct poli
         .history_messages = options->history_messages,
         .slow_reader = SLOW_READER_DISCONNECT,
     };
-    struct policy_table table;
-    enum status status = policy_file_read(options->policy_file, &built_in, &table, text);
-    if (status == STATUS_OK) {
-        policy_table_fini(policy);
-        *policy = table;
-    }
-    return status;
+    return policy_file_read(options->policy_file, &built_in, ret_table, text);
 }
 
-static void reload_policy(struct process *process, struct buf *text)
+static void reload_policy(struct process *process, struct reload_report *report, struct buf *text)
 {
+    struct policy_table table;
     buf_clear(text);
-    if (read_policy(&process->options, &process->policy, text) != STATUS_OK) {
-        log_lines(LOG_RELOAD_FAILED, buf_bytes(text));
+    if (read_policy(&process->options, &table, text) != STATUS_OK) {
+        reload_add_line(&report->refused, buf_bytes(text));
         return;
     }
+    reload_compare_policies(report, &process->policy, &table);
+    policy_table_fini(&process->policy);
+    process->policy = table;
     router_set_policy(process->router, &process->policy);
     if (process->options.policy_file != NULL) {
         log_event(LOG_RELOAD, LOG_S("what", "policy file read again"),
@@ -137,7 +128,7 @@ static void reload_policy(struct process *process, struct buf *text)
 }
 
 /* Bad files leave the keys as they are. */
-static void reload_keys(struct process *process, struct buf *text)
+static void reload_keys(struct process *process, struct reload_report *report, struct buf *text)
 {
     struct jws_keys *keys = NULL;
     buf_clear(text);
@@ -145,9 +136,10 @@ static void reload_keys(struct process *process, struct buf *text)
         return;
     }
     if (router_keys_read(&process->options, &keys, text) != STATUS_OK) {
-        log_lines(LOG_RELOAD_FAILED, buf_bytes(text));
+        reload_add_line(&report->refused, buf_bytes(text));
         return;
     }
+    reload_compare_token_keys(report, process->options.keys, keys);
     router_set_keys(process->router, keys);
     jws_keys_unref(&process->options.keys);
     process->options.keys = keys;
@@ -156,15 +148,15 @@ static void reload_keys(struct process *process, struct buf *text)
 }
 
 /* A bad file leaves the lists as they are. */
-static void reload_allowed(struct process *process, struct buf *text)
+static void reload_allowed(struct process *process, struct reload_report *report, struct buf *text)
 {
     struct router_curve *curve = process->options.curve;
     buf_clear(text);
     if (curve == NULL) {
         return;
     }
-    if (router_curve_reload(&process->options, curve, text) != STATUS_OK) {
-        log_lines(LOG_RELOAD_FAILED, buf_bytes(text));
+    if (router_curve_reload(&process->options, curve, report, text) != STATUS_OK) {
+        reload_add_line(&report->refused, buf_bytes(text));
         return;
     }
     log_event(
@@ -174,40 +166,61 @@ static void reload_allowed(struct process *process, struct buf *text)
     router_set_allowed(process->router);
 }
 
-static void on_hangup(void *owner)
+static void log_report(const struct reload_report *report)
+{
+    log_lines(LOG_OPTION_IGNORED, buf_bytes(&report->ignored));
+    log_lines(LOG_RELOAD_FAILED, buf_bytes(&report->refused));
+    for (size_t i = 0; i < report->count && i < CHANGES_LOGGED_MAX; i++) {
+        const struct reload_change *change = &report->changes[i];
+        log_event(LOG_RELOAD_CHANGE, LOG_S("what", change->what), LOG_S("name", change->name),
+                  LOG_S("field", change->field), LOG_S("from", change->before),
+                  LOG_S("to", change->after));
+    }
+    if (report->total > CHANGES_LOGGED_MAX) {
+        log_event(LOG_RELOAD_CHANGE, LOG_S("what", "and more"),
+                  LOG_U("changes", report->total - CHANGES_LOGGED_MAX));
+    }
+}
+
+static void take_over(struct process *process, enum log_level level_before,
+                      struct reload_report *report)
+{
+    struct router_options *options = &process->options;
+    enum log_level level = (enum log_level)options->log_level;
+    struct buf text;
+    buf_init(&text, 0);
+    /* Where the old level would hide what is told below, or the new one would, the other counts. */
+    log_configure(options->log_format == 1, level_before < level ? level_before : level);
+    router_set_rates(process->router, options);
+    log_event(LOG_RELOAD, LOG_S("what", "live options read again"));
+    reload_policy(process, report, &text);
+    reload_keys(process, report, &text);
+    reload_allowed(process, report, &text);
+    router_reload_api(process->router, report);
+    log_report(report);
+    configure_log(options);
+    buf_fini(&text);
+}
+
+/* Everything that is live, each file by itself: one that is refused stops none of the others. */
+static void on_reload(void *owner, struct reload_report *report)
 {
     struct process *process = owner;
     struct router_options *options = &process->options;
-    const struct router_options before = *options;
+    enum log_level level_before = (enum log_level)options->log_level;
+    struct reload_options before = reload_options_note(&router_option_program, options);
     struct buf text;
     buf_init(&text, 0);
     if (option_reload(&router_option_program, process->argc, process->argv, environ, options,
                       &text) != STATUS_OK) {
-        log_lines(LOG_RELOAD_FAILED, buf_bytes(&text));
+        reload_add_line(&report->refused, buf_bytes(&text));
+        log_report(report);
     } else {
-        /* Where the old level would hide what is told below, or the new one would, the other
-         * counts. */
-        log_configure(options->log_format == 1,
-                      (enum log_level)(before.log_level < options->log_level ? before.log_level
-                                                                             : options->log_level));
-        router_set_rates(process->router, options);
-        log_lines(LOG_OPTION_IGNORED, buf_bytes(&text));
-        log_event(LOG_RELOAD, LOG_S("what", "live options read again"));
-        log_change("max-messages-per-second", before.messages_per_second,
-                   options->messages_per_second);
-        log_change("max-bytes-per-second", before.bytes_per_second, options->bytes_per_second);
-        log_change("max-joins-per-second", before.joins_per_second, options->joins_per_second);
-        log_change("max-messages-per-second-per-user", before.user_messages_per_second,
-                   options->user_messages_per_second);
-        log_change("max-bytes-per-second-per-user", before.user_bytes_per_second,
-                   options->user_bytes_per_second);
-        log_change("log-level", before.log_level, options->log_level);
-        configure_log(options);
-        reload_policy(process, &text);
-        reload_keys(process, &text);
-        reload_allowed(process, &text);
-        router_reload_api(process->router);
+        reload_add_line(&report->ignored, buf_bytes(&text));
+        reload_compare_options(report, &router_option_program, &before, options);
+        take_over(process, level_before, report);
     }
+    reload_options_fini(&before);
     buf_fini(&text);
 }
 
@@ -294,7 +307,7 @@ static int run(struct process *process)
         return EXIT_FAILURE;
     }
     process_notify("READY=1");
-    router_run(process->router, on_hangup, process);
+    router_run(process->router, on_reload, process);
     process_notify("STOPPING=1");
     int code = router_stopped_well(process->router) ? EXIT_SUCCESS : EXIT_FAILURE;
     router_free(&process->router);

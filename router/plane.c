@@ -491,7 +491,9 @@ bool router_plane_edge_next(const struct router_plane *plane, uint64_t now_ms, u
                                              .unacked_bytes = edge->link.sent_bytes,
                                              .queued_bytes = edge->link.queued_bytes,
                                              .held = edge->pace.held,
-                                             .kept_bytes = edge->pace.kept_bytes};
+                                             .kept_bytes = edge->pace.kept_bytes,
+                                             .credit_bytes = edge->link.window,
+                                             .canary_us = edge->truth.canary_us};
         return true;
     }
     return false;

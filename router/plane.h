@@ -181,6 +181,8 @@ struct plane_edge_info {
     uint64_t queued_bytes;  /* waiting for credit or transport */
     bool held;              /* that is much: nothing it says is acted upon for now */
     uint64_t kept_bytes;    /* which it said meanwhile */
+    uint64_t credit_bytes;  /* so much may be on the way */
+    uint64_t canary_us;     /* how long its last canary took there and back; 0 = not known */
 };
 bool router_plane_edge_next(const struct router_plane *plane, uint64_t now_ms, uint64_t *cursor,
                             struct plane_edge_info *ret_info);

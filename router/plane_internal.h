@@ -33,6 +33,7 @@ struct plane_truth {
     uint64_t question;
     uint64_t due_ms;    /* of the next one */
     uint64_t canary_ms; /* when the last one came */
+    uint64_t canary_us; /* how long one took there and back; 0 = not told yet */
 };
 
 /* plane_pace.c: an edge with much to be sent to it causes no more until it has taken that. */

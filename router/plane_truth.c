@@ -65,6 +65,7 @@ void plane_truth_canary(struct router_plane *plane, struct plane_edge *edge,
 {
     edge->truth.canary_ms = plane->now_ms;
     if (op->b != 0) {
+        edge->truth.canary_us = op->b;
         plane->callbacks.on_canary(plane->owner, op->b);
     }
     plane_step(plane,

@@ -93,12 +93,13 @@ static struct pending *pending_new(const struct router_core *core, const struct 
 static void append_pending(struct router_core *core, struct channel *channel,
                            struct pending *pending)
 {
-    if (channel->pending_newest == NULL) {
-        channel->pending_oldest = pending;
+    struct channel_rare *rare = channel_rare_made(channel);
+    if (rare->pending_newest == NULL) {
+        rare->pending_oldest = pending;
     } else {
-        channel->pending_newest->next = pending;
+        rare->pending_newest->next = pending;
     }
-    channel->pending_newest = pending;
+    rare->pending_newest = pending;
     core_hold_frame(core, pending->cause);
 }
 
@@ -218,8 +219,8 @@ static void finish_failed(struct router_core *core, struct channel *channel,
     }
     mem_free(pending->stored);
     pending->stored = NULL;
-    if (pending->key_len != 0 && channel->keys != NULL) {
-        keys_remove(channel->keys, pending_user(pending), pending_key(pending));
+    if (pending->key_len != 0 && channel_rare(channel)->keys != NULL) {
+        keys_remove(channel_rare(channel)->keys, pending_user(pending), pending_key(pending));
     }
     answer_unavailable(core, pending_reply(core, pending));
 }
@@ -270,12 +271,13 @@ void post_finish(struct router_core *core, struct channel *channel)
 {
     /* While the log is read again, or could not be read and shall be, what is delivered now would
      * overtake what an edge lacks. */
-    while (!channel->loading && channel->owed == 0 && channel->pending_oldest != NULL &&
-           finish(core, channel, channel->pending_oldest)) {
-        struct pending *done = channel->pending_oldest;
-        channel->pending_oldest = done->next;
+    while (!channel->loading && channel_rare(channel)->owed == 0 &&
+           channel_rare(channel)->pending_oldest != NULL &&
+           finish(core, channel, channel_rare(channel)->pending_oldest)) {
+        struct pending *done = channel_rare(channel)->pending_oldest;
+        channel_rare_made(channel)->pending_oldest = done->next;
         if (done->next == NULL) {
-            channel->pending_newest = NULL;
+            channel_rare_made(channel)->pending_newest = NULL;
         }
         core_free_frame(core, done->cause);
         mem_free(done);
@@ -355,7 +357,7 @@ static void ask_again(struct router_core *core, const struct channel *channel,
 
 void post_ask_again(struct router_core *core, const struct channel *channel)
 {
-    struct pending *pending = channel->pending_oldest;
+    struct pending *pending = channel_rare(channel)->pending_oldest;
     if (channel->loading && pending != NULL) {
         load_retry_later(core, channel);
         return;
@@ -389,14 +391,15 @@ void post_appended(struct router_core *core, uint64_t append_id, enum append_res
 
 void post_drop_pending(struct router_core *core, struct channel *channel)
 {
-    while (channel->pending_oldest != NULL) {
-        struct pending *pending = channel->pending_oldest;
-        channel->pending_oldest = pending->next;
+    while (channel_rare(channel)->pending_oldest != NULL) {
+        struct pending *pending = channel_rare(channel)->pending_oldest;
+        channel->rare->pending_oldest = pending->next;
+        channel->rare->pending_newest =
+            pending->next == NULL ? NULL : channel->rare->pending_newest;
         (void)slotmap_remove(&core->pending, pending->append_id);
         mem_free(pending->stored);
         mem_free(pending);
     }
-    channel->pending_newest = NULL;
 }
 
 /* ---- posting ---- */
@@ -467,7 +470,7 @@ static bool was_stored(struct router_core *core, struct channel *channel, const 
 {
     uint8_t id[MESSAGE_ID_BYTES];
     uint64_t offset = 0;
-    if (channel->resent == NULL || post->reply.number == 0 ||
+    if (channel_rare(channel)->resent == NULL || post->reply.number == 0 ||
         !resent_find(channel, post->user, message_id(post->reply, post->conn, id), &offset)) {
         return false;
     }

@@ -422,16 +422,17 @@ static void history(struct router_core *core, const struct message *message)
  * unnumbered deliveries: a gap from 0 to 0. */
 static void lagging(struct router_core *core, const struct message *message)
 {
-    const struct room *room = room_find(core, message->room);
+    struct room *room = room_find(core, message->room);
     if (room == NULL) {
         return;
     }
-    const struct channel *channel = &room->channel;
+    struct channel *channel = &room->channel;
     bool same = message->epoch == channel->epoch;
     struct message answer = answer_to(message, SESSION_LAGGED);
     answer.group = channel->id;
     answer.token = message->token;
     answer.missed = effects_alloc(&core->effects, 3, sizeof(const struct push *));
+    former_lagging(core, channel, message->conn.edge, message->epoch, message->newest);
     const struct push *former = former_gap(core, channel, message->epoch, message->offset);
     if (!same && former != NULL) {
         answer.missed[answer.missed_count++] = former;

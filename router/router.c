@@ -9,6 +9,7 @@
 #include "common/trim.h"
 #include "common/zlink.h"
 #include "router/admin.h"
+#include "router/admin_reload.h"
 #include "router/admin_watch.h"
 #include "router/auth_pool.h"
 #include "router/engine/embedded.h"
@@ -58,10 +59,11 @@ struct router {
     bool synced;  /* seen and logged */
     bool stopped;
     bool fenced;
-    const char *trouble; /* of the store, as logged */
-    uint64_t commits;    /* as measured */
-    void (*on_hangup)(void *owner);
-    void *hangup_owner;
+    const char *trouble;   /* of the store, as logged */
+    enum engine_room room; /* likewise */
+    uint64_t commits;      /* as measured */
+    reload_now *reload;
+    void *reload_owner;
 };
 
 static const struct {
@@ -237,7 +239,10 @@ static void on_signal(evutil_socket_t number, short what, void *owner)
     (void)what;
     struct router *router = owner;
     if (number == SIGHUP) {
-        router->on_hangup(router->hangup_owner);
+        struct reload_report report;
+        reload_report_init(&report);
+        router->reload(router->reload_owner, &report);
+        reload_report_fini(&report);
         return;
     }
     log_event(LOG_STOP, LOG_S("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
@@ -270,8 +275,10 @@ static struct engine *make_engine(const struct router_options *options)
         /* Larger than that of any router before: nobody starts two within a microsecond. */
         return engine_memory_new(clock_wall_ms() * 1000 + clock_mono_us() % 1000);
     }
-    const struct engine_embedded_config config = {
-        .dir = options->data_dir, .waiting_bytes_max = (uint64_t)options->store_queue};
+    const struct engine_embedded_config config = {.dir = options->data_dir,
+                                                  .waiting_bytes_max =
+                                                      (uint64_t)options->store_queue,
+                                                  .bytes_max = (uint64_t)options->max_data};
     struct engine *engine = NULL;
     struct buf why;
     buf_init(&why, 0);
@@ -474,6 +481,19 @@ void router_free(struct router **router)
     mem_free(self);
 }
 
+static void log_room(const struct router *router, const struct engine_stats *stats)
+{
+    static const char *const texts[] = {
+        [ENGINE_ROOM_FOR_ALL] = "there is room again",
+        [ENGINE_NO_NEW_LOGS] = "rooms and inboxes without a log are refused as unavailable",
+        [ENGINE_NO_LONGER_LOGS] = "logs that would grow are refused as unavailable",
+        [ENGINE_NO_APPENDS] = "all messages for the store are refused as unavailable",
+    };
+    log_event(stats->room == ENGINE_ROOM_FOR_ALL ? LOG_STORE_ROOM : LOG_STORE_FULL,
+              LOG_S("text", texts[stats->room]), LOG_U("used_bytes", stats->used_bytes),
+              LOG_I("max_bytes", router->options->max_data));
+}
+
 /* What the store says of itself, and whether it is ours still. */
 static void look_at_store(struct router *router)
 {
@@ -483,6 +503,10 @@ static void look_at_store(struct router *router)
         router->commits = stats.engine.commits;
         metrics_observe(router->metrics, ROUTER_METRIC_STORE_COMMIT_SECONDS, 0,
                         (double)stats.engine.commit_us_last / 1e6);
+    }
+    if (stats.engine.room != router->room) {
+        router->room = stats.engine.room;
+        log_room(router, &stats.engine);
     }
     if (stats.engine.trouble != router->trouble) {
         router->trouble = stats.engine.trouble;
@@ -512,16 +536,19 @@ static void end_turn(struct router *router)
         trim_memory(); /* announces took more than what is left of them */
     }
     uint64_t due_ms = router_plane_deadline(router->plane);
+    uint64_t sample_ms = router_http_tick(router->http, now_ms, clock_wall_ms());
+    due_ms = sample_ms < due_ms ? sample_ms : due_ms;
     uint64_t wait_ms = due_ms > now_ms ? due_ms - now_ms : 0;
     wait_ms = wait_ms < TIMER_MS_MAX ? wait_ms : TIMER_MS_MAX;
     const struct timeval wait = {(time_t)(wait_ms / 1000), (suseconds_t)(wait_ms % 1000 * 1000)};
     event_add(router->timer, &wait);
 }
 
-void router_run(struct router *router, void (*on_hangup)(void *owner), void *owner)
+void router_run(struct router *router, reload_now *reload, void *owner)
 {
-    router->on_hangup = on_hangup;
-    router->hangup_owner = owner;
+    router->reload = reload;
+    router->reload_owner = owner;
+    admin_set_reload(router->admin, reload, owner);
     for (size_t i = 0; i < SIGNAL_COUNT; i++) {
         event_add(router->signals[i], NULL);
     }
@@ -556,9 +583,9 @@ void router_set_rates(struct router *router, const struct router_options *option
     router_plane_set_rates(router->plane, &rates);
 }
 
-void router_reload_api(struct router *router)
+void router_reload_api(struct router *router, struct reload_report *report)
 {
-    router_api_reload(router_http_api(router->http));
+    router_api_reload(router_http_api(router->http), report);
 }
 
 bool router_stopped_well(const struct router *router)

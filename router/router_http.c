@@ -4,12 +4,15 @@
 #include "common/clock.h"
 #include "common/httpd.h"
 #include "common/mem.h"
+#include "router/router_console.h"
 #include "router/router_metrics.h"
+#include "router/router_series.h"
 
 struct router_http {
     struct httpd *httpd;
     struct router_api *api;
     struct router_http_sources sources;
+    uint64_t sample_ms; /* of the next sample, monotonic */
 };
 
 static void health(void *owner, struct httpd_reply *reply)
@@ -64,7 +67,7 @@ static void metrics_page(void *owner, struct httpd_reply *reply)
     refresh_admin(metrics, http->sources.admin);
     refresh_api(metrics, http->api);
     metrics_set(metrics, ROUTER_METRIC_UPTIME, 0,
-                (int64_t)((now_ms - http->sources.started_ms) / 1000));
+                (int64_t)((now_ms - http->sources.started_ms) * 1000));
     reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
     metrics_expose(metrics, &reply->body);
 }
@@ -83,6 +86,9 @@ struct router_http *router_http_new(struct event_base *base, const char *listen,
         return NULL;
     }
     http->api = router_api_new(http->httpd, sources->admin, sources->options);
+    if (sources->options->console) {
+        httpd_files(http->httpd, router_console_files);
+    }
     return http;
 }
 
@@ -100,4 +106,18 @@ void router_http_free(struct router_http **http)
 struct router_api *router_http_api(const struct router_http *http)
 {
     return http == NULL ? NULL : http->api;
+}
+
+uint64_t router_http_tick(struct router_http *http, uint64_t now_ms, uint64_t wall_ms)
+{
+    if (http == NULL) {
+        return UINT64_MAX;
+    }
+    if (now_ms >= http->sample_ms) {
+        struct series_sample sample = {.at_ms = wall_ms};
+        router_series_read(http->sources.plane, now_ms, sample.values);
+        series_add(router_api_series(http->api), &sample);
+        http->sample_ms = now_ms + SERIES_INTERVAL_MS;
+    }
+    return http->sample_ms;
 }

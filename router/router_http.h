@@ -30,4 +30,8 @@ void router_http_free(struct router_http **http);
 /* `http` may be NULL, as --http-listen off gives: NULL. */
 struct router_api *router_http_api(const struct router_http *http);
 
+/* Samples the figures of GET /v1/series when it is time; the monotonic time of the next sample.
+ * `http` may be NULL: never. */
+uint64_t router_http_tick(struct router_http *http, uint64_t now_ms, uint64_t wall_ms);
+
 #endif

@@ -5,6 +5,7 @@
 #include "router/ctl/ctl_json_parts.h"
 #include "router/ctl/ctl_limits.h"
 #include "router/ctl/ctl_log.h"
+#include "router/ctl/ctl_reload.h"
 #include "router/ctl/ctl_reply.h"
 #include "router/ctl/ctl_text.h"
 
@@ -349,6 +350,9 @@ static void put_answer(const struct ctl_args *args, const Splitrail__Admin__Repl
     case CTL_PUBLISH:
     case CTL_SEND:
         put_done(args, reply, root);
+        break;
+    case CTL_RELOAD:
+        ctl_reload_json(reply, root);
         break;
     case CTL_VERSION:
     case CTL_HEALTH:

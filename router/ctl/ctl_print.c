@@ -3,6 +3,7 @@
 #include "router/ctl/ctl_explain.h"
 #include "router/ctl/ctl_limits.h"
 #include "router/ctl/ctl_log.h"
+#include "router/ctl/ctl_reload.h"
 #include "router/ctl/ctl_reply.h"
 #include "router/ctl/ctl_table.h"
 #include "router/ctl/ctl_text.h"
@@ -387,6 +388,9 @@ void ctl_print(const struct ctl_args *args, const Splitrail__Admin__Reply *reply
     case CTL_PUBLISH:
     case CTL_SEND:
         print_done(args, reply, out);
+        break;
+    case CTL_RELOAD:
+        ctl_reload_print(reply, out);
         break;
     case CTL_VERSION:
         print_version(reply, out);

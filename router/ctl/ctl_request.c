@@ -240,6 +240,9 @@ static void fill(struct parts *parts, const struct ctl_args *args)
     case CTL_SEND:
         ask_send(parts, args);
         break;
+    case CTL_RELOAD:
+        ask_empty(parts, ASK(RELOAD));
+        break;
     case CTL_VERSION:
     case CTL_HEALTH:
     case CTL_WATCH_USER: /* these never get here: they go on, or ask no router */

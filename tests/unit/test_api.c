@@ -88,6 +88,13 @@ static const struct {
     {"GET", "/v1/rooms", "{\"a\":1}", 400, "unexpected_body"},
     {"GET", "/v1/nothing", "", 404, "unknown_path"},
     {"PUT", "/v1/rooms", "", 405, "method_not_allowed"},
+    {"GET", "/v1/edges", "", 200, "\"held\":false,\"canaryUs\":0}"},
+    {"GET", "/v1/stats", "", 200, "\"figures\":{\"users_online\":2,"},
+    {"GET", "/v1/stats", "", 200, "\"reasons\":[]},"},
+    {"GET", "/v1/stats?limit=1", "", 400, "bad_query"},
+    {"GET", "/v1/series", "", 200, "{\"intervalMs\":5000,\"samples\":[]}"},
+    {"GET", "/v1/series?limit=1001", "", 400, "bad_query"},
+    {"GET", "/v1/key", "", 200, "\"scopes\":[\"publish\",\"read\",\"admin\"]}"},
     {"GET", "/v1/openapi.json", "", 200, "\"openapi\":\"3.1.0\""},
 };
 
@@ -120,6 +127,33 @@ START_TEST(a_key_is_good_for_its_scopes_only)
         }
     }
     ck_assert_uint_eq(rig.actions, 1);
+}
+END_TEST
+
+START_TEST(every_key_may_ask_what_it_is_good_for)
+{
+    static const struct {
+        const char *key;
+        const char *scopes;
+    } keys[] = {{API_RIG_PUBLISH, "\"scopes\":[\"publish\"]}"},
+                {API_RIG_READ, "\"scopes\":[\"read\"]}"},
+                {API_RIG_ADMIN, "\"scopes\":[\"admin\"]}"}};
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_int_eq(ask(keys[i].key, "GET", "/v1/key", ""), 200);
+        expect(keys[i].scopes);
+        ck_assert_ptr_null(strstr((const char *)rig.body.data, keys[i].key));
+    }
+    ck_assert_int_eq(ask(NULL, "GET", "/v1/key", ""), 401);
+    ck_assert_uint_eq(rig.actions, 0);
+}
+END_TEST
+
+START_TEST(a_sample_of_the_series_is_shown)
+{
+    const struct series_sample sample = {.at_ms = 1000, .values = {[SERIES_USERS] = 7}};
+    series_add(api_series(rig.api), &sample);
+    ck_assert_int_eq(ask(API_RIG_READ, "GET", "/v1/series", ""), 200);
+    expect("\"samples\":[{\"at\":1000,\"connections\":0,\"users\":7,");
 }
 END_TEST
 
@@ -265,6 +299,8 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, each_call_is_answered_with_status_and_json, 0, ROWS(rows));
     tcase_add_test(tcase, a_key_is_good_for_its_scopes_only);
+    tcase_add_test(tcase, every_key_may_ask_what_it_is_good_for);
+    tcase_add_test(tcase, a_sample_of_the_series_is_shown);
     tcase_add_test(tcase, without_a_good_key_nothing_is_told_but_the_document);
     tcase_add_test(tcase, failures_of_an_address_are_limited_and_good_keys_are_not);
     tcase_add_test(tcase, calls_of_a_key_are_limited_by_what_they_cost);

@@ -27,6 +27,16 @@ static void answer_health(void *owner, struct httpd_reply *reply)
 static const struct httpd_route routes[] = {
     {"/health", answer_health}, {"/ready", answer_ready}, {NULL, NULL}};
 
+static const struct httpd_file files[] = {
+    {.path = "/", .location = "/page"},
+    {.path = "/page",
+     .content_type = "text/html",
+     .etag = "\"abc\"",
+     .policy = "default-src 'self'",
+     .body = {(const uint8_t *)"<p>hello", 8}},
+    {.path = NULL},
+};
+
 struct exchange {
     struct event_base *base;
     char reply[65536];
@@ -65,6 +75,7 @@ static const char *ask(const char *request, size_t len)
     exchange = (struct exchange){.base = event_base_new()};
     struct httpd *httpd = httpd_new(exchange.base, "127.0.0.1:0", routes, json);
     ck_assert_ptr_nonnull(httpd);
+    httpd_files(httpd, files);
     int fd = connect_to(httpd_port(httpd));
     struct event *event = event_new(exchange.base, fd, EV_READ | EV_PERSIST, on_reply, &exchange);
     event_add(event, NULL);
@@ -95,6 +106,19 @@ static const struct {
     {"GET /healthy HTTP/1.0\r\n\r\n", "HTTP/1.0 404 Not Found\r\n", "not found\n"},
     {"POST /health HTTP/1.0\r\nContent-Length: 1\r\n\r\nx", "HTTP/1.0 405 Method Not Allowed\r\n",
      "Allow: GET, HEAD\r\n"},
+    {"GET / HTTP/1.0\r\n\r\n", "HTTP/1.0 302 Found\r\n", "Location: /page\r\n"},
+    {"GET /page?x HTTP/1.0\r\n\r\n", "HTTP/1.0 200 OK\r\n", "\r\n\r\n<p>hello"},
+    {"GET /page HTTP/1.0\r\n\r\n", "HTTP/1.0 200 OK\r\n", "ETag: \"abc\"\r\n"},
+    {"GET /page HTTP/1.0\r\n\r\n", "HTTP/1.0 200 ", "Cache-Control: no-cache\r\n"},
+    {"GET /page HTTP/1.0\r\n\r\n", "HTTP/1.0 200 ", "-Policy: default-src 'self'\r\n"},
+    {"GET /page HTTP/1.0\r\n\r\n", "HTTP/1.0 200 ", "X-Content-Type-Options: nosniff\r\n"},
+    {"GET /page HTTP/1.0\r\nIf-None-Match: \"x\"\r\n\r\n", "HTTP/1.0 200 ", "hello"},
+    {"GET /page HTTP/1.0\r\nIf-None-Match: W/\"abc\"\r\n\r\n", "HTTP/1.0 304 Not Modified\r\n",
+     "ETag: \"abc\"\r\n"},
+    {"GET /page HTTP/1.0\r\nIf-None-Match: \"x\", \"abc\"\r\n\r\n", "HTTP/1.0 304 ", "\r\n\r\n"},
+    {"HEAD /page HTTP/1.0\r\n\r\n", "HTTP/1.0 200 ", "Content-Length: 8\r\n"},
+    {"POST /page HTTP/1.0\r\nContent-Length: 1\r\n\r\nx", "HTTP/1.0 405 ", "Allow: GET, HEAD\r\n"},
+    {"GET /page/ HTTP/1.0\r\n\r\n", "HTTP/1.0 404 ", "not found\n"},
     {"DELETE /health HTTP/1.0\r\n\r\n", "HTTP/1.0 405 Method Not Allowed\r\n", "only GET"},
 };
 
@@ -155,6 +179,50 @@ START_TEST(an_address_that_is_not_numeric_host_and_port_is_refused)
     errno = 0;
     ck_assert_ptr_null(httpd_new(base, bad_addresses[_i], routes, NULL));
     ck_assert_int_eq(errno, EINVAL);
+    event_base_free(base);
+}
+END_TEST
+
+static void set_true(evutil_socket_t fd, short what, void *owner)
+{
+    (void)fd;
+    (void)what;
+    *(bool *)owner = true;
+}
+
+/* Sockets get the lowest number that is free: one of these gets that of the connection. */
+START_TEST(the_loop_still_watches_whoever_gets_the_number_of_a_closed_connection)
+{
+    enum { PIPES = 4 };
+    struct event_base *base = event_base_new();
+    struct httpd *httpd = httpd_new(base, "127.0.0.1:0", routes, NULL);
+    const char request[] = "GET /health HTTP/1.0\r\n\r\n";
+    char answer[1000];
+    int client = connect_to(httpd_port(httpd));
+    ck_assert_int_gt(send(client, request, sizeof(request) - 1, MSG_NOSIGNAL), 0);
+    ssize_t got = -1;
+    while (got != 0) { /* until the server closes it */
+        event_base_loop(base, EVLOOP_NONBLOCK);
+        got = read(client, answer, sizeof(answer));
+    }
+    int ends[PIPES][2];
+    bool heard[PIPES] = {false};
+    struct event *events[PIPES];
+    for (int i = 0; i < PIPES; i++) {
+        ck_assert_int_eq(pipe(ends[i]), 0);
+        events[i] = event_new(base, ends[i][0], EV_READ, set_true, &heard[i]);
+        event_add(events[i], NULL);
+        ck_assert_int_eq(write(ends[i][1], "x", 1), 1);
+    }
+    event_base_loop(base, EVLOOP_NONBLOCK);
+    for (int i = 0; i < PIPES; i++) {
+        ck_assert_msg(heard[i], "pipe %d is not watched", i);
+        event_free(events[i]);
+        close(ends[i][0]);
+        close(ends[i][1]);
+    }
+    close(client);
+    httpd_free(&httpd);
     event_base_free(base);
 }
 END_TEST
@@ -351,6 +419,7 @@ int main(void)
     tcase_add_loop_test(tcase, an_address_that_is_not_numeric_host_and_port_is_refused, 0,
                         ROWS(bad_addresses));
     tcase_add_test(tcase, an_address_in_use_is_told);
+    tcase_add_test(tcase, the_loop_still_watches_whoever_gets_the_number_of_a_closed_connection);
     tcase_add_test(tcase, an_ipv6_address_in_brackets_is_taken);
     tcase_add_test(tcase, a_served_request_comes_whole_and_is_answered_later);
     tcase_add_test(tcase, requests_beyond_the_limit_are_told_that_we_are_busy);
