@@ -1,11 +1,16 @@
 /* The library limits how long a client may be silent, but not how long a request may take, nor how
  * many clients there are. So we make the buffers of its connections and hold a reference to each:
  * one without callbacks is no connection any more, and one that is overdue has its socket shut
- * down, which the library takes for the client's end. */
+ * down, which the library takes for the client's end.
+ *
+ * The buffers own the descriptors. Were they the library's, it would close them while our reference
+ * keeps their events registered: the next connection of the process that gets the same number would
+ * be taken for watched already, and would never be heard. */
 #include "common/clock.h"
 #include "common/httpd_internal.h"
 #include "common/mem.h"
 
+#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
@@ -77,11 +82,22 @@ static void on_timer(evutil_socket_t fd, short what, void *owner)
     }
 }
 
+/* Who is no connection any more is not read from until it is forgotten. */
+static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *owner)
+{
+    struct bufferevent *buffer = owner;
+    (void)input;
+    (void)info;
+    if (has_ended(buffer)) {
+        (void)bufferevent_disable(buffer, EV_READ);
+    }
+}
+
 /* The library calls this for each connection that it accepts. */
 static struct bufferevent *on_accept(struct event_base *base, void *owner)
 {
     struct httpd_conns *conns = owner;
-    struct bufferevent *buffer = bufferevent_socket_new(base, -1, 0);
+    struct bufferevent *buffer = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
     if (conns->count >= HTTPD_CONNECTIONS_MAX) {
         forget_ended(conns);
     }
@@ -90,6 +106,7 @@ static struct bufferevent *on_accept(struct event_base *base, void *owner)
     }
     bool too_many = conns->count >= HTTPD_CONNECTIONS_MAX;
     bufferevent_incref(buffer);
+    (void)evbuffer_add_cb(bufferevent_get_input(buffer), on_input, buffer);
     conns->seen[conns->count++] = (struct seen){
         .buffer = buffer,
         .due_ms = too_many ? 0 : clock_mono_ms() + REQUEST_MS,

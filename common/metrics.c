@@ -139,6 +139,16 @@ static void append_double(struct buf *out, double value)
     buf_append(out, bytes_of(text, (size_t)len));
 }
 
+/* Seconds are kept in microseconds: cells are whole numbers. */
+static void append_value(struct buf *out, const struct metric_spec *spec, int64_t value)
+{
+    if (strcmp(spec->unit, "seconds") == 0) {
+        append_double(out, (double)value / 1e6);
+    } else {
+        append_i64(out, value);
+    }
+}
+
 /* Text format 0.0.4: backslash and newline are escaped, in label values the quote too. */
 static void append_escaped(struct buf *out, struct bytes text, bool quotes)
 {
@@ -227,7 +237,7 @@ static void append_row(const struct metrics *metrics, size_t id, struct buf *out
             append_histogram(&sample, i, out);
         } else {
             append_sample(&sample, "", NULL, out);
-            append_i64(out, *cell_at(metrics, id, i));
+            append_value(out, spec, *cell_at(metrics, id, i));
             buf_append_byte(out, '\n');
         }
     }

@@ -5,7 +5,8 @@
  * Row: METRIC(id, KIND, "name", "label", "values", buckets, SERVER_ID, "unit", "help")
  *   KIND COUNTER, GAUGE or HISTOGRAM; label "" for none, else one label with the space-separated
  *   list of its values (an update names the index); buckets an array name from the .def's user or
- *   METRIC_NO_BUCKETS; SERVER_ID 1 when the constant label server_id is added; help tells the
+ *   METRIC_NO_BUCKETS; unit "seconds" of a counter or gauge: its value is kept in microseconds and
+ *   shown in seconds; SERVER_ID 1 when the constant label server_id is added; help tells the
  *   operator what it means and what to do. */
 #ifndef COMMON_METRICS_H
 #define COMMON_METRICS_H

@@ -322,6 +322,59 @@ static void append_number(enum option_type type, int64_t value, struct buf *out)
     buf_append_str(out, unit->name == NULL ? "" : unit->name);
 }
 
+/* The choice number `index`. */
+static void append_choice(const struct option_spec *spec, int64_t index, struct buf *out)
+{
+    struct bytes rest = bytes_of_str(spec->choices);
+    struct bytes choice;
+    int64_t at = 0;
+    while (next_part(&rest, ' ', &choice)) {
+        if (at++ == index) {
+            buf_append(out, choice);
+            return;
+        }
+    }
+    buf_append_str(out, "unset");
+}
+
+static void append_list(const struct option_list *list, struct buf *out)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        buf_append_str(out, i == 0 ? "" : ",");
+        buf_append_str(out, list->items[i]);
+    }
+}
+
+void option_value_show(const struct option_spec *spec, const void *target, struct buf *out)
+{
+    const void *field = const_field_of(spec, target);
+    int64_t number = 0;
+    switch (spec->type) {
+    case OPTION_BOOL:
+        buf_append_str(out, *(const bool *)field ? "on" : "off");
+        return;
+    case OPTION_STRING:
+        buf_append(out, bytes_of_str(*(const char *const *)field));
+        return;
+    case OPTION_LIST:
+        append_list(field, out);
+        return;
+    case OPTION_CHOICE:
+    case OPTION_TIME:
+    case OPTION_INT:
+    case OPTION_SIZE:
+        memcpy(&number, field, sizeof(number));
+        break;
+    }
+    if (spec->type == OPTION_CHOICE) {
+        append_choice(spec, number, out);
+    } else if (spec->type == OPTION_TIME && number == 0) {
+        buf_append_str(out, "off");
+    } else {
+        append_number(spec->type, number, out);
+    }
+}
+
 static void append_range(const struct option_spec *spec, struct buf *out)
 {
     append_number(spec->type, spec->min, out);

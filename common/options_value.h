@@ -28,6 +28,10 @@ void option_value_swap(const struct option_spec *spec, void *a, void *b);
 /* Appends what may be given, for people: `1B to 16MiB`. */
 void option_value_allowed(const struct option_spec *spec, struct buf *out);
 
+/* Appends the value as it could be given; "off" for a time of 0, "unset" for a choice that is none
+ * of the choices. */
+void option_value_show(const struct option_spec *spec, const void *target, struct buf *out);
+
 /* Bytes that the type takes in a program's struct. */
 size_t option_value_size(enum option_type type);
 

@@ -12,9 +12,10 @@
 enum { CAPACITY_MIN = 8 };
 
 struct strmap_entry {
-    uint64_t hash; /* compared before the key, and spares hashing again on growth */
-    struct bytes key;
     void *value; /* NULL while free */
+    const uint8_t *key;
+    uint32_t key_len;
+    uint32_t hash; /* compared before the key, and spares hashing again on growth */
 };
 
 void strmap_init(struct strmap *map, const uint8_t seed[16])
@@ -31,7 +32,7 @@ void strmap_fini(struct strmap *map)
     map->count = 0;
 }
 
-static uint64_t hash_of(const struct strmap *map, struct bytes key)
+static uint32_t hash_of(const struct strmap *map, struct bytes key)
 {
     static const uint8_t nothing[1];
     uint64_t hash;
@@ -39,16 +40,21 @@ static uint64_t hash_of(const struct strmap *map, struct bytes key)
     /* Cannot fail; the byte order of the word does not matter inside one process. */
     (void)crypto_shorthash((unsigned char *)&hash, key.len == 0 ? nothing : key.data, key.len,
                            map->key);
-    return hash;
+    return (uint32_t)hash; /* tables are far smaller than 2^32 */
+}
+
+static struct bytes key_of(const struct strmap_entry *entry)
+{
+    return bytes_of(entry->key, entry->key_len);
 }
 
 /* Index of the entry with this key, or of the free entry where it would go. */
-static size_t find(const struct strmap *map, uint64_t hash, struct bytes key)
+static size_t find(const struct strmap *map, uint32_t hash, struct bytes key)
 {
     size_t mask = map->capacity - 1;
     size_t at = (size_t)hash & mask;
     while (map->entries[at].value != NULL &&
-           (map->entries[at].hash != hash || !bytes_equal(map->entries[at].key, key))) {
+           (map->entries[at].hash != hash || !bytes_equal(key_of(&map->entries[at]), key))) {
         at = (at + 1) & mask;
     }
     return at;
@@ -62,7 +68,7 @@ static void grow(struct strmap *map)
     map->entries = mem_new(map->capacity, sizeof(*map->entries));
     for (size_t i = 0; i < old_capacity; i++) {
         if (old[i].value != NULL) {
-            map->entries[find(map, old[i].hash, old[i].key)] = old[i];
+            map->entries[find(map, old[i].hash, key_of(&old[i]))] = old[i];
         }
     }
     mem_free(old);
@@ -82,10 +88,11 @@ void strmap_put(struct strmap *map, struct bytes key, void *value)
     if ((map->count + 1) * 10 > map->capacity * 7) {
         grow(map);
     }
-    uint64_t hash = hash_of(map, key);
+    uint32_t hash = hash_of(map, key);
     size_t at = find(map, hash, key);
     assert(map->entries[at].value == NULL && "the key is there already");
-    map->entries[at] = (struct strmap_entry){hash, key, value};
+    assert(key.len <= UINT32_MAX && "keys are names");
+    map->entries[at] = (struct strmap_entry){value, key.data, (uint32_t)key.len, hash};
     map->count++;
 }
 

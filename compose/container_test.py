@@ -5,17 +5,20 @@ its options) and SPLITRAIL_PORT.
 """
 
 import asyncio
+import http.client
 import json
 import os
 import shlex
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "e2e"))
 
 from clients import Client
 from cluster import eventually, http_get
+from steady import Traffic
 
 COMPOSE = shlex.split(os.environ["COMPOSE"])
 PORT = int(os.environ["SPLITRAIL_PORT"])
@@ -47,8 +50,30 @@ def edges_up():
     return sorted(e["edgeId"] for e in ctl("edges")["edges"] if e["state"] == "up")
 
 
+def containers(service):
+    return compose("ps", "-q", service).split()
+
+
+def stop_and_remove(container, grace_s):
+    """As `docker stop` does, which kills after the grace: its exit code, and how long it took."""
+    begin = time.monotonic()
+    run("docker", "stop", "-t", str(grace_s), container)
+    took = time.monotonic() - begin
+    code = int(run("docker", "inspect", "-f", "{{.State.ExitCode}}", container))
+    run("docker", "rm", container)
+    return code, took
+
+
 def scale(edges):
-    compose("up", "-d", "--no-recreate", "--scale", "edge=%d" % edges)
+    compose("up", "-d", "--no-deps", "--no-recreate", "--scale", "edge=%d" % edges, "edge")
+
+
+def published_health():
+    """Whether the port says that it takes clients; while HAProxy starts nobody is there to say it."""
+    try:
+        return http_get(PORT, "/health")[0] == 200
+    except (OSError, http.client.HTTPException):
+        return False
 
 
 def front_gateway():
@@ -60,7 +85,9 @@ def front_gateway():
 
 class Containers(unittest.IsolatedAsyncioTestCase):
     async def asyncSetUp(self):
+        asyncio.get_running_loop().set_debug(False)  # says that a busy machine is slow, over and over
         self.clients = []
+        await asyncio.to_thread(scale, 3)
         await self.edges_take_clients(3)
 
     async def asyncTearDown(self):
@@ -74,14 +101,13 @@ class Containers(unittest.IsolatedAsyncioTestCase):
 
     async def edges_take_clients(self, count):
         """Until HAProxy has found that many edges: the probes stay open, so each goes elsewhere."""
-        await eventually(lambda: http_get(PORT, "/health")[0] == 200, "an edge behind the port")
+        await eventually(published_health, "an edge behind the port")
         seen = {}
-        for _ in range(100):
+        end = time.monotonic() + 30
+        while len(seen) != count and time.monotonic() < end:
             probe = await Client.connect(Published, "probe")
             seen.setdefault(probe.welcome["serverId"], []).append(probe)
-            if len(seen) == count:
-                break
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.05)
         await asyncio.gather(*(p.close() for probes in seen.values() for p in probes))
         self.assertEqual(len(seen), count, "edges that took clients: %s" % sorted(seen))
 
@@ -123,6 +149,19 @@ class Containers(unittest.IsolatedAsyncioTestCase):
         await clients[0].ok("direct_message", targetUserId=clients[5].user, payload="psst")
         self.assertEqual((await clients[5].expect("direct_message"))["payload"], "psst")
         self.assert_undisturbed(clients)
+
+    async def test_0_router_and_edges_speak_in_keys_that_the_first_start_made(self):
+        logs = await asyncio.to_thread(compose, "logs", "--no-color", "router", "edge")
+        self.assertNotIn("insecure.plane", logs)
+        links = await asyncio.to_thread(
+            compose, "exec", "-T", "router", "cat", "/etc/splitrail/router/edges.allowed")
+        self.assertRegex(links, r"^\S{40} \*\n$")
+        seen = await asyncio.to_thread(compose, "exec", "-T", "edge", "ls", "/etc/splitrail/router")
+        self.assertEqual(seen, "")
+        await asyncio.to_thread(compose, "run", "--rm", "keys")
+        again = await asyncio.to_thread(
+            compose, "exec", "-T", "router", "cat", "/etc/splitrail/router/edges.allowed")
+        self.assertEqual(again, links)
 
     async def test_2_the_routers_container_tells_who_is_there_and_from_where(self):
         forged = {"X-Forwarded-For": "192.0.2.66"}
@@ -188,6 +227,57 @@ class Containers(unittest.IsolatedAsyncioTestCase):
         await asyncio.to_thread(scale, 3)
         await self.edges_take_clients(3)
         self.assert_undisturbed(stayed + moved)
+
+    async def traffic(self, room):
+        traffic = Traffic(Published, room)
+        self.clients.append(traffic)
+        await traffic.joined()
+        return traffic
+
+    async def scaled(self, edges):
+        await asyncio.to_thread(scale, edges)
+        await eventually(lambda: len(edges_up()) == edges, "%d edges" % edges)
+
+    async def assert_all_heard(self, traffic):
+        await traffic.settle()
+        print(traffic.figures(), end=" ... ", flush=True)
+        self.assertEqual(traffic.faults(), [])
+        present = await asyncio.to_thread(ctl, "presence", "room", traffic.members[0].room)
+        self.assertEqual({m["userId"] for m in present["members"]},
+                         {m.client.user for m in traffic.members})
+
+    async def test_5_no_message_is_lost_when_edges_come_and_go_under_traffic(self):
+        await self.scaled(2)
+        traffic = await self.traffic("tide")
+        await self.scaled(5)
+        await self.edges_take_clients(5)
+        await self.scaled(2)
+        await self.assert_all_heard(traffic)
+        # Nobody was cut off: who was moved had been told.
+        self.assertEqual(set(traffic.codes()) - {1012}, set())
+
+    async def test_6_no_message_is_lost_when_every_container_is_replaced_under_traffic(self):
+        await self.scaled(3)
+        traffic = await self.traffic("rolling")
+        for edge in await asyncio.to_thread(containers, "edge"):
+            code, took = await asyncio.to_thread(stop_and_remove, edge, 40)
+            self.assertEqual(code, 0, "an edge was killed after its grace")
+            self.assertLess(took, 40)
+            await self.scaled(3)
+            await traffic.joined()
+        self.assertEqual(set(traffic.codes()) - {1012}, set())
+        moved = len(traffic.codes())
+        self.assertGreater(moved, 0)
+        router = (await asyncio.to_thread(containers, "router"))[0]
+        code, took = await asyncio.to_thread(stop_and_remove, router, 30)
+        self.assertEqual(code, 0, "the router was killed after its grace")
+        await asyncio.to_thread(compose, "up", "-d", "--no-deps", "router")
+        await eventually(lambda: self.synced_room("rolling"), "presence is whole")
+        self.assertEqual(len(traffic.codes()), moved, "a client noticed the router's replacement")
+        # What clients are connected to cannot go without them, but what they miss they get afterwards.
+        await asyncio.to_thread(compose, "up", "-d", "--no-deps", "--force-recreate", "haproxy")
+        await eventually(published_health, "HAProxy is back")
+        await self.assert_all_heard(traffic)
 
     async def move_from_the_leaving_edge(self, clients):
         """Who hears server_shutdown comes back when closed: (those anew, all others)."""

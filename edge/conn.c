@@ -6,15 +6,15 @@
 #include "edge/edge_state.h"
 #include "edge/frames.h"
 #include "edge/heartbeat.h"
+#include "edge/sockets.h"
 #include "edge/tls.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <event2/event.h>
 #include <stddef.h>
 #include <string.h>
 
-_Static_assert(sizeof(struct conn) < 512, "the memory of an idle connection is a promise");
+_Static_assert(sizeof(struct conn) <= 264, "the memory of an idle connection is a promise");
 
 /* NULL: what comes is thrown away. */
 static void (*const INPUT_OF_STATE[])(struct conn *conn, uint8_t *data, size_t len) = {
@@ -51,7 +51,7 @@ static void set_state(struct conn *conn, enum conn_state state)
 }
 
 /* The directions are crossed when TLS must write before it can go on reading, or the reverse. */
-static short wanted_events(const struct conn *conn)
+static unsigned wanted_events(const struct conn *conn)
 {
     const struct transport *transport = &conn->out.transport;
     bool reading = conn->paused == 0;
@@ -59,33 +59,33 @@ static short wanted_events(const struct conn *conn)
     bool write = transport->send_wants_read ? false : conn->want_write;
     read |= transport->send_wants_read && conn->want_write;
     write |= transport->receive_wants_write && reading;
-    return (short)((read ? EV_READ : 0) | (write ? EV_WRITE : 0));
+    return (read ? SOCKET_READABLE : 0U) | (write ? SOCKET_WRITABLE : 0U);
 }
 
-static void watch_socket(struct conn *conn, short wanted)
+/* Without memory in the kernel it is not watched, and its deadlines end it. */
+static bool watch_socket(struct conn *conn, unsigned wanted)
 {
-    struct event *event = &conn->event;
-    event_del(event);
-    if (wanted != 0) {
-        event_assign(event, conn->edge->base, conn->out.transport.fd, (short)(wanted | EV_PERSIST),
-                     event_get_callback(event), conn);
-        event_add(event, NULL);
-    }
+    struct edge *edge = conn->edge;
+    bool ok = sockets_watch(edge->sockets, conn->out.transport.fd, conn->id, conn->watched, wanted);
+    conn->watched = (ok ? wanted : 0U) & 3U;
+    return ok;
 }
 
 /* Makes what the loop watches the socket for equal to what the connection wants. Input that the
  * transport has already taken from the socket would not wake the loop, so it is woken by hand. */
 static void update_events(struct conn *conn)
 {
-    short wanted = wanted_events(conn);
+    unsigned wanted = wanted_events(conn);
     if (conn->state == CONN_DEAD) {
         return;
     }
-    if (wanted != (short)event_pending(&conn->event, EV_READ | EV_WRITE, NULL)) {
-        watch_socket(conn, wanted);
+    if (wanted != conn->watched) {
+        (void)watch_socket(conn, wanted);
     }
-    if ((conn->out.transport.input_waits || conn_pace_holds(conn)) && conn->paused == 0) {
-        event_active(&conn->event, EV_READ, 0);
+    if ((conn->out.transport.input_waits || conn_pace_holds(conn)) && conn->paused == 0 &&
+        !conn->woken) {
+        conn->woken = true;
+        sockets_wake(conn->edge->sockets, conn->id);
     }
 }
 
@@ -96,12 +96,13 @@ static void kill_conn(struct conn *conn)
     struct edge *edge = conn->edge;
     struct transport transport = conn->out.transport;
     out_batch_forget(edge->out, &conn->out);
-    event_del(&conn->event);
     wheel_clear(edge->wheel, slot_id_index(conn->id));
     transport.ops->close(&transport);
     edge->message_bytes -= ws_session_held(&conn->session);
     ws_session_fini(&conn->session);
-    conn_deflate_end(conn);
+    if (conn->state != CONN_PROXY) {
+        conn_deflate_end(conn);
+    }
     if (conn->head != NULL) {
         edge->message_bytes -= conn_pace_holds(conn) ? conn->head->capacity : 0;
         buf_fini(conn->head);
@@ -262,17 +263,26 @@ void conn_read(struct conn *conn)
     update_events(conn);
 }
 
-static void on_event(evutil_socket_t fd, short what, void *owner)
+void conn_on_ready(void *owner, slot_id id, unsigned what)
 {
-    struct conn *conn = owner;
-    (void)fd;
-    (void)edge_now(conn->edge);
-    const struct transport *transport = &conn->out.transport;
-    if ((what & EV_WRITE) != 0 || transport->send_wants_read) {
-        out_batch_mark(conn->edge->out, &conn->out);
+    struct edge *edge = owner;
+    struct conn *conn = slotmap_get(&edge->conns, id);
+    (void)edge_now(edge);
+    if (conn == NULL || conn->state == CONN_DEAD) {
+        return;
     }
-    bool readable = (what & EV_READ) != 0 || transport->receive_wants_write;
-    if (readable && conn->paused == 0 && conn->state != CONN_DEAD) {
+    const struct transport *transport = &conn->out.transport;
+    unsigned expected = conn->watched | (conn->woken ? SOCKET_READABLE : 0U);
+    conn->woken = false;
+    what &= expected;
+    if (what == 0) {
+        return; /* it was paused by somebody else in this turn */
+    }
+    if ((what & SOCKET_WRITABLE) != 0 || transport->send_wants_read) {
+        out_batch_mark(edge->out, &conn->out);
+    }
+    bool readable = (what & SOCKET_READABLE) != 0 || transport->receive_wants_write;
+    if (readable && conn->paused == 0) {
         if (is_pending((enum conn_state)conn->state)) {
             conn_turns_take(conn);
         } else {
@@ -281,12 +291,13 @@ static void on_event(evutil_socket_t fd, short what, void *owner)
     }
 }
 
-/* From here on `conn->tls` is what is spoken on the socket. */
+/* PROXY, if any, is over: from here on `conn->tls` is what is spoken on the socket. */
 static void start_transport(struct conn *conn)
 {
     if (conn->tls != NULL) {
         tls_start(conn->tls, &conn->out.transport);
     }
+    conn->deflater = NULL;
 }
 
 void conn_enter_handshake(struct conn *conn)
@@ -307,7 +318,9 @@ struct conn *conn_new(struct edge *edge, int fd, const struct address *address, 
     conn->state = proxied ? CONN_PROXY : CONN_HANDSHAKE;
     out_queue_init(&conn->out, transport_plain(fd));
     conn->id = slotmap_add(&edge->conns, conn);
-    if (conn->id == 0) {
+    conn->edge = edge;
+    if (conn->id == 0 || !watch_socket(conn, SOCKET_READABLE)) {
+        (void)slotmap_remove(&edge->conns, conn->id);
         mem_free(conn);
         return NULL;
     }
@@ -315,7 +328,6 @@ struct conn *conn_new(struct edge *edge, int fd, const struct address *address, 
         start_transport(conn);
     }
     uint64_t now_ms = edge_now(edge);
-    conn->edge = edge;
     conn->address = *address;
     conn->ip_counted = ip_counted;
     conn->accepted_ms = now_ms;
@@ -324,8 +336,6 @@ struct conn *conn_new(struct edge *edge, int fd, const struct address *address, 
     ws_session_init(&conn->session);
     count_state(conn, +1);
     conn_pending_add(conn);
-    event_assign(&conn->event, edge->base, fd, EV_READ | EV_PERSIST, on_event, conn);
-    event_add(&conn->event, NULL);
     heartbeat_arm(conn);
     return conn;
 }

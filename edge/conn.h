@@ -24,7 +24,6 @@
 #include "edge/ws_reason.h"
 #include "edge/ws_session.h"
 
-#include <event2/event_struct.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -55,14 +54,15 @@ enum { CONN_LINGER_MS = 2000 }; /* waiting for the peer's end after ours */
 
 struct conn {
     struct edge *edge;
-    struct event event;
     struct ws_session session;
     struct out_queue out;
     struct buf *head; /* incomplete request or PROXY head; when OPEN, input that the pace
                          holds; NULL else */
-    struct ws_deflater *deflater; /* context of our messages; NULL = they stand alone */
-    struct tls *tls;              /* spoken from HANDSHAKE on; NULL = plain */
-    union {                       /* it is pending before OPEN, ended and dead after */
+    union {
+        struct tls *tls;              /* in PROXY: spoken from HANDSHAKE on; NULL = plain */
+        struct ws_deflater *deflater; /* then: context of our messages; NULL = they stand alone */
+    };
+    union { /* it is pending before OPEN, ended and dead after */
         struct conn *next_ended;
         struct conn *pending_older;
     };
@@ -88,13 +88,15 @@ struct conn {
     uint8_t paused;         /* set of enum conn_pause */
     uint8_t reason;         /* enum ws_reason, once it has ended */
     uint8_t planned_reason;
-    uint8_t window_bits; /* permessage-deflate: of our messages; 0 = not agreed */
-    bool ip_counted;
-    bool want_write;   /* output waits for the socket */
-    bool shut;         /* our sending side is shut down */
-    bool ping_pending; /* due_ms is when the pong is due */
-    bool behind;       /* deliveries are left out for it until it has read what waits */
-    bool clean;        /* the client closed with a close frame */
+    uint8_t window_bits : 4; /* permessage-deflate: of our messages; 0 = not agreed */
+    uint8_t watched : 2;     /* what its socket is watched for, see sockets.h */
+    bool woken : 1;          /* it is to be called although its socket may say nothing */
+    bool ip_counted : 1;
+    bool want_write : 1;   /* output waits for the socket */
+    bool shut : 1;         /* our sending side is shut down */
+    bool ping_pending : 1; /* due_ms is when the pong is due */
+    bool behind : 1;       /* deliveries are left out for it until it has read what waits */
+    bool clean : 1;        /* the client closed with a close frame */
 };
 
 /* Takes over the accepted socket `fd` (non-blocking), on which `tls` is spoken unless NULL. NULL,
@@ -151,6 +153,9 @@ void conn_pause(struct conn *conn, enum conn_pause why);
 void conn_resume(struct conn *conn, enum conn_pause why);
 
 /* --- for the loop (edge.c) --- */
+
+/* Its socket is ready, or it was woken (sockets.h); `owner` is the edge. */
+void conn_on_ready(void *owner, slot_id id, unsigned what);
 
 /* Outcome of writing (out_callbacks.on_written); `owner` is the edge. */
 void conn_on_written(void *owner, struct out_queue *queue, enum out_result result);

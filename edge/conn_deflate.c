@@ -46,7 +46,7 @@ void conn_deflate_start(struct conn *conn, const struct ws_deflate_terms *terms)
         return;
     }
     conn->edge->context_bytes += price(terms);
-    conn->window_bits = terms->window_bits;
+    conn->window_bits = terms->window_bits & 15U;
     if (!terms->server_stands_alone) {
         conn->deflater = ws_deflater_new(conn->edge->deflaters, terms->window_bits);
     }

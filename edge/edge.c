@@ -13,6 +13,7 @@
 #include "edge/heartbeat.h"
 #include "edge/listener.h"
 #include "edge/router_link.h"
+#include "edge/sockets.h"
 #include "edge/tls.h"
 
 #include <assert.h>
@@ -190,12 +191,16 @@ struct edge *edge_new(const struct edge_options *options, struct buf *error)
     edge->metrics = edge_metrics_new(edge->id);
     slotmap_init(&edge->conns, edge->connections_max + EDGE_DEAD_SLOTS);
     edge->wheel = wheel_new(HEARTBEAT_TICK_MS, HEARTBEAT_SLOTS, edge_now(edge));
+    edge->sockets = sockets_new(edge->base, conn_on_ready, edge);
     edge->out = out_batch_new(&OUT_CALLBACKS, edge);
     edge->input = mem_new(EDGE_SCRATCH_BYTES, 1);
     buf_init(&edge->request, 0);
     buf_init(&edge->reply, 0);
     edge->timer_due_ms = edge_now(edge);
-    if (open_all(edge, error) != STATUS_OK) {
+    if (edge->sockets == NULL) {
+        buf_append_str(error, "no epoll descriptor");
+    }
+    if (edge->sockets == NULL || open_all(edge, error) != STATUS_OK) {
         edge_free(&edge);
         return NULL;
     }
@@ -282,6 +287,7 @@ void edge_free(struct edge **edge_at)
             event_free(edge->signals[i]);
         }
     }
+    sockets_free(&edge->sockets);
     event_free(edge->timer);
     event_base_free(edge->base);
     mem_free(edge);

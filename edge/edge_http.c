@@ -98,7 +98,8 @@ static void refresh(struct edge *edge)
     set(edge, EDGE_METRIC_HELD_FRAMES, 0, stats.held_frames);
     set(edge, EDGE_METRIC_CONNECT_RATE, 0, edge->admission.rate);
     set(edge, EDGE_METRIC_CONNECT_QUEUE, 0,
-        admission_queue_ms(&edge->admission, edge_now_us(edge)));
+        admission_queue_ms(&edge->admission, edge_now_us(edge)) * 1000);
+    set(edge, EDGE_METRIC_MAX_CONNECTIONS, 0, edge->connections_max);
     set(edge, EDGE_METRIC_LINK_UP, 0, uplink_state(edge->uplink) == UPLINK_UP);
     set(edge, EDGE_METRIC_CANARY_OVERDUE, 0, canary_overdue(edge));
     set(edge, EDGE_METRIC_LINK_RESUMES, 0, stats.resumes);

@@ -29,6 +29,7 @@ struct conn;
 struct event;
 struct event_base;
 struct listener;
+struct sockets;
 struct tls;
 
 enum {
@@ -71,7 +72,8 @@ struct edge {
 
     /* Connections */
     struct slotmap conns; /* of struct conn */
-    struct wheel *wheel;  /* one deadline per slot */
+    struct sockets *sockets;
+    struct wheel *wheel; /* one deadline per slot */
     struct out_batch *out;
     struct conn *ended;          /* not yet reported to the uplink (conn->next_ended) */
     struct conn *dead;           /* freed at the end of the turn (conn->next_dead) */

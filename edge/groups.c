@@ -6,9 +6,12 @@
 
 #include <assert.h>
 
-enum { MEMBERS_MIN = 1, SESSION_GROUPS_MIN = 2, SESSIONS_MIN = 64 };
+enum { SESSIONS_MIN = 64, RECORD_BYTES_MAX = (1 << 27) - 1 };
 #define NOT_MEMBER UINT32_MAX
 #define POS_CLOSED UINT32_MAX
+
+_Static_assert(sizeof(struct edge_session) <= 72 && sizeof(struct edge_group) <= 72,
+               "the memory of an idle connection is a promise");
 
 static uint64_t id_of(const void *owner, uint32_t local)
 {
@@ -45,16 +48,25 @@ static void free_group(struct groups *groups, struct edge_group *group)
         groups_hole_end(groups, group);
     }
     mem_free(group->record);
-    mem_free(group->slots);
+    if (group->capacity != 0) {
+        mem_free(group->slots);
+    }
     mem_free(group);
+}
+
+static size_t memberships_bytes(uint32_t capacity)
+{
+    return sizeof(struct edge_memberships) + capacity * sizeof(struct edge_membership);
 }
 
 static void free_session(struct groups *groups, struct edge_session *session)
 {
-    groups->memory_bytes -=
-        sizeof(*session) + session->record_len + session->group_capacity * sizeof(*session->groups);
+    groups->memory_bytes -= sizeof(*session) + session->record_len;
+    if (session->many) {
+        groups->memory_bytes -= memberships_bytes(session->groups->capacity);
+        mem_free(session->groups);
+    }
     mem_free(session->record);
-    mem_free(session->groups);
     mem_free(session);
 }
 
@@ -147,10 +159,11 @@ void groups_set_record(struct groups *groups, struct edge_session *session, stru
     if (session->record == NULL && !session->closed) {
         digest_add(&groups->digest, session->slot, digest_item(session->slot, session->gen, 0));
     }
+    assert(record.len <= RECORD_BYTES_MAX && "a batch is smaller");
     groups->memory_bytes += record.len - session->record_len;
     mem_free(session->record);
     session->record = mem_copy(record);
-    session->record_len = (uint32_t)record.len;
+    session->record_len = (uint32_t)record.len & RECORD_BYTES_MAX;
 }
 
 struct edge_group *groups_at(const struct groups *groups, uint32_t local)
@@ -168,8 +181,9 @@ struct edge_group *groups_add(struct groups *groups, uint64_t id, struct bytes r
 {
     struct edge_group *group = mem_new(1, sizeof(*group));
     group->id = id;
+    assert(record.len <= RECORD_BYTES_MAX && "a batch is smaller");
     group->record = mem_copy(record);
-    group->record_len = (uint32_t)record.len;
+    group->record_len = (uint32_t)record.len & RECORD_BYTES_MAX;
     slot_id slot = slotmap_add(&groups->table, group);
     assert(slot != 0 && "the router's limits keep the table below 2^32");
     group->local = slot_id_index(slot);
@@ -183,7 +197,7 @@ struct edge_group *groups_add(struct groups *groups, uint64_t id, struct bytes r
 static uint32_t membership_of(const struct edge_session *session, const struct edge_group *group)
 {
     for (uint32_t i = 0; i < session->group_count; i++) {
-        if (session->groups[i].local == group->local) {
+        if (groups_of(session)[i].local == group->local) {
             return i;
         }
     }
@@ -216,20 +230,31 @@ static void end_lag(struct groups *groups, struct edge_group *group, uint32_t sl
     }
 }
 
+static uint64_t newest_of(const struct edge_group *group)
+{
+    bool lacks = group->hole != NULL && group->hole->newest > group->last_offset;
+    return lacks ? group->hole->newest : group->last_offset;
+}
+
 /* What the members who lag know of the group, before that changes. */
 static void keep_known_record(struct groups *groups, const struct edge_group *group)
 {
     for (uint32_t i = 0; group->lagging != 0 && i < group->count; i++) {
-        struct lag *lag = groups_lag_of(groups, group, group->slots[i]);
+        struct lag *lag = groups_lag_of(groups, group, groups_members(group)[i]);
         if (lag != NULL) {
-            lag_keep_record(lag, bytes_of(group->record, group->record_len));
+            lag_keep_record(lag, bytes_of(group->record, group->record_len), newest_of(group));
         }
     }
 }
 
-static uint32_t *backs_of(const struct edge_group *group)
+static uint32_t *slots_of(struct edge_group *group)
 {
-    return group->slots + group->capacity;
+    return group->capacity == 0 ? &group->only[0] : group->slots;
+}
+
+static uint32_t *backs_of(struct edge_group *group)
+{
+    return group->capacity == 0 ? &group->only[1] : group->slots + group->capacity;
 }
 
 /* What the open session of a slot adds to the digest for being in the group. */
@@ -241,43 +266,53 @@ static uint64_t member_item(const struct groups *groups, const struct edge_group
     return digest_item(slot, session->gen, group->id);
 }
 
+static void grow_members(struct groups *groups, struct edge_group *group)
+{
+    uint32_t capacity = group->capacity == 0 ? 2 : group->capacity * 2;
+    uint32_t *slots = mem_new(capacity, 2 * sizeof(*slots));
+    memcpy(slots, slots_of(group), group->count * sizeof(*slots));
+    memcpy(slots + capacity, backs_of(group), group->count * sizeof(*slots));
+    if (group->capacity != 0) {
+        mem_free(group->slots);
+    }
+    groups->memory_bytes += (uint64_t)(capacity - group->capacity) * 2 * sizeof(*slots);
+    group->slots = slots;
+    group->capacity = capacity;
+}
+
 static void add_member(struct groups *groups, struct edge_group *group, uint32_t slot,
                        uint32_t back)
 {
-    if (group->count == group->capacity) {
-        uint32_t capacity = group->capacity == 0 ? (uint32_t)MEMBERS_MIN : group->capacity * 2;
-        uint32_t *slots = mem_new(capacity, 2 * sizeof(*slots));
-        if (group->count != 0) {
-            memcpy(slots, group->slots, group->count * sizeof(*slots));
-            memcpy(slots + capacity, backs_of(group), group->count * sizeof(*slots));
-        }
-        mem_free(group->slots);
-        group->slots = slots;
-        groups->memory_bytes += (uint64_t)(capacity - group->capacity) * 8;
-        group->capacity = capacity;
+    if (group->count == (group->capacity == 0 ? 1 : group->capacity)) {
+        grow_members(groups, group);
     }
     if (group->id != 0) {
         digest_add(&groups->digest, slot, member_item(groups, group, slot));
     }
-    group->slots[group->count] = slot;
+    slots_of(group)[group->count] = slot;
     backs_of(group)[group->count] = back;
     group->count++;
+}
+
+static struct edge_membership *memberships_of(struct edge_session *session)
+{
+    return session->many ? session->groups->items : session->few;
 }
 
 /* The last member takes the freed place. */
 static void remove_member(struct groups *groups, struct edge_group *group, uint32_t pos)
 {
+    uint32_t *slots = slots_of(group);
     if (group->id != 0) {
-        digest_remove(&groups->digest, group->slots[pos],
-                      member_item(groups, group, group->slots[pos]));
+        digest_remove(&groups->digest, slots[pos], member_item(groups, group, slots[pos]));
     }
     uint32_t last = --group->count;
     if (pos != last) {
-        group->slots[pos] = group->slots[last];
+        slots[pos] = slots[last];
         backs_of(group)[pos] = backs_of(group)[last];
-        struct edge_session *moved = groups_current(groups, group->slots[pos]);
+        struct edge_session *moved = groups_current(groups, slots[pos]);
         assert(moved != NULL && "members are open sessions");
-        moved->groups[backs_of(group)[pos]].pos = pos;
+        memberships_of(moved)[backs_of(group)[pos]].pos = pos;
     }
 }
 
@@ -288,24 +323,36 @@ static void free_if_unused(struct groups *groups, struct edge_group *group)
     }
 }
 
+static void grow_memberships(struct groups *groups, struct edge_session *session)
+{
+    uint32_t capacity = session->group_count * 2;
+    struct edge_memberships *grown = mem_new(1, memberships_bytes(capacity));
+    memcpy(grown->items, groups_of(session), session->group_count * sizeof(grown->items[0]));
+    grown->capacity = capacity;
+    groups->memory_bytes += memberships_bytes(capacity);
+    if (session->many) {
+        groups->memory_bytes -= memberships_bytes(session->groups->capacity);
+        mem_free(session->groups);
+    }
+    session->groups = grown;
+    session->many = true;
+}
+
 void groups_join(struct groups *groups, struct edge_group *group, struct edge_session *session)
 {
     if (membership_of(session, group) != NOT_MEMBER) {
         return;
     }
-    if (session->group_count == session->group_capacity) {
-        uint32_t capacity = session->group_capacity == 0 ? (uint32_t)SESSION_GROUPS_MIN
-                                                         : session->group_capacity * 2;
-        session->groups = mem_resize(session->groups, capacity, sizeof(*session->groups));
-        groups->memory_bytes += (capacity - session->group_capacity) * sizeof(*session->groups);
-        session->group_capacity = capacity;
+    uint32_t capacity = session->many ? session->groups->capacity : (uint32_t)SESSION_GROUPS_FEW;
+    if (session->group_count == capacity) {
+        grow_memberships(groups, session);
     }
     uint32_t index = session->group_count++;
-    session->groups[index] = (struct edge_membership){group->local, POS_CLOSED};
+    memberships_of(session)[index] = (struct edge_membership){group->local, POS_CLOSED};
     if (session->closed) {
         group->holds++;
     } else {
-        session->groups[index].pos = group->count;
+        memberships_of(session)[index].pos = group->count;
         add_member(groups, group, session->slot, index);
     }
 }
@@ -313,12 +360,12 @@ void groups_join(struct groups *groups, struct edge_group *group, struct edge_se
 /* Takes entry `index` out of the session's list, then out of the group. */
 static void unlink_membership(struct groups *groups, struct edge_session *session, uint32_t index)
 {
-    struct edge_membership gone = session->groups[index];
+    struct edge_membership gone = memberships_of(session)[index];
     struct edge_group *group = groups_at(groups, gone.local);
     uint32_t last = --session->group_count;
     if (index != last) {
-        session->groups[index] = session->groups[last];
-        struct edge_membership *moved = &session->groups[index];
+        memberships_of(session)[index] = memberships_of(session)[last];
+        struct edge_membership *moved = &memberships_of(session)[index];
         if (moved->pos != POS_CLOSED) {
             backs_of(groups_at(groups, moved->local))[moved->pos] = index;
         }
@@ -344,10 +391,10 @@ void groups_close(struct groups *groups, struct edge_session *session)
 {
     assert(!session->closed);
     for (uint32_t i = 0; i < session->group_count; i++) {
-        struct edge_group *group = groups_at(groups, session->groups[i].local);
+        struct edge_group *group = groups_at(groups, memberships_of(session)[i].local);
         end_lag(groups, group, session->slot);
-        remove_member(groups, group, session->groups[i].pos);
-        session->groups[i].pos = POS_CLOSED;
+        remove_member(groups, group, memberships_of(session)[i].pos);
+        memberships_of(session)[i].pos = POS_CLOSED;
         group->holds++;
     }
     undigest_session(groups, session);
@@ -380,7 +427,7 @@ uint64_t groups_digest_count(const struct groups *groups, uint32_t bucket)
         }
         sum += session->record == NULL ? 0 : digest_item(slot, session->gen, 0);
         for (uint32_t i = 0; i < session->group_count; i++) {
-            const struct edge_group *group = groups_at(groups, session->groups[i].local);
+            const struct edge_group *group = groups_at(groups, groups_of(session)[i].local);
             sum += group->id == 0 ? 0 : digest_item(slot, session->gen, group->id);
         }
     }
@@ -391,11 +438,11 @@ uint64_t groups_digest_count(const struct groups *groups, uint32_t bucket)
 static void digest_group(struct groups *groups, const struct edge_group *group, bool bound)
 {
     for (uint32_t i = 0; i < group->count; i++) {
-        uint64_t item = member_item(groups, group, group->slots[i]);
+        uint64_t item = member_item(groups, group, groups_members(group)[i]);
         if (bound) {
-            digest_add(&groups->digest, group->slots[i], item);
+            digest_add(&groups->digest, groups_members(group)[i], item);
         } else {
-            digest_remove(&groups->digest, group->slots[i], item);
+            digest_remove(&groups->digest, groups_members(group)[i], item);
         }
     }
 }
@@ -432,8 +479,9 @@ bool groups_bind(struct groups *groups, struct edge_group *group, uint64_t id, s
     group_index_add(&groups->by_id, group->id, group->local);
     groups->memory_bytes += record.len - group->record_len;
     mem_free(group->record);
+    assert(record.len <= RECORD_BYTES_MAX && "a batch is smaller");
     group->record = mem_copy(record);
-    group->record_len = (uint32_t)record.len;
+    group->record_len = (uint32_t)record.len & RECORD_BYTES_MAX;
     return true;
 }
 
@@ -441,10 +489,10 @@ bool groups_bind(struct groups *groups, struct edge_group *group, uint64_t id, s
 static void move_membership(struct groups *groups, struct edge_session *session, uint32_t index,
                             struct edge_group *into)
 {
-    struct edge_group *from = groups_at(groups, session->groups[index].local);
+    struct edge_group *from = groups_at(groups, memberships_of(session)[index].local);
     struct lag *lag = session->closed ? NULL : groups_lag_of(groups, from, session->slot);
     if (lag != NULL && into != NULL && groups_lag_of(groups, into, session->slot) == NULL) {
-        lag_keep_record(lag, bytes_of(from->record, from->record_len));
+        lag_keep_record(lag, bytes_of(from->record, from->record_len), newest_of(from));
         lag->local = into->local;
         from->lagging--;
         into->lagging++;
@@ -473,7 +521,8 @@ static void empty(struct groups *groups, struct edge_group *group, struct edge_g
 {
     group->holds++; /* alive until the end */
     while (group->count != 0) {
-        struct edge_session *session = groups_current(groups, group->slots[group->count - 1]);
+        struct edge_session *session =
+            groups_current(groups, groups_members(group)[group->count - 1]);
         assert(session != NULL && "members are open sessions");
         move_membership(groups, session, backs_of(group)[group->count - 1], into);
     }

@@ -21,44 +21,69 @@
 struct edge_group {
     uint64_t id; /* 0 = not bound to the present router */
     uint64_t last_offset;
-    uint8_t *record; /* opaque, owned */
-    uint32_t record_len;
-    uint32_t local;  /* our own number */
-    uint32_t *slots; /* members, packed; in the same allocation follow, for each, the index in its
-                        session's list (most groups have one member: one allocation, not two) */
+    uint8_t *record;      /* opaque, owned */
+    union {               /* see groups_members() */
+        uint32_t *slots;  /* packed; in the same allocation follow, for each, the index in its
+                             session's list */
+        uint32_t only[2]; /* the same for one member, while `capacity` is 0: most groups */
+    };
     uint32_t count;
     uint32_t capacity;
-    uint32_t lagging;  /* members for whom deliveries are left out */
-    bool droppable;    /* deliveries may be left out for who reads too slowly */
-    bool unsure;       /* somebody was in grace, as far as the last router said */
-    uint32_t holds;    /* closed sessions that still count */
-    struct hole *hole; /* something lacks, see holes.h; NULL: nothing does */
-    uint32_t pending;  /* scratch of the uplink: first waiting payload + 1 */
+    uint32_t local;   /* our own number */
+    uint32_t lagging; /* members for whom deliveries are left out */
+    uint32_t record_len : 30;
+    bool droppable : 1; /* deliveries may be left out for who reads too slowly */
+    bool unsure : 1;    /* somebody was in grace, as far as the last router said */
+    uint32_t holds;     /* closed sessions that still count */
+    struct hole *hole;  /* something lacks, see holes.h; NULL: nothing does */
+    uint32_t pending;   /* scratch of the uplink: first waiting payload + 1 */
     uint32_t pending_last;
 };
+
+/* Slots of its members, `count` of them; valid until the next change. */
+static inline const uint32_t *groups_members(const struct edge_group *group)
+{
+    return group->capacity == 0 ? group->only : group->slots;
+}
 
 struct edge_membership {
     uint32_t local; /* group */
     uint32_t pos;   /* in its arrays; UINT32_MAX once the session is closed */
 };
 
+struct edge_memberships {
+    uint32_t capacity;
+    struct edge_membership items[];
+};
+
+enum { SESSION_GROUPS_FEW = 2 }; /* its inbox, and a room */
+
 struct edge_session {
     uint32_t slot;
     uint32_t gen;
     uint64_t number; /* of its last message */
     uint8_t *record; /* opaque, owned; NULL until accepted */
-    uint32_t record_len;
-    bool closed;
-    bool orphan; /* belongs to a fenced incarnation: nothing is told about it */
-    bool ending; /* the router wants it closed: no other router is told of it */
-    bool left;   /* the shell has ended it; it is closed when the batch at work is done */
+    uint32_t record_len : 27;
+    bool closed : 1;
+    bool orphan : 1; /* belongs to a fenced incarnation: nothing is told about it */
+    bool ending : 1; /* the router wants it closed: no other router is told of it */
+    bool left : 1;   /* the shell has ended it; it is closed when the batch at work is done */
+    bool many : 1;   /* `few` was not enough */
     uint32_t group_count;
-    uint32_t group_capacity;
-    struct edge_membership *groups;
+    union { /* see groups_of() */
+        struct edge_memberships *groups;
+        struct edge_membership few[SESSION_GROUPS_FEW];
+    };
     uint64_t closed_tag;        /* finished with this up-frame; 0 = not sent yet */
     struct edge_session *older; /* closed predecessor in the same slot */
     struct edge_session *next;  /* queue of closed ones */
 };
+
+/* What the session is in, `group_count` of them; valid until the next change. */
+static inline const struct edge_membership *groups_of(const struct edge_session *session)
+{
+    return session->many ? session->groups->items : session->few;
+}
 
 struct groups {
     struct group_index by_id;

@@ -35,6 +35,11 @@ struct lag *lags_first(const struct lags *lags, uint32_t slot)
     return u32map_get(&lags->by_slot, slot, &index) ? slotmap_at(&lags->table, index) : NULL;
 }
 
+void lags_rename(struct lags *lags, struct lag *lag)
+{
+    lag->token = ++lags->token;
+}
+
 struct lag *lags_add(struct lags *lags, uint32_t slot, uint32_t local, uint64_t first)
 {
     assert(lags_find(lags, slot, local) == NULL && "one lag per member");
@@ -77,10 +82,11 @@ void lags_remove(struct lags *lags, struct lag *lag)
     free_lag(lag);
 }
 
-void lag_keep_record(struct lag *lag, struct bytes record)
+void lag_keep_record(struct lag *lag, struct bytes record, uint64_t newest)
 {
     if (lag->record == NULL && record.len != 0) {
         lag->record = mem_copy(record);
         lag->record_len = (uint32_t)record.len;
+        lag->newest = newest;
     }
 }

@@ -19,8 +19,10 @@ struct lag {
     uint64_t token;   /* names this lag to the router, never given twice */
     uint64_t first;   /* offset that it lacks first */
     bool asked;       /* the router knows */
+    bool asked_kept;  /* and with the record that was kept */
     uint8_t *record;  /* of the group as the connection knows it; NULL: as it is */
     uint32_t record_len;
+    uint64_t newest; /* with a record: newest offset of that life that is known of */
 };
 
 struct lags {
@@ -32,6 +34,9 @@ struct lags {
 void lags_init(struct lags *lags);
 void lags_fini(struct lags *lags);
 
+/* The lag is named anew: answers to what was asked before do not count. */
+void lags_rename(struct lags *lags, struct lag *lag);
+
 struct lag *lags_add(struct lags *lags, uint32_t slot, uint32_t local, uint64_t first);
 /* NULL when there is none. */
 struct lag *lags_find(const struct lags *lags, uint32_t slot, uint32_t local);
@@ -40,7 +45,8 @@ struct lag *lags_first(const struct lags *lags, uint32_t slot);
 /* Frees it. */
 void lags_remove(struct lags *lags, struct lag *lag);
 
-/* The group is about to change: this is what the connection knows of it. Only the first counts. */
-void lag_keep_record(struct lag *lag, struct bytes record);
+/* The group is about to change: this is what the connection knows of it, and how far that went.
+ * Only the first counts. */
+void lag_keep_record(struct lag *lag, struct bytes record, uint64_t newest);
 
 #endif

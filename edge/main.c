@@ -1,8 +1,11 @@
 /* splitrail-edge: reads options, starts one edge, runs it.
  *
- * Besides the options of edge_options.def, two words print the generated parts of the documentation
- * and end: --help-markdown (docs/OPTIONS.md) and --metrics-markdown (docs/METRICS.md). */
+ * Besides the options of edge_options.def, three words print the generated parts of the
+ * documentation and end: --help-markdown (docs/OPTIONS.md), --metrics-markdown (docs/METRICS.md)
+ * and
+ * --help-man (the manual page). */
 #include "common/log.h"
+#include "common/options_man.h"
 #include "common/process.h"
 #include "edge/edge.h"
 #include "edge/edge_metrics.h"
@@ -14,6 +17,17 @@
 #include <unistd.h>
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+static const char man_description[] =
+    "An edge speaks WebSocket with clients and one link with the router; it holds connections and "
+    "fans messages out, and decides nothing. Any number of edges serve one router; a load balancer "
+    "stands in front of them.\n"
+    "An edge that ends (SIGTERM, or splitrailctl drain) tells its clients to move to another one, "
+    "spread over --reconnect-delay, and waits for them for --drain-timeout.\n"
+    "While the router is away, clients stay connected and what they say is held, for "
+    "--router-grace.\n";
+static const char man_exits[] = "0\tended in order\n1\tcould not start, or had to end\n"
+                                "2\tan option is bad; one line says which and why\n";
 
 struct program {
     struct edge_options options;
@@ -42,6 +56,13 @@ static bool print_reference(int argc, char **argv)
     buf_init(&text, 0);
     if (argc == 2 && strcmp(argv[1], "--help-markdown") == 0) {
         option_reference(edge_options_program(), &text);
+    } else if (argc == 2 && strcmp(argv[1], "--help-man") == 0) {
+        man_write(&(struct man_page){.program = edge_options_program(),
+                                     .section = "8",
+                                     .description = man_description,
+                                     .exits = man_exits,
+                                     .see_also = "splitrail-router(8), splitrailctl(1)"},
+                  &text);
     } else if (argc == 2 && strcmp(argv[1], "--metrics-markdown") == 0) {
         edge_metrics_reference(&text);
     } else {

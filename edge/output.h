@@ -30,11 +30,11 @@ struct out_queue {
     struct blob *head;          /* being written, or next */
     struct blob *urgent;        /* control frames: before head, unless head was begun */
     struct out_ring *more;      /* what comes after head; NULL while there is nothing */
+    struct transport transport; /* its fd is -1 after out_batch_forget() */
     size_t bytes;               /* waiting in all */
     uint32_t head_sent;         /* bytes of head already written */
-    uint32_t count;             /* data blobs waiting */
-    bool dirty;                 /* on the list of the current turn */
-    struct transport transport; /* its fd is -1 after out_batch_forget() */
+    uint32_t dirty : 1;         /* on the list of the current turn */
+    uint32_t count : 31;        /* data blobs waiting */
 };
 
 struct out_callbacks {

@@ -170,6 +170,7 @@ static void on_state(void *owner, enum uplink_state state)
 static void fenced(void *owner)
 {
     struct edge *edge = owner;
+    metrics_add(edge->metrics, EDGE_METRIC_LINK_FENCED, 0, 1);
     log_event(LOG_LINK_FENCED, LOG_U("connections", edge->state_counts[EDGE_STATE_OPEN]));
     plan_all(edge, WS_REASON_FENCED, (uint64_t)edge->options->reconnect_delay, true);
 }

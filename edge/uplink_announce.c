@@ -18,7 +18,7 @@ static void push_announce(struct uplink *uplink, struct plane_builder *builder)
 static bool is_heard(const struct uplink *uplink, const struct edge_group *group)
 {
     for (uint32_t i = 0; i < group->count; i++) {
-        if (!groups_current(&uplink->groups, group->slots[i])->ending) {
+        if (!groups_current(&uplink->groups, groups_members(group)[i])->ending) {
             return true;
         }
     }
@@ -62,7 +62,7 @@ static void announce_session(struct uplink *uplink, const struct edge_session *s
     }
     uint32_t *locals = mem_new(session->group_count, sizeof(*locals));
     for (uint32_t i = 0; i < session->group_count; i++) {
-        locals[i] = session->groups[i].local;
+        locals[i] = groups_of(session)[i].local;
     }
     buf_clear(&uplink->scratch);
     plane_announce_conn_write(

@@ -41,13 +41,13 @@ static uint32_t *room_for_slots(struct uplink_down *down, uint32_t count)
 void uplink_give(struct uplink *uplink, struct edge_group *group, struct uplink_delivery *delivery,
                  uint64_t due, bool always)
 {
-    delivery->slots = group->slots;
+    delivery->slots = groups_members(group);
     delivery->slot_count = group->count;
     if (group->droppable || group->lagging != 0 || group->hole != NULL) {
         uint32_t *slots = room_for_slots(&uplink->down, group->count);
         size_t count = 0;
         for (uint32_t i = 0; i < group->count; i++) {
-            uint32_t slot = group->slots[i];
+            uint32_t slot = groups_members(group)[i];
             if (slot == delivery->except || (group->hole != NULL && hole_has(group->hole, slot))) {
                 continue;
             }
@@ -91,28 +91,50 @@ void uplink_catch_up(struct uplink *uplink, const struct edge_session *session,
     }
 }
 
-void uplink_ask_for_lag(struct uplink *uplink, struct lag *lag)
+/* The record as the client knows it. When that life is over the next router is told how far it
+ * went: the one that was told by the announce may be dead by then, and no edge announces it again.
+ */
+static struct bytes record_for(struct uplink *uplink, const struct lag *lag)
 {
     const struct edge_group *group = groups_at(&uplink->groups, lag->local);
-    bool kept = lag->record != NULL;
-    lag->asked = true;
-    plane_builder_add(&uplink->up, &(struct plane_op){
-                                       .kind = OP_LAGGING,
-                                       .slot = lag->slot,
-                                       .gen = groups_current(&uplink->groups, lag->slot)->gen,
-                                       .a = lag->first,
-                                       .b = lag->token,
-                                       .bytes = kept ? bytes_of(lag->record, lag->record_len)
-                                                     : bytes_of(group->record, group->record_len)});
+    if (lag->record == NULL) {
+        return bytes_of(group->record, group->record_len);
+    }
+    if (lag->newest == 0) {
+        return bytes_of(lag->record, lag->record_len);
+    }
+    buf_clear(&uplink->scratch);
+    plane_group_record_with_newest(bytes_of(lag->record, lag->record_len), lag->newest,
+                                   &uplink->scratch);
+    return buf_bytes(&uplink->scratch);
 }
 
+void uplink_ask_for_lag(struct uplink *uplink, struct lag *lag)
+{
+    lag->asked = true;
+    lag->asked_kept = lag->record != NULL;
+    plane_builder_add(&uplink->up,
+                      &(struct plane_op){.kind = OP_LAGGING,
+                                         .slot = lag->slot,
+                                         .gen = groups_current(&uplink->groups, lag->slot)->gen,
+                                         .a = lag->first,
+                                         .b = lag->token,
+                                         .bytes = record_for(uplink, lag)});
+}
+
+/* Who was asked about before the life ended is asked about again: the question that is on its way
+ * does not say how far that went. */
 void uplink_ask_for_former(struct uplink *uplink, const struct edge_group *group)
 {
     for (uint32_t i = 0; group->lagging != 0 && i < group->count; i++) {
-        struct lag *lag = groups_lag_of(&uplink->groups, group, group->slots[i]);
-        if (lag != NULL && lag->record != NULL && !lag->asked) {
-            uplink_ask_for_lag(uplink, lag);
+        struct lag *lag = groups_lag_of(&uplink->groups, group, groups_members(group)[i]);
+        if (lag == NULL || lag->record == NULL || lag->asked_kept) {
+            continue;
         }
+        if (lag->asked) {
+            lags_rename(&uplink->groups.lags, lag);
+        }
+        uplink_ask_for_lag(uplink, lag);
     }
 }
 

@@ -94,7 +94,7 @@ static void give_up(struct uplink *uplink, struct edge_group *group)
     uplink->stats.repairs_given_up++;
     give_unnumbered(uplink, group);
     for (uint32_t i = 0; i < group->count; i++) {
-        uint32_t slot = group->slots[i];
+        uint32_t slot = groups_members(group)[i];
         uint64_t known = hole_known(hole, slot);
         known = known > group->last_offset ? known : group->last_offset;
         if (known < hole->newest && groups_lag_of(&uplink->groups, group, slot) == NULL) {

@@ -113,7 +113,7 @@ static void list(const struct groups *groups, const struct edge_session *session
 {
     size_t before = lister->group_count;
     for (uint32_t i = 0; i < session->group_count; i++) {
-        uint64_t id = groups_at(groups, session->groups[i].local)->id;
+        uint64_t id = groups_at(groups, groups_of(session)[i].local)->id;
         if (id != 0) {
             lister->groups[lister->group_count++] = id;
         }

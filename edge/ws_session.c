@@ -207,11 +207,12 @@ static bool fits(const struct ws_session *session, const struct ws_limits *limit
 
 /* Counts a data frame into its message. False when the limits forbid it: known from the header,
  * before any payload is held. */
-static bool admit(struct ws_session *session, const struct ws_limits *limits, uint64_t len)
+static bool admit(struct ws_session *session, const struct ws_limits *limits, uint8_t first,
+                  uint64_t len)
 {
     if (session->frame_opcode != WS_OP_CONTINUATION) {
         session->message_opcode = session->frame_opcode;
-        session->message_deflated = (session->header[0] & DEFLATED_BIT) != 0;
+        session->message_deflated = (first & DEFLATED_BIT) != 0;
         session->fragments = 0;
         session->utf8 = (struct ws_utf8){0};
     }
@@ -240,16 +241,19 @@ static enum step on_rest(struct ws_session *session, const struct ws_limits *lim
     if (!payload_len(session->header, &payload)) {
         return fail(session, WS_REASON_PROTOCOL, ret_event);
     }
-    memcpy(session->mask, session->header + whole - MASK_LEN, MASK_LEN);
+    uint8_t first = session->header[0];
+    uint8_t mask[MASK_LEN];
+    memcpy(mask, session->header + whole - MASK_LEN, MASK_LEN);
+    memcpy(session->mask, mask, MASK_LEN); /* over the header */
     session->frames++;
     session->frame_left = payload;
     session->phase = 0;
+    session->control_len = 0;
     if (is_control(session->frame_opcode)) {
-        session->control_len = 0;
         session->state = STATE_CONTROL;
         return STEP_ON;
     }
-    if (!admit(session, limits, payload)) {
+    if (!admit(session, limits, first, payload)) {
         return fail(session, WS_REASON_TOO_BIG, ret_event);
     }
     session->state = STATE_DATA;

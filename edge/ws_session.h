@@ -47,9 +47,15 @@ struct ws_session {
     struct ws_inflater *inflater; /* of a compressed message that is incomplete, or the context that
                                      is kept between messages, or NULL */
     uint8_t *control;             /* payload of a control frame that came in pieces, or NULL */
-    uint64_t frame_left;          /* payload bytes of the current frame still to come */
-    uint8_t mask[4];
-    uint8_t header[14]; /* header bytes seen so far */
+    union {
+        uint8_t header[14];      /* bytes seen so far, until it is complete */
+        struct {                 /* from then on */
+            uint64_t frame_left; /* payload bytes of the current frame still to come */
+            uint8_t mask[4];
+            uint8_t phase; /* mask phase of the next payload byte */
+            uint8_t control_len;
+        };
+    };
     uint8_t header_len;
     uint8_t state;
     uint8_t frame_opcode;
@@ -58,14 +64,12 @@ struct ws_session {
     bool message_deflated;
     bool deflate;         /* permessage-deflate was agreed */
     uint8_t context_bits; /* window of the peer's context takeover; 0 = none */
-    uint8_t phase;        /* mask phase of the next payload byte */
     bool close_sent;
     bool close_received;
-    uint8_t control_len;
+    struct ws_utf8 utf8;
     uint32_t fragments;
     uint32_t frames;   /* begun ever, wraps */
     uint32_t inflated; /* bytes of compressed messages ever, wraps */
-    struct ws_utf8 utf8;
 };
 
 void ws_session_init(struct ws_session *session);

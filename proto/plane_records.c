@@ -113,7 +113,17 @@ void plane_group_record_write(const struct plane_group_record *record, struct bu
     to.kind = record->kind;
     to.name = pb_binary(record->name);
     to.epoch = record->epoch;
+    to.newest = record->newest;
     pb_append(&to.base, out);
+}
+
+/* Protobuf: what is written one after the other is read as one message. */
+void plane_group_record_with_newest(struct bytes record, uint64_t newest, struct buf *out)
+{
+    Splitrail__Plane__GroupRecord behind = SPLITRAIL__PLANE__GROUP_RECORD__INIT;
+    behind.newest = newest;
+    buf_append(out, record);
+    pb_append(&behind.base, out);
 }
 
 bool plane_group_record_read(struct arena *arena, struct bytes bytes,
@@ -124,8 +134,10 @@ bool plane_group_record_read(struct arena *arena, struct bytes bytes,
     if (from == NULL) {
         return false;
     }
-    *ret_record = (struct plane_group_record){
-        .kind = from->kind, .name = pb_view(from->name), .epoch = from->epoch};
+    *ret_record = (struct plane_group_record){.kind = from->kind,
+                                              .name = pb_view(from->name),
+                                              .epoch = from->epoch,
+                                              .newest = from->newest};
     return true;
 }
 

@@ -30,7 +30,7 @@ enum plane_op_kind {
     OP_DRAINING = 8,     /* a = delay in ms after which moved clients come back */
     OP_GOODBYE = 9,
     OP_LAGGING = 10, /* slot gen, a = first offset that may be left out, b = token, bytes group
-                         record as the connection knows it */
+                         record as the connection knows it, with `newest` of a life that is over */
     OP_CANARY =
         11, /* a = number; comes back. b = how long the last one took, in µs, 0 = none yet */
     OP_DIGEST = 12, /* a = of the question; slot = 0: bytes Digest; slot = bucket + 1: bytes
@@ -261,8 +261,11 @@ struct plane_group_record {
     uint32_t kind;
     struct bytes name;
     uint64_t epoch;
+    uint64_t newest; /* of that life, as an edge knows; 0 = untold */
 };
 void plane_group_record_write(const struct plane_group_record *record, struct buf *out);
+/* The record, which is opaque, with `newest` (not 0) behind it. */
+void plane_group_record_with_newest(struct bytes record, uint64_t newest, struct buf *out);
 bool plane_group_record_read(struct arena *arena, struct bytes bytes,
                              struct plane_group_record *ret_record);
 

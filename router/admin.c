@@ -146,7 +146,8 @@ void admin_answer(struct admin_ask *ask)
     uint8_t *room = buf_extend(&admin->out, len);
     assert(room != NULL);
     splitrail__admin__reply__pack(&ask->reply, room);
-    admin->reply(admin->owner, ask->peer, buf_bytes(&admin->out));
+    enum status status = admin->reply(admin->owner, ask->peer, buf_bytes(&admin->out));
+    (void)status; /* who has gone away does not want the answer */
 }
 
 static void dispatch(struct admin_ask *ask, const Splitrail__Admin__Request *request)
@@ -204,8 +205,23 @@ static void dispatch(struct admin_ask *ask, const Splitrail__Admin__Request *req
     case SPLITRAIL__ADMIN__REQUEST__ASK_DRAIN:
         admin_drain(ask, request->drain);
         break;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_LIMITS:
+        admin_limits(ask, request->limits);
+        break;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_EXPLAIN:
+        admin_explain(ask, request->explain);
+        break;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_WATCH:
+        admin_watch(ask, request->watch);
+        break;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_TOP:
+        admin_top_asked(ask, request->top);
+        break;
     case SPLITRAIL__ADMIN__REQUEST__ASK_INFO:
         admin_info(ask);
+        break;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_RELOAD:
+        admin_reload(ask);
         break;
     default:
         admin_fail(ask, ADMIN_STATUS(BAD_REQUEST),
@@ -221,11 +237,13 @@ struct admin *admin_new(const struct admin_config *config, struct router_plane *
     admin->router_id = mem_copy_str(config->router_id);
     admin->message_bytes_max = config->message_bytes_max;
     admin->started_ms = config->started_ms;
+    admin->options = config->options;
     admin->plane = plane;
     admin->reply = reply;
     admin->owner = owner;
     arena_init(&admin->request_arena, REQUEST_MEMORY);
     arena_init(&admin->reply_arena, ADMIN_REPLY_BYTES_MAX);
+    arena_init(&admin->watch_arena, ADMIN_WATCH_BYTES_MAX);
     buf_init(&admin->out, ADMIN_REPLY_BYTES_MAX);
     slotmap_init(&admin->pending, ADMIN_PENDING_MAX);
     return admin;
@@ -237,8 +255,11 @@ void admin_free(struct admin **admin)
         return;
     }
     admin_forget_pending(*admin);
+    admin_forget_watchers(*admin);
+    admin_forget_hot(*admin);
     slotmap_fini(&(*admin)->pending);
     buf_fini(&(*admin)->out);
+    arena_fini(&(*admin)->watch_arena);
     arena_fini(&(*admin)->reply_arena);
     arena_fini(&(*admin)->request_arena);
     mem_free((*admin)->router_id);
@@ -293,8 +314,11 @@ void admin_set_local(struct admin *admin, admin_local_reply *reply, void *owner)
 void admin_ask_local(struct admin *admin, uint64_t token, const Splitrail__Admin__Request *request,
                      uint64_t now_ms, uint64_t wall_ms)
 {
-    struct admin_ask ask = {
-        .local = true, .id = token, .by = "api", .now_ms = now_ms, .wall_ms = wall_ms};
+    struct admin_ask ask = {.local = true,
+                            .id = token,
+                            .by = request->by[0] == 0 ? "api" : request->by,
+                            .now_ms = now_ms,
+                            .wall_ms = wall_ms};
     begin(admin, &ask);
     dispatch(&ask, request);
     if (!ask.deferred) {

@@ -22,11 +22,13 @@ enum {
 };
 
 struct admin;
+struct router_options;
 
 struct admin_config {
-    struct bytes router_id;     /* copied */
-    uint64_t message_bytes_max; /* --max-message: largest payload to publish or send */
-    uint64_t started_ms;        /* monotonic, for the uptime */
+    struct bytes router_id;               /* copied */
+    uint64_t message_bytes_max;           /* --max-message: largest payload to publish or send */
+    uint64_t started_ms;                  /* monotonic, for the uptime */
+    const struct router_options *options; /* for limits; borrowed; NULL: it tells only the rates */
 };
 
 /* How requests went, by Reply.Status, and messages that were no request at all. */
@@ -36,8 +38,8 @@ struct admin_stats {
 };
 
 /* Sends `body` to `peer`; both are valid during the call only. Must not call back into the admin.
- */
-typedef void admin_reply(void *owner, struct bytes peer, struct bytes body);
+ * Anything but OK: the peer is gone, or takes nothing more. */
+typedef enum status admin_reply(void *owner, struct bytes peer, struct bytes body);
 
 /* `plane` is borrowed and must outlive the admin. */
 struct admin *admin_new(const struct admin_config *config, struct router_plane *plane,

@@ -11,7 +11,9 @@
 #include "proto/arena.h"
 #include "router/admin.h"
 #include "router/admin_local.h"
+#include "router/admin_watch.h"
 #include "router/registry.h"
+#include "router/reload.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,6 +25,7 @@ struct admin {
     char *router_id;
     uint64_t message_bytes_max;
     uint64_t started_ms;
+    const struct router_options *options; /* borrowed, may be NULL */
     struct router_plane *plane;
     admin_reply *reply;
     void *owner;
@@ -31,7 +34,13 @@ struct admin {
     struct buf out;
     admin_local_reply *local_reply; /* admin_local.h */
     void *local_owner;
+    reload_now *reload; /* admin_reload.h */
+    void *reload_owner;
     struct slotmap pending; /* struct pending of admin_actions.c, by the token given to the plane */
+    struct admin_watcher *watchers[ADMIN_WATCHERS_MAX];
+    size_t watcher_count;
+    struct arena watch_arena; /* names of one event */
+    struct admin_hot *hot;    /* NULL while nobody asks */
     struct admin_stats stats;
 };
 
@@ -101,11 +110,28 @@ void admin_presence_room(struct admin_ask *ask, const Splitrail__Admin__Presence
 void admin_one_conn(struct admin_ask *ask, const Splitrail__Admin__One *asked);
 void admin_one_room(struct admin_ask *ask, const Splitrail__Admin__One *asked);
 
+/* admin_explain.c */
+void admin_explain(struct admin_ask *ask, const Splitrail__Admin__Explain *asked);
+
+/* admin_limits.c: all, or sets one */
+void admin_limits(struct admin_ask *ask, const Splitrail__Admin__Limits *asked);
+
+/* admin_watch.c, for the admin alone */
+void admin_watch(struct admin_ask *ask, const Splitrail__Admin__Watch *asked);
+void admin_forget_watchers(struct admin *admin);
+
+/* admin_hot.c */
+void admin_top_asked(struct admin_ask *ask, const Splitrail__Admin__Top *asked);
+void admin_hot_count(struct admin *admin, const struct core_tapped *tapped);
+void admin_hot_expire(struct admin *admin, uint64_t now_ms);
+void admin_forget_hot(struct admin *admin);
+
 /* admin_lists.c */
 void admin_list_users(struct admin_ask *ask, const Splitrail__Admin__List *list);
 void admin_list_rooms(struct admin_ask *ask, const Splitrail__Admin__List *list);
 void admin_list_conns(struct admin_ask *ask, const Splitrail__Admin__List *list);
 void admin_list_edges(struct admin_ask *ask);
+Splitrail__Admin__Edge *admin_make_edge(struct admin_ask *ask, const struct plane_edge_info *info);
 
 /* admin_info.c */
 void admin_info(struct admin_ask *ask);
@@ -115,6 +141,10 @@ void admin_figures(struct admin_ask *ask);
 void admin_ban(struct admin_ask *ask, const Splitrail__Admin__Ban *asked);
 void admin_unban(struct admin_ask *ask, const Splitrail__Admin__Ban *asked);
 void admin_list_bans(struct admin_ask *ask, const Splitrail__Admin__List *list);
+Splitrail__Admin__BanInfo *admin_make_ban(struct admin_ask *ask, const struct ban *ban);
+
+/* admin_reload.c */
+void admin_reload(struct admin_ask *ask);
 
 /* admin_actions.c: started here, answered by admin_done */
 enum admin_action { ADMIN_KICK, ADMIN_PUBLISH, ADMIN_SEND, ADMIN_BAN, ADMIN_UNBAN, ADMIN_READ };

@@ -133,12 +133,24 @@ static Splitrail__Admin__BanInfo *make_info(struct admin_ask *ask, const struct 
     return info;
 }
 
-static void offer(struct admin_top *top, const struct ban *ban, struct bytes prefix)
+static struct row row_of(const struct ban *ban)
 {
     struct row row = {.ban = ban};
     if (ban->kind == BAN_ADDRESS) {
         (void)address_net_text(&ban->net, row.text);
     }
+    return row;
+}
+
+Splitrail__Admin__BanInfo *admin_make_ban(struct admin_ask *ask, const struct ban *ban)
+{
+    const struct row row = row_of(ban);
+    return make_info(ask, &row);
+}
+
+static void offer(struct admin_top *top, const struct ban *ban, struct bytes prefix)
+{
+    struct row row = row_of(ban);
     if (bytes_starts_with(name_of(&row), prefix)) {
         admin_top_add(top, &row);
     }

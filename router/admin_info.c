@@ -65,6 +65,9 @@ static const struct figure plane_figures[] = {
     PLANE(engine.waiting),
     PLANE(engine.waiting_bytes),
     PLANE(engine.store_bytes),
+    PLANE(engine.free_bytes),
+    PLANE(engine.used_bytes),
+    PLANE(engine.no_room),
 };
 
 static const char *const command_figures[] = {

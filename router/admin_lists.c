@@ -279,7 +279,7 @@ static const char *edge_state(const struct plane_edge_info *info, bool draining)
     return info->up ? "up" : "down";
 }
 
-static Splitrail__Admin__Edge *make_edge(struct admin_ask *ask, const struct plane_edge_info *info)
+Splitrail__Admin__Edge *admin_make_edge(struct admin_ask *ask, const struct plane_edge_info *info)
 {
     Splitrail__Admin__Edge *out = admin_room(ask, 1, sizeof(*out));
     if (out == NULL) {
@@ -318,7 +318,7 @@ void admin_list_edges(struct admin_ask *ask)
     ask->reply.edges = admin_pointers(ask, top.count);
     const struct plane_edge_info *items = (const struct plane_edge_info *)(const void *)top.items;
     for (size_t i = 0; !ask->overflowed && i < top.count; i++) {
-        ask->reply.edges[ask->reply.n_edges++] = make_edge(ask, &items[i]);
+        ask->reply.edges[ask->reply.n_edges++] = admin_make_edge(ask, &items[i]);
     }
     admin_top_fini(&top);
 }

@@ -13,7 +13,8 @@ typedef void admin_local_reply(void *owner, uint64_t token, const Splitrail__Adm
 
 void admin_set_local(struct admin *admin, admin_local_reply *reply, void *owner);
 
-/* Answered exactly once through the callback with `token`, most of the time inside the call, unless
+/* Who asks is request->by; "api" when that is empty.
+ * Answered exactly once through the callback with `token`, most of the time inside the call, unless
  * the admin ends before. Version and id of the request are not looked at. Actions need a plane
  * flush afterwards. */
 void admin_ask_local(struct admin *admin, uint64_t token, const Splitrail__Admin__Request *request,

@@ -146,8 +146,9 @@ static void take_numbers(struct router_core *core, const struct core_event *even
         return;
     }
     for (uint32_t i = 0; i < channel->edge_count; i++) {
-        if (channel->edges[i].edge != event->edge) {
-            repair_deliver_gap(core, channel, channel->edges[i].edge, top + 1, channel->top);
+        if (channel_edges(channel)[i].edge != event->edge) {
+            repair_deliver_gap(core, channel, channel_edges(channel)[i].edge, top + 1,
+                               channel->top);
         }
     }
 }
@@ -164,7 +165,7 @@ static void bring_up_to_date(struct router_core *core, const struct core_event *
     }
     /* In a life that was read from a log what it began with is nobody's news: it may be one that
      * they knew before, while the room was of class durable before. */
-    uint64_t has = same ? event->last_offset : channel->loaded_top;
+    uint64_t has = same ? event->last_offset : channel_rare(channel)->loaded_top;
     has = has > channel->top ? channel->top : has;
     uint64_t first = channel_ring_first(channel);
     uint64_t from = has + 1 < first ? first : has + 1;
@@ -211,7 +212,9 @@ static void bind_or_wait(struct router_core *core, const struct core_event *even
     }
     if (ready) {
         bring_up_to_date(core, event, channel);
-        channel->owed = 0; /* nobody waits: else the log were not ready */
+        if (channel_rare(channel)->owed != 0) {
+            channel->rare->owed = 0; /* nobody waits: else the log were not ready */
+        }
     } else {
         bind_for_now(core, event, channel);
         (void)load_park(core, channel, event); /* never refused */
@@ -224,7 +227,8 @@ void announce_catch_up(struct router_core *core, const struct core_event *event,
     if (!channel_has_member(channel, event->edge)) {
         return;
     }
-    bool less = channel->asked == 0 || event->last_offset + 1 < channel->asked;
+    bool less =
+        channel_rare(channel)->asked == 0 || event->last_offset + 1 < channel_rare(channel)->asked;
     if (lacks(event, channel) && less) {
         load_again(core, channel); /* it came when less was being read, or nothing for edges */
         (void)load_park(core, channel, event);

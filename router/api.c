@@ -166,6 +166,7 @@ static void make_call(struct asking *asking, const struct api_match *match,
 {
     struct api *api = asking->api;
     const struct api_request *request = asking->request;
+    asking->key = key;
     struct api_call call;
     enum api_error error = API_ERROR_NONE;
     const char *which = "";
@@ -178,7 +179,6 @@ static void make_call(struct asking *asking, const struct api_match *match,
             api->callbacks.on_action(api->owner, key->name, request);
         }
         asking->call = &call;
-        asking->key = key;
         api_call_make(asking);
     }
     api_call_fini(&call);
@@ -257,6 +257,11 @@ void api_set_keys(struct api *api, struct api_keys **keys)
     api_keys_free(&api->keys);
     api->keys = *keys;
     *keys = NULL;
+}
+
+const struct api_keys *api_current_keys(const struct api *api)
+{
+    return api->keys;
 }
 
 struct series *api_series(struct api *api)

@@ -65,6 +65,8 @@ void api_free(struct api **api);
 
 /* Other keys from now on; takes them. NULL: there is no API but its document. */
 void api_set_keys(struct api *api, struct api_keys **keys);
+/* NULL when there are none; valid until they are set. */
+const struct api_keys *api_current_keys(const struct api *api);
 void api_set_rate(struct api *api, uint64_t rate);
 
 /* What GET /v1/series shows: for the owner to add to. */

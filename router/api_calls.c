@@ -156,7 +156,17 @@ static slot_id add_waiting(struct asking *asking, const char *name, struct broad
 static void ask_admin(struct asking *asking, slot_id token,
                       const Splitrail__Admin__Request *request)
 {
-    admin_ask_local(asking->api->admin, token, request, asking->now_ms, asking->wall_ms);
+    Splitrail__Admin__Request named = *request;
+    struct buf by; /* as operators who come through splitrailctl are named in the log and in bans */
+    buf_init(&by, 0);
+    if (asking->key != NULL) {
+        buf_append_str(&by, "api:");
+        buf_append_str(&by, asking->key->name);
+        buf_append_byte(&by, 0);
+        named.by = (char *)by.data;
+    }
+    admin_ask_local(asking->api->admin, token, &named, asking->now_ms, asking->wall_ms);
+    buf_fini(&by);
 }
 
 /* The call is one question; `name` is what its answer repeats. */

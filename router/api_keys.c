@@ -180,6 +180,12 @@ size_t api_keys_count(const struct api_keys *keys)
     return keys->count;
 }
 
+const struct api_key *api_keys_at(const struct api_keys *keys, size_t index)
+{
+    assert(index < keys->count);
+    return &keys->items[index];
+}
+
 bool api_keys_plain(const struct api_keys *keys)
 {
     return keys->plain;
@@ -214,7 +220,7 @@ void api_key_make(const uint8_t random[API_KEY_RANDOM_BYTES], struct buf *out)
     buf_append_byte(out, (uint8_t)letters[bits << (6 - count) & 63]);
 }
 
-static void append_scopes(unsigned scopes, struct buf *out)
+void api_scopes_append(unsigned scopes, struct buf *out)
 {
     bool first = true;
     for (unsigned scope = API_SCOPE_PUBLISH; scope <= API_SCOPE_ADMIN; scope <<= 1) {
@@ -235,7 +241,7 @@ bool api_key_line(struct bytes name, unsigned scopes, struct bytes key, struct b
     hash_of(key, hash);
     buf_append(out, name);
     buf_append_byte(out, ' ');
-    append_scopes(scopes, out);
+    api_scopes_append(scopes, out);
     buf_append_byte(out, ' ');
     buf_append_str(out, hash_mark);
     for (size_t i = 0; i < sizeof(hash); i++) {

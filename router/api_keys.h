@@ -37,6 +37,8 @@ struct api_keys *api_keys_read(struct bytes file, struct buf *why);
 void api_keys_free(struct api_keys **keys);
 
 size_t api_keys_count(const struct api_keys *keys);
+/* Keys in the order of the file. */
+const struct api_key *api_keys_at(const struct api_keys *keys, size_t index);
 /* True when the file holds keys that are not hashed. */
 bool api_keys_plain(const struct api_keys *keys);
 
@@ -45,6 +47,9 @@ struct api_key *api_keys_find(struct api_keys *keys, struct bytes key);
 
 /* Appends a new key, made of random bytes. */
 void api_key_make(const uint8_t random[API_KEY_RANDOM_BYTES], struct buf *out);
+
+/* Appends publish,read,admin or some of them. */
+void api_scopes_append(unsigned scopes, struct buf *out);
 
 /* Appends the line of a key, hashed, with its end. False when the name cannot be one. */
 bool api_key_line(struct bytes name, unsigned scopes, struct bytes key, struct buf *out);

@@ -12,7 +12,7 @@
 void channel_init(struct router_core *core, struct channel *channel, enum channel_kind kind,
                   struct bytes name)
 {
-    *channel = (struct channel){.kind = kind,
+    *channel = (struct channel){.kind = (uint8_t)kind,
                                 .name = name,
                                 .epoch = core_random(core),
                                 .policy = kind == CHANNEL_ROOM
@@ -63,12 +63,18 @@ void channel_fini(struct router_core *core, struct channel *channel)
         mem_free(channel->ring);
         channel->ring = NULL;
     }
-    keys_free(&channel->keys);
-    keys_free(&channel->resent);
-    mem_free(channel->former);
-    channel->former = NULL;
-    mem_free(channel->edges);
-    channel->edges = NULL;
+    if (channel->rare != NULL) {
+        keys_free(&channel->rare->keys);
+        keys_free(&channel->rare->resent);
+        mem_free(channel->rare->former);
+        mem_free(channel->rare);
+        channel->rare = NULL;
+    }
+    if (channel->edge_capacity != 0) {
+        mem_free(channel->edges);
+        channel->edge_capacity = 0;
+    }
+    channel->edge_count = 0;
     (void)slotmap_remove(&core->channels, channel->id);
 }
 
@@ -77,46 +83,71 @@ struct channel *channel_find(const struct router_core *core, slot_id id)
     return slotmap_get(&core->channels, id);
 }
 
-/* Edges are few and a room's edges fewer: a scan of a packed array beats any table. */
-static struct edge_count *count_on(const struct channel *channel, uint32_t edge)
+struct channel_rare *channel_rare_made(struct channel *channel)
 {
-    for (uint32_t i = 0; i < channel->edge_count; i++) {
-        if (channel->edges[i].edge == edge) {
-            return &channel->edges[i];
-        }
+    if (channel->rare == NULL) {
+        channel->rare = mem_new(1, sizeof(*channel->rare));
     }
-    return NULL;
+    return channel->rare;
+}
+
+static struct edge_count *edges_of(struct channel *channel)
+{
+    return channel->edge_capacity == 0 ? &channel->only_edge : channel->edges;
+}
+
+/* Edges are few and a room's edges fewer: a scan of a packed array beats any table. */
+static uint32_t index_of(const struct channel *channel, uint32_t edge)
+{
+    const struct edge_count *edges = channel_edges(channel);
+    uint32_t i = 0;
+    while (i < channel->edge_count && edges[i].edge != edge) {
+        i++;
+    }
+    return i;
 }
 
 bool channel_has_member(const struct channel *channel, uint32_t edge)
 {
-    return count_on(channel, edge) != NULL;
+    return index_of(channel, edge) < channel->edge_count;
+}
+
+/* Most inboxes have members on one edge and need no array. */
+static void grow_edges(struct channel *channel)
+{
+    uint32_t capacity = channel->edge_capacity == 0 ? 2 : channel->edge_capacity * 2;
+    struct edge_count *edges = mem_new(capacity, sizeof(*edges));
+    memcpy(edges, channel_edges(channel), channel->edge_count * sizeof(*edges));
+    if (channel->edge_capacity != 0) {
+        mem_free(channel->edges);
+    }
+    channel->edges = edges;
+    channel->edge_capacity = capacity;
 }
 
 bool channel_add_member(struct channel *channel, uint32_t edge)
 {
+    uint32_t i = index_of(channel, edge);
     channel->member_count++;
-    struct edge_count *found = count_on(channel, edge);
-    if (found != NULL) {
-        found->count++;
+    if (i < channel->edge_count) {
+        edges_of(channel)[i].count++;
         return false;
     }
-    if (channel->edge_count == channel->edge_capacity) {
-        channel->edge_capacity = channel->edge_capacity == 0 ? 1 : channel->edge_capacity * 2;
-        channel->edges =
-            mem_resize(channel->edges, channel->edge_capacity, sizeof(*channel->edges));
+    if (channel->edge_count == (channel->edge_capacity == 0 ? 1 : channel->edge_capacity)) {
+        grow_edges(channel);
     }
-    channel->edges[channel->edge_count++] = (struct edge_count){.edge = edge, .count = 1};
+    edges_of(channel)[channel->edge_count++] = (struct edge_count){.edge = edge, .count = 1};
     return true;
 }
 
 void channel_remove_member(struct channel *channel, uint32_t edge)
 {
-    struct edge_count *found = count_on(channel, edge);
-    assert(found != NULL && "removed more often than added");
+    uint32_t i = index_of(channel, edge);
+    struct edge_count *edges = edges_of(channel);
+    assert(i < channel->edge_count && "removed more often than added");
     channel->member_count--;
-    if (--found->count == 0) {
-        *found = channel->edges[--channel->edge_count];
+    if (--edges[i].count == 0) {
+        edges[i] = edges[--channel->edge_count];
     }
 }
 
@@ -140,7 +171,7 @@ void channel_deliver(struct router_core *core, struct channel *channel, const st
     }
     uint32_t *edges = effects_alloc(&core->effects, channel->edge_count, sizeof(*edges));
     for (uint32_t i = 0; i < channel->edge_count; i++) {
-        edges[i] = channel->edges[i].edge;
+        edges[i] = channel_edges(channel)[i].edge;
     }
     emit_deliver(core, channel, push, offset, edges, channel->edge_count);
     core->counters.deliveries += channel->member_count;
@@ -157,8 +188,8 @@ void channel_deliver_to(struct router_core *core, const struct channel *channel,
     uint32_t *edges = effects_alloc(&core->effects, 1, sizeof(*edges));
     edges[0] = edge;
     emit_deliver(core, channel, push, offset, edges, 1);
-    const struct edge_count *found = count_on(channel, edge);
-    core->counters.deliveries += found == NULL ? 0 : found->count;
+    uint32_t i = index_of(channel, edge);
+    core->counters.deliveries += i < channel->edge_count ? channel_edges(channel)[i].count : 0;
 }
 
 const struct group_info *channel_info(struct router_core *core, const struct channel *channel)
@@ -194,7 +225,7 @@ static void emit_bits(struct router_core *core, const struct channel *channel,
     }
     uint32_t *edges = effects_alloc(&core->effects, count, sizeof(*edges));
     for (uint32_t i = 0; i < count; i++) {
-        edges[i] = edge == ALL_EDGES ? channel->edges[i].edge : edge;
+        edges[i] = edge == ALL_EDGES ? channel_edges(channel)[i].edge : edge;
     }
     struct core_effect *effect = effects_add(&core->effects, kind);
     effect->group = channel->id;
@@ -224,17 +255,23 @@ void channel_emit_remove(struct router_core *core, const struct channel *channel
 
 static bool is_owed(const struct channel *channel)
 {
-    return channel->owed != 0 && ring_at(channel->ring, 0)->offset >= channel->owed;
+    return channel_rare(channel)->owed != 0 &&
+           ring_at(channel->ring, 0)->offset >= channel_rare(channel)->owed;
 }
 
 void channel_owes(struct channel *channel, uint64_t offset)
 {
-    channel->owed = channel->owed == 0 || offset < channel->owed ? offset : channel->owed;
+    channel_rare_made(channel)->owed =
+        channel_rare(channel)->owed == 0 || offset < channel_rare(channel)->owed
+            ? offset
+            : channel_rare(channel)->owed;
 }
 
 void channel_settled(struct router_core *core, struct channel *channel)
 {
-    channel->owed = 0;
+    if (channel_rare(channel)->owed != 0) {
+        channel->rare->owed = 0;
+    }
     channel_trim(core, channel);
 }
 
@@ -256,12 +293,18 @@ static uint64_t history_max(const struct channel *channel)
     return (uint64_t)channel->policy->history_messages;
 }
 
+static void raise_first(struct channel *channel, uint64_t offset)
+{
+    if (channel->durable && channel_rare(channel)->first < offset) {
+        channel_rare_made(channel)->first = offset;
+    }
+}
+
 /* What the limits of the channel take away is not told to anybody again, though the log may have it
  * still; what the total takes out of memory can be read again. */
 static void forget_for_good(struct router_core *core, struct channel *channel)
 {
-    uint64_t offset = ring_at(channel->ring, 0)->offset;
-    channel->first = channel->first > offset ? channel->first : offset + 1;
+    raise_first(channel, ring_at(channel->ring, 0)->offset + 1);
     forget_oldest(core, channel);
 }
 
@@ -274,7 +317,7 @@ void channel_trim(struct router_core *core, struct channel *channel)
     }
     uint64_t count = history_max(channel);
     uint64_t oldest = channel->top + 1 > count ? channel->top + 1 - count : 1;
-    channel->first = channel->first > oldest ? channel->first : oldest;
+    raise_first(channel, oldest);
 }
 
 void channel_bound_total(struct router_core *core, struct channel *channel)
@@ -310,7 +353,9 @@ void channel_keep(struct router_core *core, struct channel *channel, struct stor
 uint64_t channel_first_offset(const struct channel *channel)
 {
     uint64_t in_memory = channel_ring_first(channel);
-    return channel->durable && channel->first < in_memory ? channel->first : in_memory;
+    return channel->durable && channel_rare(channel)->first < in_memory
+               ? channel_rare(channel)->first
+               : in_memory;
 }
 
 uint64_t channel_ring_first(const struct channel *channel)
@@ -349,13 +394,13 @@ void channel_key_put_at(struct router_core *core, struct channel *channel,
                         const struct channel_key *key)
 {
     uint32_t window = core->config.key_window;
-    if (channel->keys == NULL) {
-        channel->keys = keys_new(core->hash_seed);
+    if (channel_rare(channel)->keys == NULL) {
+        channel_rare_made(channel)->keys = keys_new(core->hash_seed);
     }
     if (channel->durable && window < LOAD_RECORDS_MIN) {
         window = LOAD_RECORDS_MIN; /* what an edge sends again after a restart must be known */
     }
-    keys_put(channel->keys, key->user, key->key, key->offset, key->at_ms, window);
+    keys_put(channel_rare(channel)->keys, key->user, key->key, key->offset, key->at_ms, window);
 }
 
 bool channel_key_find(const struct router_core *core, const struct channel *channel,
@@ -364,7 +409,7 @@ bool channel_key_find(const struct router_core *core, const struct channel *chan
     uint64_t window = core->config.key_window_ms;
     uint64_t newer_than = core->now_ms > window ? core->now_ms - window : 0;
     return channel_has_key(core, key) &&
-           keys_find(channel->keys, user, key, newer_than, ret_offset);
+           keys_find(channel_rare(channel)->keys, user, key, newer_than, ret_offset);
 }
 
 void channel_key_put(struct router_core *core, struct channel *channel, struct bytes user,
@@ -437,7 +482,7 @@ static void take_records(struct router_core *core, struct channel *channel,
         }
         push_stored(core, channel, hole_at(next));
     }
-    channel->first = channel_ring_first(channel);
+    channel_rare_made(channel)->first = channel_ring_first(channel);
     while (oldest_is_too_much(core, channel)) {
         forget_for_good(core, channel);
     }
@@ -451,13 +496,13 @@ void channel_take_log(struct router_core *core, struct channel *channel, const s
         channel->epoch = log->found ? log->epoch : first_epoch(core, channel, log->forgotten);
         channel->top = log->found ? log->top : 0;
         channel->assigned = channel->top;
-        channel->loaded_top = channel->top;
+        channel_rare_made(channel)->loaded_top = channel->top;
         resent_take(core, channel, log);
     }
     if (log->found && log->epoch == channel->epoch) {
         take_records(core, channel, log);
     } else {
-        channel->first = channel_ring_first(channel);
+        channel_rare_made(channel)->first = channel_ring_first(channel);
     }
 }
 
@@ -467,7 +512,7 @@ void channel_skip(struct router_core *core, struct channel *channel, uint64_t of
         empty_ring(core, channel);
         channel->top = offset;
         channel->assigned = offset;
-        channel->first = offset + 1;
+        raise_first(channel, offset + 1);
         return;
     }
     while (channel->top < offset) {
@@ -478,7 +523,8 @@ void channel_skip(struct router_core *core, struct channel *channel, uint64_t of
 bool channel_since_lacks(const struct channel *channel, uint64_t epoch, uint64_t offset)
 {
     return channel->durable && epoch == channel->epoch &&
-           channel->first < channel_ring_first(channel) && offset + 1 < channel_ring_first(channel);
+           channel_rare(channel)->first < channel_ring_first(channel) &&
+           offset + 1 < channel_ring_first(channel);
 }
 
 /* First and last offset that a history answer may hold, before its size is bounded. */
@@ -509,7 +555,7 @@ bool channel_history_lacks(const struct channel *channel, const struct command *
     uint64_t first = channel_ring_first(channel);
     uint64_t from = 0;
     uint64_t to = 0;
-    if (!channel->durable || channel->first >= first) {
+    if (!channel->durable || channel_rare(channel)->first >= first) {
         return false;
     }
     history_range(channel, command, &from, &to);

@@ -17,31 +17,41 @@ struct edge_count {
     uint32_t count; /* never 0 */
 };
 
-struct channel {
-    slot_id id;
-    uint64_t epoch;
-    uint64_t top;        /* newest delivered offset, 0 = none yet */
-    uint64_t assigned;   /* newest offset given out; above top while appends run */
+/* What few channels have; see channel_rare(). */
+struct channel_rare {
     uint64_t loaded_top; /* durable: `top` when the log was read first */
     uint64_t first;    /* durable: oldest offset that clients may ask for, maybe in the log only */
     uint64_t owed;     /* durable: an edge waits for what came from this offset on; 0 = none does */
     uint64_t asked;    /* `owed` as it was when the log was read last */
-    struct bytes name; /* lives in the room or user that embeds the channel */
-    const struct namespace_policy *policy; /* in the core's table, never NULL */
-    struct ring *ring;                     /* NULL until there is a message to keep */
-    struct keys *keys;                     /* NULL until a key is used */
-    struct keys *resent;                   /* see resent.h; NULL = none */
-    struct former *former;                 /* see former.h; NULL = none is known */
-    uint64_t loaded_ms;
+    struct keys *keys; /* NULL until a key is used */
+    struct keys *resent;            /* see resent.h; NULL = none */
+    struct former *former;          /* see former.h; NULL = none is known */
     struct pending *pending_oldest; /* waits for the engine, see post.c */
     struct pending *pending_newest;
     struct parked *parked_oldest; /* waits for the log, see load.c */
     struct parked *parked_newest;
-    struct edge_count *edges;
+    uint64_t former_none; /* epoch of a former life of which an edge announced that it has nothing,
+                             before another had something; 0 = none */
+    uint64_t read_first;  /* oldest offset in memory when the log was read last */
+};
+
+struct channel {
+    slot_id id;
+    uint64_t epoch;
+    uint64_t top;      /* newest delivered offset, 0 = none yet */
+    uint64_t assigned; /* newest offset given out; above top while appends run */
+    struct bytes name; /* lives in the room or user that embeds the channel */
+    const struct namespace_policy *policy; /* in the core's table, never NULL */
+    struct ring *ring;                     /* NULL until there is a message to keep */
+    struct channel_rare *rare;             /* NULL until something in it is not zero */
+    union {                                /* see channel_edges() */
+        struct edge_count *edges;
+        struct edge_count only_edge; /* while edge_capacity is 0 */
+    };
     uint32_t edge_count;
     uint32_t edge_capacity;
     uint32_t member_count; /* sum over edges */
-    enum channel_kind kind;
+    uint8_t kind;          /* enum channel_kind */
     bool durable;    /* its messages live in the engine's log; the ring holds the newest of them */
     bool loaded;     /* durable: the log was read once */
     bool loading;    /* it is being read */
@@ -49,10 +59,23 @@ struct channel {
     bool was_unsure; /* as a former router died, and nobody was told yet */
     bool came_early; /* somebody came in before every edge could hear of it */
     bool postponed;  /* in the core's list: see load.c */
-    uint64_t former_none; /* epoch of a former life of which an edge announced that it has nothing,
-                             before another had something; 0 = none */
-    uint64_t read_first;  /* oldest offset in memory when the log was read last */
 };
+
+/* For reading: all zeros when it was never made. */
+static inline const struct channel_rare *channel_rare(const struct channel *channel)
+{
+    static const struct channel_rare none;
+    return channel->rare == NULL ? &none : channel->rare;
+}
+
+/* For writing: made when it is not there; stays as long as the channel. */
+struct channel_rare *channel_rare_made(struct channel *channel);
+
+/* Members per edge, `edge_count` of them; valid until the next change. */
+static inline const struct edge_count *channel_edges(const struct channel *channel)
+{
+    return channel->edge_capacity == 0 ? &channel->only_edge : channel->edges;
+}
 
 /* In place; `name` is borrowed for the channel's life. */
 void channel_init(struct router_core *core, struct channel *channel, enum channel_kind kind,

@@ -148,17 +148,15 @@ bool conn_enter_inbox(struct router_core *core, struct conn *conn)
 
 static void end_watches(struct router_core *core, struct conn *conn)
 {
-    for (uint32_t i = 0; i < conn->watch_count; i++) {
-        struct user *watched = slotmap_get(&core->users, conn->watches[i]);
+    for (uint32_t i = 0; i < conn->watches.count; i++) {
+        struct user *watched = slotmap_get(&core->users, conn_ids_all(&conn->watches)[i]);
         assert(watched != NULL && "a watcher holds the user");
         truth_remove(core, conn, watched->watch->id);
         channel_remove_member(watched->watch, conn->ref.edge);
         user_settle(core, watched);
     }
-    mem_free(conn->watches);
-    conn->watches = NULL;
-    conn->watch_count = 0;
-    conn->watch_capacity = 0;
+    conn_ids_fini(&conn->watches);
+    conn->watches = (struct conn_ids){0};
 }
 
 static struct message about_room(const struct conn *conn, enum message_kind kind, slot_id room)
@@ -180,8 +178,8 @@ static void leave_edge(struct router_core *core, struct conn *conn)
     router_edge_set_conn(edge, conn->ref.slot, 0);
     edge->connections--;
     truth_remove(core, conn, 0);
-    for (uint32_t i = 0; i < conn->room_count; i++) {
-        truth_remove(core, conn, conn->rooms[i]);
+    for (uint32_t i = 0; i < conn->rooms.count; i++) {
+        truth_remove(core, conn, conn_ids_all(&conn->rooms)[i]);
     }
     if (conn->waiting) {
         truth_settle(core, conn, true);
@@ -201,13 +199,15 @@ static void leave_edge(struct router_core *core, struct conn *conn)
 void conn_detach(struct router_core *core, struct conn *conn)
 {
     assert(conn->attached);
-    for (uint32_t i = 0; i < conn->room_count; i++) {
-        struct message message = about_room(conn, ROOM_DETACH, conn->rooms[i]);
+    for (uint32_t i = 0; i < conn->rooms.count; i++) {
+        struct message message = about_room(conn, ROOM_DETACH, conn_ids_all(&conn->rooms)[i]);
         mailbox_post(&core->mailbox, &message);
     }
     leave_edge(core, conn);
+    taps_connection(core, conn->user, conn->ref, CORE_TAPPED_LOST);
     edges_get(&core->edges, conn->ref.edge)->detached++;
     conn->attached = false;
+    conn->lost_ms = 0;
     conn->user->detached++;
     core->detached_count++;
     user_settle(core, conn->user);
@@ -229,11 +229,12 @@ static void end_detached(struct router_core *core, struct conn *conn)
 void conn_free(struct router_core *core, struct conn *conn, const char *reason)
 {
     struct user *user = conn->user;
-    for (uint32_t i = 0; i < conn->room_count; i++) {
-        struct message message = about_room(conn, ROOM_LEAVE, conn->rooms[i]);
+    for (uint32_t i = 0; i < conn->rooms.count; i++) {
+        struct message message = about_room(conn, ROOM_LEAVE, conn_ids_all(&conn->rooms)[i]);
         message.reason = reason;
         mailbox_post(&core->mailbox, &message);
     }
+    taps_connection(core, user, conn->ref, CORE_TAPPED_CLOSED);
     if (conn->attached) {
         leave_edge(core, conn);
     } else {
@@ -242,46 +243,69 @@ void conn_free(struct router_core *core, struct conn *conn, const char *reason)
     core->online_count -= !user_online(user);
     unlink_from_user(user, conn);
     (void)slotmap_remove(&core->conns, conn->id);
-    mem_free(conn->rooms);
+    conn_ids_fini(&conn->rooms);
     mem_free(conn->rights);
     effects_bury(&core->effects, conn);
 }
 
-/* Index of `id` in a packed array, or `count`. Arrays are short: the limits per connection. */
-static uint32_t index_of(const slot_id *ids, uint32_t count, slot_id id)
+/* Index of `id`, or the count. They are few: the limits per connection. */
+static uint32_t index_of(const struct conn_ids *ids, slot_id id)
 {
+    const slot_id *all = conn_ids_all(ids);
     uint32_t i = 0;
-    while (i < count && ids[i] != id) {
+    while (i < ids->count && all[i] != id) {
         i++;
     }
     return i;
 }
 
-static void append(slot_id **ids, uint32_t *count, uint32_t *capacity, slot_id id)
+static slot_id *all_of(struct conn_ids *ids)
 {
-    if (*count == *capacity) {
-        *capacity = *capacity == 0 ? 2 : *capacity * 2;
-        *ids = mem_resize(*ids, *capacity, sizeof(**ids));
+    return ids->capacity == 0 ? &ids->only : ids->items;
+}
+
+static void append(struct conn_ids *ids, slot_id id)
+{
+    if (ids->count == (ids->capacity == 0 ? 1 : ids->capacity)) {
+        uint32_t capacity = ids->capacity == 0 ? 4 : ids->capacity * 2;
+        slot_id *items = mem_new(capacity, sizeof(*items));
+        memcpy(items, conn_ids_all(ids), ids->count * sizeof(*items));
+        conn_ids_fini(ids);
+        ids->items = items;
+        ids->capacity = capacity;
     }
-    (*ids)[(*count)++] = id;
+    all_of(ids)[ids->count++] = id;
+}
+
+void conn_ids_fini(struct conn_ids *ids)
+{
+    if (ids->capacity != 0) {
+        mem_free(ids->items);
+    }
+}
+
+void conn_ids_remove(struct conn_ids *ids, uint32_t at)
+{
+    slot_id *all = all_of(ids);
+    all[at] = all[--ids->count];
 }
 
 bool conn_in_room(const struct conn *conn, slot_id room)
 {
-    return index_of(conn->rooms, conn->room_count, room) < conn->room_count;
+    return index_of(&conn->rooms, room) < conn->rooms.count;
 }
 
 void conn_add_room(struct router_core *core, struct conn *conn, slot_id room)
 {
     truth_add(core, conn, room);
-    append(&conn->rooms, &conn->room_count, &conn->room_capacity, room);
+    append(&conn->rooms, room);
 }
 
 void conn_remove_room(struct router_core *core, struct conn *conn, slot_id room)
 {
-    uint32_t at = index_of(conn->rooms, conn->room_count, room);
-    if (at < conn->room_count) {
-        conn->rooms[at] = conn->rooms[--conn->room_count];
+    uint32_t at = index_of(&conn->rooms, room);
+    if (at < conn->rooms.count) {
+        conn_ids_remove(&conn->rooms, at);
         if (conn->attached) {
             truth_remove(core, conn, room);
         }
@@ -290,16 +314,16 @@ void conn_remove_room(struct router_core *core, struct conn *conn, slot_id room)
 
 bool conn_watches(const struct conn *conn, slot_id user)
 {
-    return index_of(conn->watches, conn->watch_count, user) < conn->watch_count;
+    return index_of(&conn->watches, user) < conn->watches.count;
 }
 
 bool conn_remove_watch(struct router_core *core, struct conn *conn, struct user *user)
 {
-    uint32_t at = index_of(conn->watches, conn->watch_count, user->id);
-    if (at == conn->watch_count) {
+    uint32_t at = index_of(&conn->watches, user->id);
+    if (at == conn->watches.count) {
         return false;
     }
-    conn->watches[at] = conn->watches[--conn->watch_count];
+    conn_ids_remove(&conn->watches, at);
     truth_remove(core, conn, user->watch->id);
     channel_emit_remove(core, user->watch, conn->ref);
     channel_remove_member(user->watch, conn->ref.edge);
@@ -309,7 +333,7 @@ bool conn_remove_watch(struct router_core *core, struct conn *conn, struct user 
 
 bool conn_add_watch(struct router_core *core, struct conn *conn, struct user *user)
 {
-    append(&conn->watches, &conn->watch_count, &conn->watch_capacity, user->id);
+    append(&conn->watches, user->id);
     bool first = channel_add_member(user_watch_channel(core, user), conn->ref.edge);
     truth_add(core, conn, user->watch->id);
     user_settle(core, user);

@@ -9,6 +9,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Most connections are in one room: that needs no array. */
+struct conn_ids {
+    union {
+        slot_id only; /* while capacity is 0 */
+        slot_id *items;
+    };
+    uint32_t count;
+    uint32_t capacity;
+};
+
 struct conn {
     slot_id id;
     struct conn_ref ref;
@@ -30,17 +40,15 @@ struct conn {
     uint64_t connected_at_ms;
     uint64_t expires_at_ms;
     uint64_t last_activity_ms;
-    uint64_t opened_ms; /* here, or announced */
-    uint64_t lost_ms;   /* when it broke; 0 = it did not */
-    uint64_t extra_ms;  /* of its grace, for a drain's delay */
-    slot_id *rooms;
-    slot_id *watches; /* users */
-    uint32_t room_count;
-    uint32_t room_capacity;
-    uint32_t watch_count;
-    uint32_t watch_capacity;
+    union {
+        uint64_t opened_ms; /* while attached: here, or announced */
+        uint64_t lost_ms;   /* while detached: when it broke; 0 = it did not */
+    };
+    struct conn_ids rooms;
+    struct conn_ids watches; /* users */
     uint16_t agent_len;
     uint16_t rights_len;
+    uint32_t extra_ms; /* of its grace, for a drain's delay */
     uint8_t *rights;   /* of its token; NULL: the policy decides */
     uint8_t strings[]; /* address, agent */
 };
@@ -76,6 +84,17 @@ void conn_detach(struct router_core *core, struct conn *conn);
 
 /* Ends it and its memberships: the rooms hear of it by message. Does not speak of presence. */
 void conn_free(struct router_core *core, struct conn *conn, const char *reason);
+
+static inline const slot_id *conn_ids_all(const struct conn_ids *ids)
+{
+    return ids->capacity == 0 ? &ids->only : ids->items;
+}
+
+/* Frees what more than one needed. */
+void conn_ids_fini(struct conn_ids *ids);
+
+/* Moves the last one into the place `at`. */
+void conn_ids_remove(struct conn_ids *ids, uint32_t at);
 
 bool conn_in_room(const struct conn *conn, slot_id room);
 void conn_add_room(struct router_core *core, struct conn *conn, slot_id room);

@@ -92,8 +92,8 @@ static void free_session_side(struct router_core *core)
     for (uint32_t i = 0; i < core->conns.used; i++) {
         struct conn *conn = slotmap_at(&core->conns, i);
         if (conn != NULL) {
-            mem_free(conn->rooms);
-            mem_free(conn->watches);
+            conn_ids_fini(&conn->rooms);
+            conn_ids_fini(&conn->watches);
             mem_free(conn->rights);
             conn->user->attached = 0;
             conn->user->detached = 0;
@@ -126,6 +126,7 @@ void router_core_free(struct router_core **core_ptr)
     wheel_free(&core->grace);
     wheel_free(&core->token_ends);
     bans_fini(&core->bans);
+    taps_fini(&core->taps);
     ip_counts_fini(&core->addresses);
     edges_fini(&core->edges);
     mailbox_fini(&core->mailbox);
@@ -292,6 +293,7 @@ struct core_effects router_core_step(struct router_core *core, const struct core
     core->now_ms = now_ms;
     core->wall_ms = event->wall_ms;
     core->cause = event->cause;
+    core->arrived_ms = 0;
     finish_rebuild(core);
     handlers[event->kind](core, event);
     core_drain(core);

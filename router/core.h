@@ -194,8 +194,9 @@ struct core_event {
     uint64_t last_offset;   /* ANNOUNCE_GROUP: newest offset the edge has delivered; LAGGING,
                                REPAIR: first offset that may be missing, in the life that `group`
                                names */
-    uint64_t to_offset;     /* REPAIR. ANNOUNCE_GROUP: newest offset that the edge knows of, not
-                               below last_offset: what is between lacks */
+    uint64_t to_offset;     /* REPAIR. LAGGING: newest that the edge knows of in a life that is
+                               over, 0 = untold. ANNOUNCE_GROUP: newest offset that the edge knows of,
+                               not     below last_offset: what is between lacks */
     uint64_t token;         /* LAGGING, CANARY: comes back with the answer */
     const uint32_t *locals; /* ANNOUNCE_CONN: the edge's numbers of its groups */
     size_t local_count;
@@ -239,7 +240,45 @@ enum core_effect_kind {
     CORE_KEEP_BAN,  /* engine: the value `text` under `key` among the bans; empty: none any more */
     CORE_BAN_NET,   /* all edges: turn away who comes from `net`, for for_ms (0 = until told) */
     CORE_UNBAN_NET, /* all edges: no more */
+    CORE_TAPPED,    /* `tapped`: something that an operator watches */
     CORE_ADMIN_DONE
+};
+
+/* What may be watched: router_core_tap. */
+enum core_tap {
+    CORE_TAP_MESSAGES, /* of a room */
+    CORE_TAP_ROOM,     /* who comes and goes there */
+    CORE_TAP_USER,     /* presence, connections and rooms of a user */
+    CORE_TAP_SENDER,   /* messages that a user sends */
+    CORE_TAP_ALL       /* all messages */
+};
+
+enum core_tapped_kind {
+    CORE_TAPPED_MESSAGE,
+    CORE_TAPPED_JOINED,
+    CORE_TAPPED_LEFT,
+    CORE_TAPPED_ONLINE,
+    CORE_TAPPED_OFFLINE,
+    CORE_TAPPED_CONNECTED,
+    CORE_TAPPED_LOST,  /* in grace now */
+    CORE_TAPPED_CLOSED /* for good, after a grace too */
+};
+
+struct core_tapped {
+    enum core_tapped_kind kind;
+    uint64_t now_ms;
+    uint64_t wall_ms;
+    struct bytes room;                  /* MESSAGE of a room, JOINED, LEFT */
+    struct bytes user;                  /* MESSAGE: of a direct one, to whom; else whose */
+    struct bytes reason;                /* LEFT */
+    struct conn_ref conn;               /* CONNECTED, LOST, CLOSED */
+    struct bytes edge_id;               /* of it */
+    const struct push_message *message; /* MESSAGE, as the rest */
+    uint64_t epoch;
+    uint64_t edge_ms;   /* came to its edge, by our clock; 0 = not known */
+    uint64_t router_ms; /* came to the core; now_ms is when it was delivered */
+    uint32_t edges;     /* that it is delivered to */
+    uint32_t members;   /* connections there */
 };
 
 struct core_effect {
@@ -279,6 +318,7 @@ struct core_effect {
     uint64_t bytes_max;                 /* LOAD: wanted */
     bool ids;                           /* LOAD: beyond bytes_max bare records are wanted */
     uint64_t cause;                     /* HELD, FREED */
+    const struct core_tapped *tapped;   /* TAPPED */
     uint64_t number;         /* SEND_CONN: of the command that this answers, or 0. DONE */
     struct bytes room;       /* APPEND, LOAD: name of the room or user */
     uint64_t epoch;          /* APPEND, ADMIN_DONE */
@@ -309,6 +349,11 @@ bool router_core_postpones(const struct router_core *core);
 
 /* Other rates for everybody from now on. */
 void router_core_set_rates(struct router_core *core, const struct core_rates *rates);
+
+/* Begins to watch: CORE_TAPPED from now on, until as many calls of the other. `name` of a room or
+ * user is copied; empty for ALL. False: as much is watched as may be. */
+bool router_core_tap(struct router_core *core, enum core_tap kind, struct bytes name);
+void router_core_untap(struct router_core *core, enum core_tap kind, struct bytes name);
 
 /* A ban that was kept by CORE_KEEP_BAN; before the first step. False when it cannot be read. */
 bool router_core_load_ban(struct router_core *core, struct bytes key, struct bytes value);

@@ -13,6 +13,7 @@
 #include "router/idle.h"
 #include "router/mass.h"
 #include "router/messages.h"
+#include "router/taps.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -98,7 +99,9 @@ struct router_core {
     struct idle idle_rooms;
     struct slotmap pending; /* appends under way, by append id */
     uint64_t cause;         /* of this step */
-    uint64_t answered;      /* number of the command that is being answered */
+    uint64_t arrived_ms;    /* its command came to its edge, by our clock; 0 = not known */
+    struct taps taps;
+    uint64_t answered; /* number of the command that is being answered */
     uint64_t parked_count;
     uint64_t parked_bytes;
     struct channel *replaying; /* its parked events run now */

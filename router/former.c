@@ -19,9 +19,10 @@ struct former {
 /* The newest message of that life, or 0. */
 static uint64_t top_of(const struct channel *channel, uint64_t epoch)
 {
-    for (uint32_t i = 0; channel->former != NULL && i < channel->former->count; i++) {
-        if (channel->former->lives[i].epoch == epoch) {
-            return channel->former->lives[i].top;
+    for (uint32_t i = 0;
+         channel_rare(channel)->former != NULL && i < channel_rare(channel)->former->count; i++) {
+        if (channel_rare(channel)->former->lives[i].epoch == epoch) {
+            return channel_rare(channel)->former->lives[i].top;
         }
     }
     return 0;
@@ -30,10 +31,10 @@ static uint64_t top_of(const struct channel *channel, uint64_t epoch)
 /* False when it is one too many. */
 static bool set_top(struct channel *channel, uint64_t epoch, uint64_t top)
 {
-    if (channel->former == NULL) {
-        channel->former = mem_new(1, sizeof(*channel->former));
+    if (channel_rare(channel)->former == NULL) {
+        channel_rare_made(channel)->former = mem_new(1, sizeof(*channel_rare(channel)->former));
     }
-    struct former *former = channel->former;
+    struct former *former = channel_rare(channel)->former;
     uint32_t i = 0;
     while (i < former->count && former->lives[i].epoch != epoch) {
         i++;
@@ -71,24 +72,47 @@ static void tell(struct router_core *core, const struct channel *channel, uint32
     }
 }
 
+static bool is_possible(const struct channel *channel, uint64_t newest)
+{
+    return channel->kind != CHANNEL_WATCH && newest >> OFFSET_BITS == 0;
+}
+
+/* The other edges hear of what is above `top`, if somebody there may lack it. */
+static void tell_others(struct router_core *core, const struct channel *channel, uint32_t edge,
+                        uint64_t epoch, uint64_t top)
+{
+    for (uint32_t i = 0; i < channel->edge_count; i++) {
+        if (channel_edges(channel)[i].edge != edge) {
+            tell(core, channel, channel_edges(channel)[i].edge,
+                 former_gap(core, channel, epoch, top + 1));
+        }
+    }
+}
+
 void former_announced(struct router_core *core, const struct core_event *event,
                       struct channel *channel)
 {
     uint64_t newest = event->to_offset > event->last_offset ? event->to_offset : event->last_offset;
     uint64_t epoch = event->group->epoch;
     uint64_t top = top_of(channel, epoch);
-    if (channel->kind == CHANNEL_WATCH || newest >> OFFSET_BITS != 0 ||
-        (newest != 0 && !set_top(channel, epoch, newest))) {
+    if (!is_possible(channel, newest) || (newest != 0 && !set_top(channel, epoch, newest))) {
         return;
     }
     if (newest == 0 && top == 0) {
-        channel->former_none = epoch;
+        channel_rare_made(channel)->former_none = epoch;
     }
     tell(core, channel, event->edge, former_gap(core, channel, epoch, event->last_offset + 1));
-    bool somebody_lacks = newest > top && (top != 0 || channel->former_none == epoch);
-    for (uint32_t i = 0; somebody_lacks && i < channel->edge_count; i++) {
-        if (channel->edges[i].edge != event->edge) {
-            tell(core, channel, channel->edges[i].edge, former_gap(core, channel, epoch, top + 1));
-        }
+    if (newest > top && (top != 0 || channel_rare(channel)->former_none == epoch)) {
+        tell_others(core, channel, event->edge, epoch, top);
+    }
+}
+
+void former_lagging(struct router_core *core, struct channel *channel, uint32_t edge,
+                    uint64_t epoch, uint64_t newest)
+{
+    uint64_t top = top_of(channel, epoch);
+    bool news = newest > top && epoch != channel->epoch && is_possible(channel, newest);
+    if (news && set_top(channel, epoch, newest) && top != 0) {
+        tell_others(core, channel, edge, epoch, top);
     }
 }

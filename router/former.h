@@ -12,6 +12,11 @@
 void former_announced(struct router_core *core, const struct core_event *event,
                       struct channel *channel);
 
+/* CORE_LAGGING of another life than the channel's: the edge knows of messages up to `newest` in it
+ * (0 = it does not say). The others are told what is news to them. */
+void former_lagging(struct router_core *core, struct channel *channel, uint32_t edge,
+                    uint64_t epoch, uint64_t newest);
+
 /* The push for one who has everything of the life `epoch` below `offset`, or NULL: it lacks nothing
  * that is known of. */
 const struct push *former_gap(struct router_core *core, const struct channel *channel,

@@ -100,6 +100,24 @@ const struct jws_key *jws_keys_next(const struct jws_keys *keys, enum jws_alg al
     return NULL;
 }
 
+const struct jws_key *jws_keys_twin(const struct jws_keys *keys, const struct jws_key *key)
+{
+    for (size_t i = 0; keys != NULL && i < keys->count; i++) {
+        if (keys->keys[i].alg == key->alg && bytes_equal(keys->keys[i].kid, key->kid)) {
+            return &keys->keys[i];
+        }
+    }
+    return NULL;
+}
+
+bool jws_key_same(const struct jws_key *a, const struct jws_key *b)
+{
+    if (jws_alg_is_costly(a->alg)) {
+        return EVP_PKEY_eq(a->public_, b->public_) == 1;
+    }
+    return bytes_equal(a->secret, b->secret);
+}
+
 static size_t secret_min(enum jws_alg alg)
 {
     return alg == JWS_HS256 ? 32 : alg == JWS_HS384 ? 48 : 64;

@@ -64,6 +64,13 @@ size_t jws_keys_count(const struct jws_keys *keys);
 const struct jws_key *jws_keys_next(const struct jws_keys *keys, enum jws_alg alg, struct bytes kid,
                                     size_t *cursor);
 
+/* The key of `keys` (may be NULL) with this key's algorithm and kid, NULL when there is none. */
+const struct jws_key *jws_keys_twin(const struct jws_keys *keys, const struct jws_key *key);
+
+/* True when both say yes to the same signatures. Not for strangers' keys: takes no constant time.
+ */
+bool jws_key_same(const struct jws_key *a, const struct jws_key *b);
+
 /* "HS256"… False for what is none of ours, "none" among it. Letters count by their case. */
 bool jws_alg_parse(struct bytes raw_json_string, enum jws_alg *ret_alg);
 const char *jws_alg_name(enum jws_alg alg);

@@ -37,8 +37,8 @@ static void begin(struct router_core *core, struct channel *channel)
     effect->keep_count = count < LOAD_RECORDS_MIN ? LOAD_RECORDS_MIN : count;
     effect->bytes_max = bytes < LOAD_BYTES_MIN ? LOAD_BYTES_MIN : bytes;
     effect->ids = !channel->loaded;
-    effect->offset = channel->owed;
-    channel->asked = channel->owed;
+    effect->offset = channel_rare(channel)->owed;
+    channel_rare_made(channel)->asked = channel_rare(channel)->owed;
 }
 
 bool load_ready(struct router_core *core, struct channel *channel)
@@ -46,7 +46,7 @@ bool load_ready(struct router_core *core, struct channel *channel)
     if (!channel->durable) {
         return true;
     }
-    bool served = channel->parked_oldest == NULL || core->replaying == channel;
+    bool served = channel_rare(channel)->parked_oldest == NULL || core->replaying == channel;
     if (channel->loaded && !channel->loading && served) {
         return true;
     }
@@ -143,17 +143,18 @@ static bool is_of_edge(const struct core_event *event)
 static void enqueue(const struct router_core *core, struct channel *channel, struct parked *parked)
 {
     if (core->replaying == channel) { /* it was the first, and is again */
-        parked->next = channel->parked_oldest;
-        channel->parked_oldest = parked;
-        channel->parked_newest = parked->next == NULL ? parked : channel->parked_newest;
+        parked->next = channel_rare(channel)->parked_oldest;
+        channel_rare_made(channel)->parked_oldest = parked;
+        channel_rare_made(channel)->parked_newest =
+            parked->next == NULL ? parked : channel_rare(channel)->parked_newest;
         return;
     }
-    if (channel->parked_newest == NULL) {
-        channel->parked_oldest = parked;
+    if (channel_rare(channel)->parked_newest == NULL) {
+        channel_rare_made(channel)->parked_oldest = parked;
     } else {
-        channel->parked_newest->next = parked;
+        channel_rare(channel)->parked_newest->next = parked;
     }
-    channel->parked_newest = parked;
+    channel_rare_made(channel)->parked_newest = parked;
 }
 
 bool load_park(struct router_core *core, struct channel *channel, const struct core_event *event)
@@ -184,11 +185,12 @@ bool load_park(struct router_core *core, struct channel *channel, const struct c
 /* The one after `before`; NULL: the oldest. */
 static struct parked *take(struct router_core *core, struct channel *channel, struct parked *before)
 {
-    struct parked **at = before == NULL ? &channel->parked_oldest : &before->next;
+    struct parked **at =
+        before == NULL ? &channel_rare_made(channel)->parked_oldest : &before->next;
     struct parked *parked = *at;
     *at = parked->next;
     if (parked->next == NULL) {
-        channel->parked_newest = before;
+        channel_rare_made(channel)->parked_newest = before;
     }
     core->parked_count--;
     core->parked_bytes -= parked->size;
@@ -197,7 +199,7 @@ static struct parked *take(struct router_core *core, struct channel *channel, st
 
 void load_drop(struct router_core *core, struct channel *channel)
 {
-    while (channel->parked_oldest != NULL) {
+    while (channel_rare(channel)->parked_oldest != NULL) {
         mem_free(take(core, channel, NULL));
     }
 }
@@ -277,7 +279,7 @@ static uint32_t work_of(const struct parked *parked)
 static bool replay_some(struct router_core *core, struct channel *channel, uint32_t *work)
 {
     struct parked *before = NULL; /* the last one that waits on */
-    struct parked *parked = channel->parked_oldest;
+    struct parked *parked = channel_rare(channel)->parked_oldest;
     core->replaying = channel;
     while (parked != NULL && !channel->loading && *work != 0) {
         if (is_held(core, parked)) {
@@ -291,7 +293,7 @@ static bool replay_some(struct router_core *core, struct channel *channel, uint3
             (void)effects_add(&core->effects, CORE_CUT); /* all of them may be a lot */
             effects_bury(&core->effects, parked);
         }
-        parked = before == NULL ? channel->parked_oldest : before->next;
+        parked = before == NULL ? channel_rare(channel)->parked_oldest : before->next;
     }
     core->replaying = NULL;
     core->cause = 0;
@@ -316,7 +318,8 @@ static void postpone(struct router_core *core, struct channel *channel)
 bool load_is_fresh(const struct router_core *core, const struct channel *channel)
 {
     return core->replaying == channel &&
-           (!core->replaying_late || channel_ring_first(channel) <= channel->read_first);
+           (!core->replaying_late ||
+            channel_ring_first(channel) <= channel_rare(channel)->read_first);
 }
 
 /* ---- it could not be read ---- */
@@ -362,9 +365,10 @@ void load_retry_later(struct router_core *core, const struct channel *channel)
 /* Who asked is told; edges and announced connections that must be brought up to date wait on. */
 static void refuse_all(struct router_core *core, struct channel *channel)
 {
-    struct parked *parked = channel->parked_oldest;
-    channel->parked_oldest = NULL;
-    channel->parked_newest = NULL;
+    struct channel_rare *rare = channel_rare_made(channel);
+    struct parked *parked = rare->parked_oldest;
+    rare->parked_oldest = NULL;
+    rare->parked_newest = NULL;
     while (parked != NULL) {
         struct parked *next = parked->next;
         enum core_event_kind kind = parked->event.kind;
@@ -383,7 +387,7 @@ static void refuse_all(struct router_core *core, struct channel *channel)
         parked = next;
     }
     core->cause = 0;
-    if (channel->parked_oldest != NULL) {
+    if (channel_rare(channel)->parked_oldest != NULL) {
         load_retry_later(core, channel);
     }
 }
@@ -394,7 +398,7 @@ static void bound_memory(struct router_core *core, struct channel *channel);
 static bool serve(struct router_core *core, struct channel *channel, uint32_t *work)
 {
     bool all = replay_some(core, channel, work);
-    if (channel->parked_oldest != NULL && !channel->loading) {
+    if (channel_rare(channel)->parked_oldest != NULL && !channel->loading) {
         postpone(core, channel);
     }
     if (all && !channel->loading) {
@@ -418,7 +422,7 @@ void load_go_on(struct router_core *core, const struct core_event *event)
             continue;
         }
         all = (channel->loading || serve(core, channel, &work)) && all;
-        channel->postponed = channel->parked_oldest != NULL && !channel->loading;
+        channel->postponed = channel_rare(channel)->parked_oldest != NULL && !channel->loading;
         core->postponed[kept] = channel->id;
         kept += channel->postponed;
         post_finish(core, channel);
@@ -444,7 +448,7 @@ static void bound_memory(struct router_core *core, struct channel *channel)
 
 static void settle_unread(struct router_core *core, struct channel *channel)
 {
-    if (channel->parked_oldest == NULL) {
+    if (channel_rare(channel)->parked_oldest == NULL) {
         channel_settled(core, channel);
         bound_memory(core, channel);
     }
@@ -464,7 +468,7 @@ void load_done(struct router_core *core, const struct core_event *event)
         settle_unread(core, channel);
     } else {
         channel_take_log(core, channel, event->log);
-        channel->read_first = channel_ring_first(channel);
+        channel_rare_made(channel)->read_first = channel_ring_first(channel);
         if (!serve(core, channel, &work)) {
             (void)effects_add(&core->effects, CORE_MORE);
         }
@@ -481,7 +485,7 @@ void load_tick(struct router_core *core)
     core->failed_count = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct channel *channel = channel_find(core, core->failed_loads[i]);
-        if (channel != NULL && !channel->loading && channel->parked_oldest != NULL) {
+        if (channel != NULL && !channel->loading && channel_rare(channel)->parked_oldest != NULL) {
             begin(core, channel);
         }
         if (channel != NULL) {

@@ -55,7 +55,8 @@ void load_drop(struct router_core *core, struct channel *channel);
 /* True while something holds the channel here. */
 static inline bool load_holds(const struct channel *channel)
 {
-    return channel->loading || channel->parked_oldest != NULL || channel->pending_oldest != NULL;
+    return channel->loading || channel_rare(channel)->parked_oldest != NULL ||
+           channel_rare(channel)->pending_oldest != NULL;
 }
 
 #endif

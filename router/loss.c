@@ -56,7 +56,7 @@ static void lose(struct router_core *core, struct conn *conn, const struct loss 
     struct user *user = conn->user;
     session_lose(core, conn, due_ms + loss->extra_ms);
     conn->lost_ms = core->now_ms;
-    conn->extra_ms = loss->extra_ms;
+    conn->extra_ms = loss->extra_ms < UINT32_MAX ? (uint32_t)loss->extra_ms : UINT32_MAX;
     if (!loss->mass) {
         return;
     }

@@ -3,10 +3,12 @@
 #include "common/log.h"
 #include "common/metrics.h"
 #include "common/options.h"
+#include "common/options_man.h"
 #include "common/process.h"
 #include "router/auth.h"
 #include "router/engine/embedded_dir.h"
 #include "router/policy_file.h"
+#include "router/reload.h"
 #include "router/router.h"
 #include "router/router_keys.h"
 #include "router/router_metrics.h"
@@ -17,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXIT_USAGE = 2 };
+enum { EXIT_USAGE = 2, CHANGES_LOGGED_MAX = 1000 };
 
 struct process {
     int argc;
@@ -36,6 +38,18 @@ static void print(FILE *to, const struct buf *text)
                   ends ? "" : "\n");
 }
 
+static const char man_description[] =
+    "The router knows users, connections, rooms and presence, applies limits and policy, and gives "
+    "every message of a room its number; with --data-dir it stores them before it delivers them. "
+    "Edges connect to --bind, operators with splitrailctl to --admin-bind, programs to the HTTP "
+    "API "
+    "at --http-listen.\n"
+    "A router that is started again finds its state at the edges, which keep their clients "
+    "meanwhile.\n";
+static const char man_exits[] =
+    "0\tended in order\n1\tcould not start, or a newer router owns the data\n"
+    "2\tan option is bad; one line says which and why\n";
+
 /* For docs/: not options, so that the reference does not list itself. */
 static bool print_reference(int argc, char **argv)
 {
@@ -46,6 +60,13 @@ static bool print_reference(int argc, char **argv)
     buf_init(&text, 0);
     if (strcmp(argv[1], "--help-markdown") == 0) {
         option_reference(&router_option_program, &text);
+    } else if (strcmp(argv[1], "--help-man") == 0) {
+        man_write(&(struct man_page){.program = &router_option_program,
+                                     .section = "8",
+                                     .description = man_description,
+                                     .exits = man_exits,
+                                     .see_also = "splitrail-edge(8), splitrailctl(1)"},
+                  &text);
     } else if (strcmp(argv[1], "--policy-markdown") == 0) {
         policy_file_reference(&text);
     } else if (strcmp(argv[1], "--metrics-markdown") == 0) {
@@ -76,16 +97,8 @@ static void log_lines(enum log_event_id event, struct bytes text)
     }
 }
 
-/* One line for each value that is another now. */
-static void log_change(const char *option, int64_t before, int64_t after)
-{
-    if (before != after) {
-        log_event(LOG_RELOAD, LOG_S("option", option), LOG_I("from", before), LOG_I("to", after));
-    }
-}
-
-/* A bad file leaves *policy as it was. */
-static enum status read_policy(const struct router_options *options, struct policy_table *policy,
+/* MALFORMED leaves *ret_table untouched. */
+static enum status read_policy(const struct router_options *options, struct policy_table *ret_table,
                                struct buf *text)
 {
     const struct namespace_policy built_in = {
@@ -93,22 +106,20 @@ static enum status read_policy(const struct router_options *options, struct poli
         .history_messages = options->history_messages,
         .slow_reader = SLOW_READER_DISCONNECT,
     };
-    struct policy_table table;
-    enum status status = policy_file_read(options->policy_file, &built_in, &table, text);
-    if (status == STATUS_OK) {
-        policy_table_fini(policy);
-        *policy = table;
-    }
-    return status;
+    return policy_file_read(options->policy_file, &built_in, ret_table, text);
 }
 
-static void reload_policy(struct process *process, struct buf *text)
+static void reload_policy(struct process *process, struct reload_report *report, struct buf *text)
 {
+    struct policy_table table;
     buf_clear(text);
-    if (read_policy(&process->options, &process->policy, text) != STATUS_OK) {
-        log_lines(LOG_RELOAD_FAILED, buf_bytes(text));
+    if (read_policy(&process->options, &table, text) != STATUS_OK) {
+        reload_add_line(&report->refused, buf_bytes(text));
         return;
     }
+    reload_compare_policies(report, &process->policy, &table);
+    policy_table_fini(&process->policy);
+    process->policy = table;
     router_set_policy(process->router, &process->policy);
     if (process->options.policy_file != NULL) {
         log_event(LOG_RELOAD, LOG_S("what", "policy file read again"),
@@ -117,7 +128,7 @@ static void reload_policy(struct process *process, struct buf *text)
 }
 
 /* Bad files leave the keys as they are. */
-static void reload_keys(struct process *process, struct buf *text)
+static void reload_keys(struct process *process, struct reload_report *report, struct buf *text)
 {
     struct jws_keys *keys = NULL;
     buf_clear(text);
@@ -125,9 +136,10 @@ static void reload_keys(struct process *process, struct buf *text)
         return;
     }
     if (router_keys_read(&process->options, &keys, text) != STATUS_OK) {
-        log_lines(LOG_RELOAD_FAILED, buf_bytes(text));
+        reload_add_line(&report->refused, buf_bytes(text));
         return;
     }
+    reload_compare_token_keys(report, process->options.keys, keys);
     router_set_keys(process->router, keys);
     jws_keys_unref(&process->options.keys);
     process->options.keys = keys;
@@ -136,15 +148,15 @@ static void reload_keys(struct process *process, struct buf *text)
 }
 
 /* A bad file leaves the lists as they are. */
-static void reload_allowed(struct process *process, struct buf *text)
+static void reload_allowed(struct process *process, struct reload_report *report, struct buf *text)
 {
     struct router_curve *curve = process->options.curve;
     buf_clear(text);
     if (curve == NULL) {
         return;
     }
-    if (router_curve_reload(&process->options, curve, text) != STATUS_OK) {
-        log_lines(LOG_RELOAD_FAILED, buf_bytes(text));
+    if (router_curve_reload(&process->options, curve, report, text) != STATUS_OK) {
+        reload_add_line(&report->refused, buf_bytes(text));
         return;
     }
     log_event(
@@ -154,40 +166,61 @@ static void reload_allowed(struct process *process, struct buf *text)
     router_set_allowed(process->router);
 }
 
-static void on_hangup(void *owner)
+static void log_report(const struct reload_report *report)
+{
+    log_lines(LOG_OPTION_IGNORED, buf_bytes(&report->ignored));
+    log_lines(LOG_RELOAD_FAILED, buf_bytes(&report->refused));
+    for (size_t i = 0; i < report->count && i < CHANGES_LOGGED_MAX; i++) {
+        const struct reload_change *change = &report->changes[i];
+        log_event(LOG_RELOAD_CHANGE, LOG_S("what", change->what), LOG_S("name", change->name),
+                  LOG_S("field", change->field), LOG_S("from", change->before),
+                  LOG_S("to", change->after));
+    }
+    if (report->total > CHANGES_LOGGED_MAX) {
+        log_event(LOG_RELOAD_CHANGE, LOG_S("what", "and more"),
+                  LOG_U("changes", report->total - CHANGES_LOGGED_MAX));
+    }
+}
+
+static void take_over(struct process *process, enum log_level level_before,
+                      struct reload_report *report)
+{
+    struct router_options *options = &process->options;
+    enum log_level level = (enum log_level)options->log_level;
+    struct buf text;
+    buf_init(&text, 0);
+    /* Where the old level would hide what is told below, or the new one would, the other counts. */
+    log_configure(options->log_format == 1, level_before < level ? level_before : level);
+    router_set_rates(process->router, options);
+    log_event(LOG_RELOAD, LOG_S("what", "live options read again"));
+    reload_policy(process, report, &text);
+    reload_keys(process, report, &text);
+    reload_allowed(process, report, &text);
+    router_reload_api(process->router, report);
+    log_report(report);
+    configure_log(options);
+    buf_fini(&text);
+}
+
+/* Everything that is live, each file by itself: one that is refused stops none of the others. */
+static void on_reload(void *owner, struct reload_report *report)
 {
     struct process *process = owner;
     struct router_options *options = &process->options;
-    const struct router_options before = *options;
+    enum log_level level_before = (enum log_level)options->log_level;
+    struct reload_options before = reload_options_note(&router_option_program, options);
     struct buf text;
     buf_init(&text, 0);
     if (option_reload(&router_option_program, process->argc, process->argv, environ, options,
                       &text) != STATUS_OK) {
-        log_lines(LOG_RELOAD_FAILED, buf_bytes(&text));
+        reload_add_line(&report->refused, buf_bytes(&text));
+        log_report(report);
     } else {
-        /* Where the old level would hide what is told below, or the new one would, the other
-         * counts. */
-        log_configure(options->log_format == 1,
-                      (enum log_level)(before.log_level < options->log_level ? before.log_level
-                                                                             : options->log_level));
-        router_set_rates(process->router, options);
-        log_lines(LOG_OPTION_IGNORED, buf_bytes(&text));
-        log_event(LOG_RELOAD, LOG_S("what", "live options read again"));
-        log_change("max-messages-per-second", before.messages_per_second,
-                   options->messages_per_second);
-        log_change("max-bytes-per-second", before.bytes_per_second, options->bytes_per_second);
-        log_change("max-joins-per-second", before.joins_per_second, options->joins_per_second);
-        log_change("max-messages-per-second-per-user", before.user_messages_per_second,
-                   options->user_messages_per_second);
-        log_change("max-bytes-per-second-per-user", before.user_bytes_per_second,
-                   options->user_bytes_per_second);
-        log_change("log-level", before.log_level, options->log_level);
-        configure_log(options);
-        reload_policy(process, &text);
-        reload_keys(process, &text);
-        reload_allowed(process, &text);
-        router_reload_api(process->router);
+        reload_add_line(&report->ignored, buf_bytes(&text));
+        reload_compare_options(report, &router_option_program, &before, options);
+        take_over(process, level_before, report);
     }
+    reload_options_fini(&before);
     buf_fini(&text);
 }
 
@@ -274,7 +307,7 @@ static int run(struct process *process)
         return EXIT_FAILURE;
     }
     process_notify("READY=1");
-    router_run(process->router, on_hangup, process);
+    router_run(process->router, on_reload, process);
     process_notify("STOPPING=1");
     int code = router_stopped_well(process->router) ? EXIT_SUCCESS : EXIT_FAILURE;
     router_free(&process->router);

@@ -60,6 +60,7 @@ struct message {
     struct bytes key;              /* PUBLISH */
     uint64_t epoch;                /* LAGGING: of the life that the connection knows */
     uint64_t offset;               /* LAGGING: first that may be missing in it */
+    uint64_t newest;               /* LAGGING: that `conn`'s edge knows of in it, 0 = untold */
     uint64_t token;                /* LAGGING; answers */
     bool no_echo;                  /* PUBLISH: leave out `conn` */
     /* answers */

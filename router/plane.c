@@ -457,6 +457,16 @@ void router_plane_set_policy(struct router_plane *plane, const struct policy_tab
     plane_step(plane, &(struct core_event){.kind = CORE_SET_POLICY, .policy = policy});
 }
 
+bool router_plane_tap(struct router_plane *plane, enum core_tap kind, struct bytes name)
+{
+    return router_core_tap(plane->core, kind, name);
+}
+
+void router_plane_untap(struct router_plane *plane, enum core_tap kind, struct bytes name)
+{
+    router_core_untap(plane->core, kind, name);
+}
+
 void router_plane_set_rates(struct router_plane *plane, const struct core_rates *rates)
 {
     router_core_set_rates(plane->core, rates);

@@ -52,6 +52,8 @@ struct plane_callbacks {
     void (*random)(void *owner, uint8_t *out, size_t len);
     /* A canary of some edge took that long there and back. */
     void (*on_canary)(void *owner, uint64_t took_us);
+    /* CORE_TAPPED, of taps that router_plane_tap began; valid during the call. */
+    void (*on_tapped)(void *owner, const struct core_tapped *tapped);
     /* CORE_DIVERGED. */
     void (*on_diverged)(void *owner, struct bytes edge_id, const struct core_effect *diverged);
 };
@@ -157,6 +159,10 @@ const struct router_core *router_plane_core(const struct router_plane *plane);
 /* Live change of the rooms' policy; settled, copied. Flush afterwards. */
 void router_plane_set_policy(struct router_plane *plane, const struct policy_table *policy,
                              uint64_t now_ms, uint64_t wall_ms);
+
+/* router_core_tap and router_core_untap. */
+bool router_plane_tap(struct router_plane *plane, enum core_tap kind, struct bytes name);
+void router_plane_untap(struct router_plane *plane, enum core_tap kind, struct bytes name);
 
 /* Live rate change. */
 void router_plane_set_rates(struct router_plane *plane, const struct core_rates *rates);

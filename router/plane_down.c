@@ -245,6 +245,7 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
     case CORE_BAN_NET:
     case CORE_UNBAN_NET:
     case CORE_MORE:
+    case CORE_TAPPED:
     case CORE_ADMIN_DONE:
         assert(false && "handled by plane_apply");
         return;
@@ -291,6 +292,9 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
             break;
         case CORE_MORE:
             plane->more = true;
+            break;
+        case CORE_TAPPED:
+            plane->callbacks.on_tapped(plane->owner, effect->tapped);
             break;
         case CORE_ADMIN_DONE:
             plane->callbacks.on_admin_done(plane->owner, effect);

@@ -109,16 +109,24 @@ static bool on_closed(struct router_plane *plane, struct plane_edge *edge,
     return true;
 }
 
+static bool read_record(struct router_plane *plane, struct bytes bytes,
+                        struct plane_group_record *ret_record, struct group_info *ret_group)
+{
+    if (!plane_group_record_read(&plane->arena, bytes, ret_record) ||
+        ret_record->kind < CHANNEL_ROOM || ret_record->kind > CHANNEL_WATCH ||
+        !client_name_valid(ret_record->name)) {
+        return false;
+    }
+    *ret_group = (struct group_info){.kind = (enum channel_kind)ret_record->kind,
+                                     .name = ret_record->name,
+                                     .epoch = ret_record->epoch};
+    return true;
+}
+
 static bool read_group(struct router_plane *plane, struct bytes bytes, struct group_info *ret_group)
 {
     struct plane_group_record record;
-    if (!plane_group_record_read(&plane->arena, bytes, &record) || record.kind < CHANNEL_ROOM ||
-        record.kind > CHANNEL_WATCH || !client_name_valid(record.name)) {
-        return false;
-    }
-    *ret_group = (struct group_info){
-        .kind = (enum channel_kind)record.kind, .name = record.name, .epoch = record.epoch};
-    return true;
+    return read_record(plane, bytes, &record, ret_group);
 }
 
 /* False when the edge has announced as many as it may; it is told that there is no such group, as
@@ -232,14 +240,16 @@ static bool on_draining(struct router_plane *plane, struct plane_edge *edge,
 static bool on_lagging(struct router_plane *plane, struct plane_edge *edge,
                        const struct plane_op *op)
 {
+    struct plane_group_record record;
     struct group_info group;
-    if (!op_names_conn(op) || !read_group(plane, op->bytes, &group)) {
+    if (!op_names_conn(op) || !read_record(plane, op->bytes, &record, &group)) {
         return false;
     }
     plane_step(plane, &(struct core_event){.kind = CORE_LAGGING,
                                            .conn = conn_of(edge, op),
                                            .group = &group,
                                            .last_offset = op->a,
+                                           .to_offset = record.newest,
                                            .token = op->b});
     return true;
 }

@@ -378,6 +378,12 @@ enum status policy_file_read(const char *file, const struct namespace_policy *bu
     return status;
 }
 
+const struct option_spec *policy_file_rows(size_t *ret_count)
+{
+    *ret_count = ROW_COUNT;
+    return rows;
+}
+
 void policy_file_reference(struct buf *out)
 {
     buf_append_str(out, "| Key | Allowed | What |\n|---|---|---|\n");

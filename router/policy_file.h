@@ -8,6 +8,7 @@
 #define ROUTER_POLICY_FILE_H
 
 #include "common/buf.h"
+#include "common/options.h"
 #include "common/status.h"
 #include "router/policy_table.h"
 
@@ -22,6 +23,9 @@ enum status policy_file_parse(struct bytes content, const char *file,
  * MALFORMED also when it cannot be read. */
 enum status policy_file_read(const char *file, const struct namespace_policy *built_in,
                              struct policy_table *ret_table, struct buf *text) MUST_CHECK;
+
+/* The rows: what a namespace can be told, as fields of struct namespace_policy. */
+const struct option_spec *policy_file_rows(size_t *ret_count);
 
 /* Markdown reference of the rows (the generated part of docs/OPTIONS.md). */
 void policy_file_reference(struct buf *out);

@@ -30,6 +30,7 @@ struct pending {
     slot_id append_id;     /* 0: repeats a key that is still pending */
     struct stored *stored; /* NULL with append_id 0 */
     uint64_t cause;
+    struct tap_times times;
     bool done;
     bool unknown;   /* it may be in the log */
     bool ask_later; /* with the next tick of load.c */
@@ -59,6 +60,11 @@ static struct bytes pending_key(const struct pending *pending)
     return bytes_of(pending->strings + pending->id_len + pending->user_len, pending->key_len);
 }
 
+static struct tap_times times_now(const struct router_core *core)
+{
+    return (struct tap_times){.edge_ms = core->arrived_ms, .router_ms = core->now_ms};
+}
+
 static struct pending *pending_new(const struct router_core *core, const struct channel *channel,
                                    const struct post *post)
 {
@@ -67,6 +73,7 @@ static struct pending *pending_new(const struct router_core *core, const struct 
     struct pending *pending = mem_new(1, sizeof(*pending) + len);
     pending->channel = channel->id;
     pending->cause = core->cause;
+    pending->times = times_now(core);
     pending->no_echo = post->no_echo;
     pending->conn = post->conn;
     pending->reply = post->reply;
@@ -86,12 +93,13 @@ static struct pending *pending_new(const struct router_core *core, const struct 
 static void append_pending(struct router_core *core, struct channel *channel,
                            struct pending *pending)
 {
-    if (channel->pending_newest == NULL) {
-        channel->pending_oldest = pending;
+    struct channel_rare *rare = channel_rare_made(channel);
+    if (rare->pending_newest == NULL) {
+        rare->pending_oldest = pending;
     } else {
-        channel->pending_newest->next = pending;
+        rare->pending_newest->next = pending;
     }
-    channel->pending_newest = pending;
+    rare->pending_newest = pending;
     core_hold_frame(core, pending->cause);
 }
 
@@ -158,12 +166,13 @@ static struct push *message_push(struct router_core *core, const struct channel 
 }
 
 static void deliver_kept(struct router_core *core, struct channel *channel, struct stored *stored,
-                         const struct conn_ref *except)
+                         const struct conn_ref *except, const struct tap_times *times)
 {
     struct push *push = message_push(core, channel);
     push->message = stored_view(stored);
     channel_keep(core, channel, stored);
     channel_deliver(core, channel, push, channel->top, except);
+    taps_message(core, channel, &push->message, times);
 }
 
 /* The number is lost, and nobody may take the jump for a loss of their own. */
@@ -210,8 +219,8 @@ static void finish_failed(struct router_core *core, struct channel *channel,
     }
     mem_free(pending->stored);
     pending->stored = NULL;
-    if (pending->key_len != 0 && channel->keys != NULL) {
-        keys_remove(channel->keys, pending_user(pending), pending_key(pending));
+    if (pending->key_len != 0 && channel_rare(channel)->keys != NULL) {
+        keys_remove(channel_rare(channel)->keys, pending_user(pending), pending_key(pending));
     }
     answer_unavailable(core, pending_reply(core, pending));
 }
@@ -219,7 +228,8 @@ static void finish_failed(struct router_core *core, struct channel *channel,
 static void finish_ok(struct router_core *core, struct channel *channel, struct pending *pending)
 {
     uint64_t offset = pending->stored->offset;
-    deliver_kept(core, channel, pending->stored, pending->no_echo ? &pending->conn : NULL);
+    deliver_kept(core, channel, pending->stored, pending->no_echo ? &pending->conn : NULL,
+                 &pending->times);
     pending->stored = NULL;
     answer_new(core, channel, pending_reply(core, pending), offset);
 }
@@ -261,12 +271,13 @@ void post_finish(struct router_core *core, struct channel *channel)
 {
     /* While the log is read again, or could not be read and shall be, what is delivered now would
      * overtake what an edge lacks. */
-    while (!channel->loading && channel->owed == 0 && channel->pending_oldest != NULL &&
-           finish(core, channel, channel->pending_oldest)) {
-        struct pending *done = channel->pending_oldest;
-        channel->pending_oldest = done->next;
+    while (!channel->loading && channel_rare(channel)->owed == 0 &&
+           channel_rare(channel)->pending_oldest != NULL &&
+           finish(core, channel, channel_rare(channel)->pending_oldest)) {
+        struct pending *done = channel_rare(channel)->pending_oldest;
+        channel_rare_made(channel)->pending_oldest = done->next;
         if (done->next == NULL) {
-            channel->pending_newest = NULL;
+            channel_rare_made(channel)->pending_newest = NULL;
         }
         core_free_frame(core, done->cause);
         mem_free(done);
@@ -346,7 +357,7 @@ static void ask_again(struct router_core *core, const struct channel *channel,
 
 void post_ask_again(struct router_core *core, const struct channel *channel)
 {
-    struct pending *pending = channel->pending_oldest;
+    struct pending *pending = channel_rare(channel)->pending_oldest;
     if (channel->loading && pending != NULL) {
         load_retry_later(core, channel);
         return;
@@ -380,14 +391,15 @@ void post_appended(struct router_core *core, uint64_t append_id, enum append_res
 
 void post_drop_pending(struct router_core *core, struct channel *channel)
 {
-    while (channel->pending_oldest != NULL) {
-        struct pending *pending = channel->pending_oldest;
-        channel->pending_oldest = pending->next;
+    while (channel_rare(channel)->pending_oldest != NULL) {
+        struct pending *pending = channel_rare(channel)->pending_oldest;
+        channel->rare->pending_oldest = pending->next;
+        channel->rare->pending_newest =
+            pending->next == NULL ? NULL : channel->rare->pending_newest;
         (void)slotmap_remove(&core->pending, pending->append_id);
         mem_free(pending->stored);
         mem_free(pending);
     }
-    channel->pending_newest = NULL;
 }
 
 /* ---- posting ---- */
@@ -412,13 +424,16 @@ static void post_ephemeral(struct router_core *core, struct channel *channel,
     push->message.payload = effects_copy(&core->effects, post->payload);
     push->message.user = effects_copy(&core->effects, post->user);
     channel_deliver(core, channel, push, 0, post->no_echo ? &post->conn : NULL);
+    const struct tap_times times = times_now(core);
+    taps_message(core, channel, &push->message, &times);
     answer_new(core, channel, post->reply, 0);
 }
 
 static void post_memory(struct router_core *core, struct channel *channel, const struct post *post)
 {
     struct push_message content = message_of(core, post, ++channel->assigned);
-    deliver_kept(core, channel, stored_new(&content), post->no_echo ? &post->conn : NULL);
+    const struct tap_times times = times_now(core);
+    deliver_kept(core, channel, stored_new(&content), post->no_echo ? &post->conn : NULL, &times);
     answer_new(core, channel, post->reply, channel->assigned);
 }
 
@@ -455,7 +470,7 @@ static bool was_stored(struct router_core *core, struct channel *channel, const 
 {
     uint8_t id[MESSAGE_ID_BYTES];
     uint64_t offset = 0;
-    if (channel->resent == NULL || post->reply.number == 0 ||
+    if (channel_rare(channel)->resent == NULL || post->reply.number == 0 ||
         !resent_find(channel, post->user, message_id(post->reply, post->conn, id), &offset)) {
         return false;
     }

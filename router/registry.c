@@ -126,8 +126,8 @@ static void describe_conn(const struct router_core *core, const struct conn *con
         .connected_at_ms = conn->connected_at_ms,
         .last_activity_ms = conn->last_activity_ms,
         .attached = conn->attached,
-        .rooms = conn->room_count,
-        .watches = conn->watch_count,
+        .rooms = conn->rooms.count,
+        .watches = conn->watches.count,
     };
 }
 
@@ -222,10 +222,10 @@ bool registry_conn_room_next(const struct router_core *core, const struct regist
                              uint64_t *cursor, struct bytes *ret_room)
 {
     const struct conn *conn = slotmap_get(&core->conns, of->handle);
-    if (conn == NULL || *cursor >= conn->room_count) {
+    if (conn == NULL || *cursor >= conn->rooms.count) {
         return false;
     }
-    const struct room *room = room_by_group(core, conn->rooms[(*cursor)++]);
+    const struct room *room = room_by_group(core, conn_ids_all(&conn->rooms)[(*cursor)++]);
     assert(room != NULL && "a member holds its room");
     *ret_room = room->channel.name;
     return true;

@@ -29,12 +29,12 @@ static void queue(struct router_core *core, const struct channel *channel)
 static void take_id(struct router_core *core, struct channel *channel,
                     const struct core_record *record, size_t count_max)
 {
-    if (channel->resent == NULL) {
-        channel->resent = keys_new(core->hash_seed);
+    if (channel_rare(channel)->resent == NULL) {
+        channel_rare_made(channel)->resent = keys_new(core->hash_seed);
         queue(core, channel);
     }
-    keys_put(channel->resent, record->message.user, record->key, record->message.offset,
-             core->now_ms, (uint32_t)count_max);
+    keys_put(channel_rare(channel)->resent, record->message.user, record->key,
+             record->message.offset, core->now_ms, (uint32_t)count_max);
 }
 
 static void take_key(struct router_core *core, struct channel *channel,
@@ -92,7 +92,7 @@ void resent_take(struct router_core *core, struct channel *channel, const struct
 bool resent_find(const struct channel *channel, struct bytes user, struct bytes id,
                  uint64_t *ret_offset)
 {
-    return keys_find(channel->resent, user, id, 0, ret_offset);
+    return keys_find(channel_rare(channel)->resent, user, id, 0, ret_offset);
 }
 
 void resent_tick(struct router_core *core)
@@ -100,8 +100,8 @@ void resent_tick(struct router_core *core)
     struct resent_queue *due = &core->resent;
     while (due->count != 0 && due->items[due->head].at_ms <= core->now_ms) {
         struct channel *channel = channel_find(core, due->items[due->head].channel);
-        if (channel != NULL) {
-            keys_free(&channel->resent);
+        if (channel != NULL && channel->rare != NULL) {
+            keys_free(&channel->rare->resent);
         }
         due->head++;
         due->count--;

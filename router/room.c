@@ -151,6 +151,9 @@ static void add_member(struct router_core *core, struct room *room, const struct
     bool first = count_of(&room->members, message->user) == 0;
     change_count(&room->members, message->user, 1);
     core->member_count += first;
+    if (first) {
+        taps_member(core, room->channel.name, user_at(core, message->user), true, NULL);
+    }
     if (first && !silent && room->channel.policy->presence_events == POLICY_ON) {
         room->channel.came_early = room->channel.came_early || core->rebuilding;
         unsure_room(core, &room->channel, room->detached.count != 0);
@@ -190,6 +193,7 @@ static void remove_member(struct router_core *core, struct room *room,
     if (last) {
         core->member_count--;
         user_at(core, message->user)->told_left = true;
+        taps_member(core, room->channel.name, user_at(core, message->user), false, message->reason);
     }
     if (last && room->channel.policy->presence_events == POLICY_ON) {
         struct push *push = presence_push(core, room, PUSH_USER_LEFT, message->user);
@@ -418,16 +422,17 @@ static void history(struct router_core *core, const struct message *message)
  * unnumbered deliveries: a gap from 0 to 0. */
 static void lagging(struct router_core *core, const struct message *message)
 {
-    const struct room *room = room_find(core, message->room);
+    struct room *room = room_find(core, message->room);
     if (room == NULL) {
         return;
     }
-    const struct channel *channel = &room->channel;
+    struct channel *channel = &room->channel;
     bool same = message->epoch == channel->epoch;
     struct message answer = answer_to(message, SESSION_LAGGED);
     answer.group = channel->id;
     answer.token = message->token;
     answer.missed = effects_alloc(&core->effects, 3, sizeof(const struct push *));
+    former_lagging(core, channel, message->conn.edge, message->epoch, message->newest);
     const struct push *former = former_gap(core, channel, message->epoch, message->offset);
     if (!same && former != NULL) {
         answer.missed[answer.missed_count++] = former;

@@ -9,6 +9,8 @@
 #include "common/trim.h"
 #include "common/zlink.h"
 #include "router/admin.h"
+#include "router/admin_reload.h"
+#include "router/admin_watch.h"
 #include "router/auth_pool.h"
 #include "router/engine/embedded.h"
 #include "router/plane.h"
@@ -57,10 +59,11 @@ struct router {
     bool synced;  /* seen and logged */
     bool stopped;
     bool fenced;
-    const char *trouble; /* of the store, as logged */
-    uint64_t commits;    /* as measured */
-    void (*on_hangup)(void *owner);
-    void *hangup_owner;
+    const char *trouble;   /* of the store, as logged */
+    enum engine_room room; /* likewise */
+    uint64_t commits;      /* as measured */
+    reload_now *reload;
+    void *reload_owner;
 };
 
 static const struct {
@@ -141,6 +144,12 @@ static void on_diverged(void *owner, struct bytes edge_id, const struct core_eff
               LOG_B("what", diverged->text));
 }
 
+static void on_tapped(void *owner, const struct core_tapped *tapped)
+{
+    struct router *router = owner;
+    admin_tapped(router->admin, tapped);
+}
+
 static const struct plane_callbacks plane_callbacks = {
     .transmit = on_transmit,
     .on_edge = on_edge,
@@ -150,6 +159,7 @@ static const struct plane_callbacks plane_callbacks = {
     .random = on_random,
     .on_canary = on_canary,
     .on_diverged = on_diverged,
+    .on_tapped = on_tapped,
 };
 
 static void on_plane_message(void *owner, struct bytes peer, struct bytes body)
@@ -190,12 +200,10 @@ static void on_nothing(void *owner)
     (void)owner;
 }
 
-/* A tool that has gone away does not want its answer any more. */
-static void on_admin_reply(void *owner, struct bytes peer, struct bytes body)
+static enum status on_admin_reply(void *owner, struct bytes peer, struct bytes body)
 {
     struct router *router = owner;
-    enum status status = zlink_send(router->admin_link, peer, body, BYTES_EMPTY);
-    (void)status;
+    return zlink_send(router->admin_link, peer, body, BYTES_EMPTY);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *owner)
@@ -231,7 +239,10 @@ static void on_signal(evutil_socket_t number, short what, void *owner)
     (void)what;
     struct router *router = owner;
     if (number == SIGHUP) {
-        router->on_hangup(router->hangup_owner);
+        struct reload_report report;
+        reload_report_init(&report);
+        router->reload(router->reload_owner, &report);
+        reload_report_fini(&report);
         return;
     }
     log_event(LOG_STOP, LOG_S("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
@@ -264,8 +275,10 @@ static struct engine *make_engine(const struct router_options *options)
         /* Larger than that of any router before: nobody starts two within a microsecond. */
         return engine_memory_new(clock_wall_ms() * 1000 + clock_mono_us() % 1000);
     }
-    const struct engine_embedded_config config = {
-        .dir = options->data_dir, .waiting_bytes_max = (uint64_t)options->store_queue};
+    const struct engine_embedded_config config = {.dir = options->data_dir,
+                                                  .waiting_bytes_max =
+                                                      (uint64_t)options->store_queue,
+                                                  .bytes_max = (uint64_t)options->max_data};
     struct engine *engine = NULL;
     struct buf why;
     buf_init(&why, 0);
@@ -414,6 +427,7 @@ static void make_parts(struct router *router, struct engine **engine,
         .router_id = bytes_of_str(router->options->router_id),
         .message_bytes_max = (uint64_t)router->options->message_bytes,
         .started_ms = router->started_ms,
+        .options = router->options,
     };
     router->admin = admin_new(&config, router->plane, on_admin_reply, router);
 }
@@ -467,6 +481,19 @@ void router_free(struct router **router)
     mem_free(self);
 }
 
+static void log_room(const struct router *router, const struct engine_stats *stats)
+{
+    static const char *const texts[] = {
+        [ENGINE_ROOM_FOR_ALL] = "there is room again",
+        [ENGINE_NO_NEW_LOGS] = "rooms and inboxes without a log are refused as unavailable",
+        [ENGINE_NO_LONGER_LOGS] = "logs that would grow are refused as unavailable",
+        [ENGINE_NO_APPENDS] = "all messages for the store are refused as unavailable",
+    };
+    log_event(stats->room == ENGINE_ROOM_FOR_ALL ? LOG_STORE_ROOM : LOG_STORE_FULL,
+              LOG_S("text", texts[stats->room]), LOG_U("used_bytes", stats->used_bytes),
+              LOG_I("max_bytes", router->options->max_data));
+}
+
 /* What the store says of itself, and whether it is ours still. */
 static void look_at_store(struct router *router)
 {
@@ -476,6 +503,10 @@ static void look_at_store(struct router *router)
         router->commits = stats.engine.commits;
         metrics_observe(router->metrics, ROUTER_METRIC_STORE_COMMIT_SECONDS, 0,
                         (double)stats.engine.commit_us_last / 1e6);
+    }
+    if (stats.engine.room != router->room) {
+        router->room = stats.engine.room;
+        log_room(router, &stats.engine);
     }
     if (stats.engine.trouble != router->trouble) {
         router->trouble = stats.engine.trouble;
@@ -497,6 +528,7 @@ static void end_turn(struct router *router)
         look_at_store(router);
     }
     router_plane_flush(router->plane, now_ms);
+    admin_flush(router->admin, now_ms, clock_wall_ms());
     const char *reasons[ADMIN_REASONS_MAX];
     if (!router->synced && admin_not_ready(router->plane, now_ms, reasons) == 0) {
         router->synced = true;
@@ -512,10 +544,11 @@ static void end_turn(struct router *router)
     event_add(router->timer, &wait);
 }
 
-void router_run(struct router *router, void (*on_hangup)(void *owner), void *owner)
+void router_run(struct router *router, reload_now *reload, void *owner)
 {
-    router->on_hangup = on_hangup;
-    router->hangup_owner = owner;
+    router->reload = reload;
+    router->reload_owner = owner;
+    admin_set_reload(router->admin, reload, owner);
     for (size_t i = 0; i < SIGNAL_COUNT; i++) {
         event_add(router->signals[i], NULL);
     }
@@ -550,9 +583,9 @@ void router_set_rates(struct router *router, const struct router_options *option
     router_plane_set_rates(router->plane, &rates);
 }
 
-void router_reload_api(struct router *router)
+void router_reload_api(struct router *router, struct reload_report *report)
 {
-    router_api_reload(router_http_api(router->http));
+    router_api_reload(router_http_api(router->http), report);
 }
 
 bool router_stopped_well(const struct router *router)

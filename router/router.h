@@ -4,6 +4,7 @@
 
 #include "common/status.h"
 #include "router/policy_table.h"
+#include "router/reload.h"
 #include "router/router_options.h"
 
 #include <stdbool.h>
@@ -17,8 +18,8 @@ struct router *router_new(const struct router_options *options, const struct pol
 void router_free(struct router **router);
 
 /* Runs until SIGTERM or SIGINT; edges are told to wait for the next router before it returns.
- * SIGHUP calls `on_hangup`. A second signal ends at once. */
-void router_run(struct router *router, void (*on_hangup)(void *owner), void *owner);
+ * SIGHUP and splitrailctl call `reload`. A second signal ends at once. */
+void router_run(struct router *router, reload_now *reload, void *owner);
 /* Afterwards: false when it stopped because it had to (a newer router owns the data). */
 bool router_stopped_well(const struct router *router);
 
@@ -30,8 +31,8 @@ void router_set_keys(struct router *router, struct jws_keys *keys);
 
 /* The lists of options->curve have changed: removed edges are given up. */
 void router_set_allowed(struct router *router);
-/* Reads --api-keys-file again and takes over what else is live of the API; logs what it found. */
-void router_reload_api(struct router *router);
+/* Reads --api-keys-file again and takes over what else is live of the API. */
+void router_reload_api(struct router *router, struct reload_report *report);
 
 /* The live rates of `options`, of which nothing else is taken. */
 void router_set_rates(struct router *router, const struct router_options *options);

@@ -141,6 +141,18 @@ struct bytes router_allowed_shared(const struct router_allowed *a, const struct 
     return BYTES_EMPTY;
 }
 
+bool router_allowed_next(const struct router_allowed *allowed, size_t *cursor,
+                         struct router_allowed_key *ret_row)
+{
+    const struct entry *entry = strmap_next(&allowed->by_key, cursor);
+    if (entry == NULL) {
+        return false;
+    }
+    *ret_row = (struct router_allowed_key){.key = bytes_of(entry->key, sizeof(entry->key)),
+                                           .name = bytes_of(entry->name, entry->name_len)};
+    return true;
+}
+
 size_t router_allowed_count(const struct router_allowed *allowed)
 {
     return allowed->by_key.count;

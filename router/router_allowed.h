@@ -8,6 +8,7 @@
 #include "common/bytes.h"
 #include "common/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct router_allowed;
@@ -23,6 +24,15 @@ struct bytes router_allowed_name(const struct router_allowed *allowed, struct by
 
 /* The first key that both have, or empty. */
 struct bytes router_allowed_shared(const struct router_allowed *a, const struct router_allowed *b);
+
+struct router_allowed_key {
+    struct bytes key; /* in Z85 */
+    struct bytes name;
+};
+
+/* Iteration in no order: start with *cursor = 0; false at the end. */
+bool router_allowed_next(const struct router_allowed *allowed, size_t *cursor,
+                         struct router_allowed_key *ret_row);
 
 size_t router_allowed_count(const struct router_allowed *allowed);
 

@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "router/api.h"
+#include "router/reload.h"
 #include "router/router_files.h"
 
 #include <errno.h>
@@ -135,7 +136,7 @@ static void on_denied(void *owner, const struct api_request *request, const char
 
 /* ---- life ---- */
 
-void router_api_reload(struct router_api *api)
+void router_api_reload(struct router_api *api, struct reload_report *report)
 {
     struct api_keys *keys = NULL;
     struct buf text;
@@ -145,8 +146,9 @@ void router_api_reload(struct router_api *api)
     api_set_rate(api->api, (uint64_t)api->options->api_rate);
     buf_init(&text, 0);
     if (router_api_keys_read(api->options, &keys, &text) != STATUS_OK) {
-        log_event(LOG_RELOAD_FAILED, LOG_B("text", buf_bytes(&text)));
+        reload_add_line(&report->refused, buf_bytes(&text));
     } else {
+        reload_compare_api_keys(report, api_current_keys(api->api), keys);
         if (keys != NULL) {
             log_event(LOG_API_KEYS, LOG_S("file", api->options->api_keys_file),
                       LOG_U("keys", api_keys_count(keys)));
@@ -171,7 +173,13 @@ struct router_api *router_api_new(struct httpd *httpd, struct admin *admin,
     api->httpd = httpd;
     api->options = options;
     api->api = api_new(&config, admin, &callbacks, api);
-    router_api_reload(api);
+    struct reload_report report; /* the options were read: only the file can be at fault */
+    reload_report_init(&report);
+    router_api_reload(api, &report);
+    if (report.refused.len != 0) {
+        log_event(LOG_RELOAD_FAILED, LOG_B("text", buf_bytes(&report.refused)));
+    }
+    reload_report_fini(&report);
     httpd_serve(httpd, &(struct httpd_serve){
                            .prefix = "/v1/",
                            .body_bytes_max = (size_t)options->message_bytes + API_BODY_OVERHEAD,

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct httpd;
+struct reload_report;
 struct router_api;
 
 /* Reads --api-keys-file; `*ret_keys` is NULL when there is none. MALFORMED: `text` ends with the
@@ -25,9 +26,9 @@ struct router_api *router_api_new(struct httpd *httpd, struct admin *admin,
                                   const struct router_options *options);
 void router_api_free(struct router_api **api);
 
-/* Takes over the file and the live options as they are now; a bad file is logged and changes
- * nothing. `api` may be NULL: there is no HTTP. */
-void router_api_reload(struct router_api *api);
+/* Takes over the file and the live options as they are now; a bad file changes nothing. `api` may
+ * be NULL: there is no HTTP. */
+void router_api_reload(struct router_api *api, struct reload_report *report);
 
 /* What GET /v1/series shows: for the owner to add to. */
 struct series *router_api_series(struct router_api *api);

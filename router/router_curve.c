@@ -1,6 +1,7 @@
 #include "router/router_curve.h"
 
 #include "common/mem.h"
+#include "router/reload.h"
 #include "router/router_options.h"
 
 #include <stddef.h>
@@ -107,7 +108,7 @@ enum status router_curve_read(const struct router_options *options, struct route
 }
 
 enum status router_curve_reload(const struct router_options *options, struct router_curve *curve,
-                                struct buf *text)
+                                struct reload_report *report, struct buf *text)
 {
     struct lists lists = {0};
     if (options->curve_allowed_file == NULL ||
@@ -118,6 +119,8 @@ enum status router_curve_reload(const struct router_options *options, struct rou
     }
     enum status status = read_lists(options, &lists, text);
     if (status == STATUS_OK) {
+        reload_compare_allowed(report, "edge_key", curve->edges, lists.edges);
+        reload_compare_allowed(report, "operator_key", curve->operators, lists.operators);
         router_allowed_free(&curve->edges);
         router_allowed_free(&curve->operators);
         curve->edges = lists.edges;

@@ -7,6 +7,7 @@
 #include "common/status.h"
 #include "router/router_allowed.h"
 
+struct reload_report;
 struct router_options;
 
 struct router_curve {
@@ -19,9 +20,10 @@ struct router_curve {
  * why. */
 enum status router_curve_read(const struct router_options *options, struct router_curve **ret_curve,
                               struct buf *text) MUST_CHECK;
-/* Takes the lists as the files have them now; the pair stays. On MALFORMED nothing changes. */
+/* Takes the lists as the files have them now, and reports who is in them that was not, and the
+ * other way round; the pair stays. On MALFORMED nothing changes. */
 enum status router_curve_reload(const struct router_options *options, struct router_curve *curve,
-                                struct buf *text) MUST_CHECK;
+                                struct reload_report *report, struct buf *text) MUST_CHECK;
 /* Wipes the secret. */
 void router_curve_free(struct router_curve **curve);
 

@@ -67,7 +67,7 @@ static void metrics_page(void *owner, struct httpd_reply *reply)
     refresh_admin(metrics, http->sources.admin);
     refresh_api(metrics, http->api);
     metrics_set(metrics, ROUTER_METRIC_UPTIME, 0,
-                (int64_t)((now_ms - http->sources.started_ms) / 1000));
+                (int64_t)((now_ms - http->sources.started_ms) * 1000));
     reply->content_type = "text/plain; version=0.0.4; charset=utf-8";
     metrics_expose(metrics, &reply->body);
 }

@@ -104,6 +104,10 @@ static void refresh_store(struct metrics *metrics, const struct plane_stats *sta
     set(metrics, ROUTER_METRIC_STORE_WAITING, 0, engine->waiting);
     set(metrics, ROUTER_METRIC_STORE_WAITING_BYTES, 0, engine->waiting_bytes);
     set(metrics, ROUTER_METRIC_STORE_BYTES, 0, engine->store_bytes);
+    set(metrics, ROUTER_METRIC_STORE_FREE, 0, engine->free_bytes);
+    set(metrics, ROUTER_METRIC_STORE_USED_BYTES, 0, engine->used_bytes);
+    set(metrics, ROUTER_METRIC_STORE_MAX_BYTES, 0, engine->bytes_max);
+    set(metrics, ROUTER_METRIC_STORE_NO_ROOM, 0, engine->no_room);
     set(metrics, ROUTER_METRIC_STORE_TROUBLE, 0, engine->trouble != NULL);
     set(metrics, ROUTER_METRIC_STORE_LOADS, 0, stats->loads);
 }

@@ -210,8 +210,8 @@ static void emit_accept(struct router_core *core, const struct conn *conn)
 /* It may not join any more: so it is not in either. */
 static void leave_forbidden_rooms(struct router_core *core, struct conn *conn)
 {
-    for (uint32_t i = conn->room_count; i-- > 0;) {
-        const struct room *room = room_by_group(core, conn->rooms[i]);
+    for (uint32_t i = conn->rooms.count; i-- > 0;) {
+        const struct room *room = room_by_group(core, conn_ids_all(&conn->rooms)[i]);
         if (!conn_may(core, conn, room->channel.name, RIGHT_JOIN)) {
             session_put_out(core, conn, room, BYTES_LIT("the new token does not allow it"));
         }
@@ -299,6 +299,7 @@ void session_conn_open(struct router_core *core, const struct core_event *event)
     bool ready = load_ready(core, &user->inbox);
     bool was_online = user_online(user);
     struct conn *conn = conn_new(core, user, event->conn, event->session);
+    taps_connection(core, user, event->conn, CORE_TAPPED_CONNECTED);
     loss_user_returned(core, user);
     if (ready) {
         session_admit(core, conn, true);
@@ -375,6 +376,7 @@ static void inbox_lagging(struct router_core *core, struct conn *conn,
     }
     bool same = event->group->epoch == inbox->epoch;
     uint64_t from = same ? event->last_offset : 1;
+    former_lagging(core, inbox, conn->ref.edge, event->group->epoch, event->to_offset);
     const struct push *former = former_gap(core, inbox, event->group->epoch, event->last_offset);
     repair_emit_top(core, inbox, conn->ref.edge);
     if (former != NULL) {
@@ -405,6 +407,8 @@ void session_lagging(struct router_core *core, const struct core_event *event)
     }
     mailbox_post(&core->mailbox, &(struct message){.kind = ROOM_LAGGING,
                                                    .reply = {.conn = conn->id},
+                                                   .conn = conn->ref,
+                                                   .newest = event->to_offset,
                                                    .room = event->group->name,
                                                    .epoch = event->group->epoch,
                                                    .offset = event->last_offset,

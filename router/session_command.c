@@ -81,7 +81,7 @@ static void command_join(struct router_core *core, struct conn *conn, const stru
     message.server_id = edge_id_of(core, conn);
     message.member = membership(core, conn, command->room) != 0;
     message.blind = !conn_may(core, conn, command->room, RIGHT_HISTORY);
-    if (!message.member && conn->room_count >= core->config.rooms_per_connection_max) {
+    if (!message.member && conn->rooms.count >= core->config.rooms_per_connection_max) {
         error_of(core, conn, command, CLIENT_ERROR_TOO_MANY_ROOMS);
         return;
     }
@@ -423,6 +423,9 @@ void session_command(struct router_core *core, const struct core_event *event)
         return;
     }
     core->answered = event->number;
+    if (core->taps.count != 0 && event->arrived_ms != 0) {
+        core->arrived_ms = arrived_here(core, conn, event);
+    }
     if (event->number != 0) {
         if (event->number <= conn->number) {
             core->counters.duplicates++;

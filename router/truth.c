@@ -70,7 +70,7 @@ static bool room_agrees(const struct router_core *core, const struct conn *conn,
     }
     const struct user *user = conn->user;
     uint32_t index = slot_id_index(user->id);
-    if ((user->attached + user->detached) * conn->room_count > PLACES_COUNTED_MAX) {
+    if ((user->attached + user->detached) * conn->rooms.count > PLACES_COUNTED_MAX) {
         return value_of(&room->members, index) != 0;
     }
     return value_of(&room->members, index) >= places_of(user, group, false);
@@ -82,11 +82,13 @@ static uint64_t sum_of(const struct router_core *core, const struct conn *conn)
     uint32_t gen = conn->ref.gen;
     uint64_t sum = digest_item(slot, gen, 0);
     sum += conn->waiting ? 0 : digest_item(slot, gen, conn->user->inbox.id);
-    for (uint32_t i = 0; i < conn->room_count; i++) {
-        sum += room_agrees(core, conn, conn->rooms[i]) ? digest_item(slot, gen, conn->rooms[i]) : 0;
+    for (uint32_t i = 0; i < conn->rooms.count; i++) {
+        sum += room_agrees(core, conn, conn_ids_all(&conn->rooms)[i])
+                   ? digest_item(slot, gen, conn_ids_all(&conn->rooms)[i])
+                   : 0;
     }
-    for (uint32_t i = 0; i < conn->watch_count; i++) {
-        const struct user *watched = slotmap_get(&core->users, conn->watches[i]);
+    for (uint32_t i = 0; i < conn->watches.count; i++) {
+        const struct user *watched = slotmap_get(&core->users, conn_ids_all(&conn->watches)[i]);
         bool there = watched != NULL && watched->watch != NULL;
         sum += there ? digest_item(slot, gen, watched->watch->id) : 0;
     }
@@ -241,8 +243,8 @@ static void mend_places(struct router_core *core, struct conn *conn, const struc
             conn_add_room(core, conn, group);
         }
     }
-    for (uint32_t i = 0; i < conn->room_count; i++) {
-        slot_id group = conn->rooms[i];
+    for (uint32_t i = 0; i < conn->rooms.count; i++) {
+        slot_id group = conn_ids_all(&conn->rooms)[i];
         const struct room *room = room_by_group(core, group);
         bool heard = room == NULL || channel_has_member(&room->channel, conn->ref.edge);
         if (!room_agrees(core, conn, group)) {

@@ -1,12 +1,18 @@
 #include "router/user.h"
 
 #include "common/mem.h"
+#include "router/conn.h"
 #include "router/core_internal.h"
 #include "router/load.h"
 #include "router/unsure.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
+
+_Static_assert(sizeof(struct user) <= 232 && sizeof(struct conn) <= 216 &&
+                   sizeof(struct channel) <= 104,
+               "the memory of an idle connection is a promise");
 
 struct bytes user_name(const struct user *user)
 {
@@ -57,7 +63,8 @@ struct user *user_ensure(struct router_core *core, struct bytes name)
     if (user != NULL || !has_room(core)) {
         return user;
     }
-    user = mem_new(1, sizeof(*user) + name.len);
+    size_t len = offsetof(struct user, name) + name.len;
+    user = mem_new(1, len < sizeof(*user) ? sizeof(*user) : len);
     user->name_len = (uint8_t)name.len;
     memcpy(user->name, name.data, name.len);
     user->id = slotmap_add(&core->users, user);

@@ -20,18 +20,18 @@ struct user {
     struct conn *newest;
     uint32_t attached;
     uint32_t detached;
-    uint32_t mass_lost;    /* connections detached by a mass loss */
-    uint32_t mass_back;    /* connections that have come in their stead */
-    uint64_t since_ms;     /* wall: online since */
-    uint64_t last_seen_ms; /* wall: 0 = never online here */
-    uint8_t *info;         /* shown with it, JSON; NULL when there is none */
-    uint16_t info_len;
+    uint32_t mass_lost;        /* connections detached by a mass loss */
+    uint32_t mass_back;        /* connections that have come in their stead */
+    uint64_t since_ms;         /* wall: online since */
+    uint64_t last_seen_ms;     /* wall: 0 = never online here */
+    uint8_t *info;             /* shown with it, JSON; NULL when there is none */
     struct policy_user *rates; /* over all connections; NULL until one has spoken */
-    bool came_early;           /* came online before every watcher could hear of it */
-    bool told_left;            /* of some room, since this router started */
+    struct idle_link idle;
+    uint16_t info_len;
+    bool came_early;   /* came online before every watcher could hear of it */
+    bool told_left;    /* of some room, since this router started */
     bool told_offline; /* to watchers, because this router had not heard of him when it began, */
     bool edge_lacked;  /* and an edge that may have him was missing */
-    struct idle_link idle;
     uint8_t name_len;
     uint8_t name[];
 };

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { INTERVAL_DEFAULT = 2000 };
+
 /* argv after sorting: [0] name, flags, then operands from `first_operand`. */
 struct sorted {
     char **words;
@@ -163,6 +165,8 @@ static enum ctl_args_outcome check_flags(const struct ctl_args *args, struct buf
         {"--from", CTL_TAKES_FROM, args->from != NULL},
         {"--key", CTL_TAKES_KEY, args->key != NULL},
         {"--ban", CTL_TAKES_BAN, args->ban != 0},
+        {"--interval", CTL_TAKES_INTERVAL, args->interval != INTERVAL_DEFAULT},
+        {"--since", CTL_TAKES_SINCE, args->since >= 0},
         {"--for", CTL_TAKES_FOR, args->ban_for != 0},
     };
     const struct ctl_command_spec *spec = &ctl_command_specs[args->command];
@@ -186,6 +190,10 @@ static bool asks_for_text(int argc, char **argv, struct buf *text)
         }
         if (strcmp(argv[i], "--help-markdown") == 0) {
             ctl_help_markdown(text);
+            return true;
+        }
+        if (strcmp(argv[i], "--help-man") == 0) {
+            ctl_man(text);
             return true;
         }
         if (strcmp(argv[i], "--version") == 0) {

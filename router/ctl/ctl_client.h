@@ -4,8 +4,10 @@
 
 #include "common/buf.h"
 #include "common/bytes.h"
+#include "router/ctl/ctl_reply.h"
 
 #include <stdint.h>
+#include <sys/time.h>
 
 struct ctl_keys;
 
@@ -20,5 +22,12 @@ enum ctl_answer {
  * why. */
 enum ctl_answer ctl_ask(const char *endpoint, const struct ctl_keys *keys, uint64_t timeout_ms,
                         struct bytes request, struct buf *reply, const char **ret_why);
+
+/* One line on standard error for what is no answer (errno tells of BAD_ENDPOINT), and the code to
+ * exit with. */
+enum ctl_exit ctl_client_failed(const char *endpoint, enum ctl_answer answer, const char *why);
+
+/* For libevent. */
+struct timeval ctl_timeval(uint64_t ms);
 
 #endif

@@ -20,7 +20,9 @@ enum {
     CTL_TAKES_KEY = 512,
     CTL_TAKES_BAN = 1024,
     CTL_TAKES_FOR = 2048,
-    CTL_TAKES_SCOPE = 4096
+    CTL_TAKES_SCOPE = 4096,
+    CTL_TAKES_SINCE = 8192,
+    CTL_TAKES_INTERVAL = 16384
 };
 
 struct ctl_command_spec {
@@ -41,6 +43,9 @@ void ctl_help(struct buf *out);
 
 /* --help-markdown: the same for docs/. */
 void ctl_help_markdown(struct buf *out);
+
+/* --help-man: the manual page. */
+void ctl_man(struct buf *out);
 
 /* The known command or flag (without --) nearest to `word`, NULL when none is near. */
 const char *ctl_nearest_command(const char *word);

@@ -1,6 +1,7 @@
 #include "router/ctl/ctl_offline.h"
 
 #include "router/ctl/ctl_apikey.h"
+#include "router/ctl/ctl_completion.h"
 #include "router/ctl/ctl_keys.h"
 #include "router/engine/embedded_offline.h"
 
@@ -94,16 +95,34 @@ static enum ctl_exit transfer(const struct ctl_args *args)
     return exit_of(status);
 }
 
+static enum ctl_exit completion(const struct ctl_args *args)
+{
+    struct buf script;
+    buf_init(&script, 0);
+    enum ctl_exit code = CTL_EXIT_DONE;
+    if (!ctl_completion(args->operands[0], &script)) {
+        (void)fprintf(stderr, "splitrailctl: completion is there for bash and zsh\n");
+        code = CTL_EXIT_USAGE;
+    } else if (!write_out(NULL, buf_bytes(&script))) {
+        code = CTL_EXIT_REFUSED;
+    }
+    buf_fini(&script);
+    return code;
+}
+
 bool ctl_is_offline(enum ctl_command command)
 {
     return command == CTL_CHECK || command == CTL_EXPORT || command == CTL_IMPORT ||
-           command == CTL_KEYGEN || command == CTL_APIKEY;
+           command == CTL_KEYGEN || command == CTL_APIKEY || command == CTL_COMPLETION;
 }
 
 enum ctl_exit ctl_offline(const struct ctl_args *args)
 {
     if (args->command == CTL_KEYGEN) {
         return ctl_keygen(args);
+    }
+    if (args->command == CTL_COMPLETION) {
+        return completion(args);
     }
     if (args->command == CTL_APIKEY) {
         return ctl_apikey(args);

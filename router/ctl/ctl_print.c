@@ -1,4 +1,8 @@
 /* Answers for people: tables, then one line that says how fresh they are. */
+#include "router/ctl/ctl_explain.h"
+#include "router/ctl/ctl_limits.h"
+#include "router/ctl/ctl_log.h"
+#include "router/ctl/ctl_reload.h"
 #include "router/ctl/ctl_reply.h"
 #include "router/ctl/ctl_table.h"
 #include "router/ctl/ctl_text.h"
@@ -356,6 +360,21 @@ void ctl_print(const struct ctl_args *args, const Splitrail__Admin__Reply *reply
         print_bans(reply, out);
         print_freshness(reply, reply->n_bans, out);
         break;
+    case CTL_HISTORY:
+        ctl_log_print(reply, out);
+        break;
+    case CTL_LIMITS_SET:
+    case CTL_LIMITS_SHOW:
+    case CTL_LIMITS:
+        ctl_limits_print(reply, out);
+        break;
+    case CTL_EXPLAIN:
+        ctl_explain_print(reply, out);
+        print_freshness(reply, 0, out);
+        break;
+    case CTL_DRAIN:
+        line(out, "told to drain and to end: ", args->operands[0]);
+        break;
     case CTL_KICK_USER:
     case CTL_KICK_CONN:
     case CTL_BAN_USER:
@@ -366,11 +385,21 @@ void ctl_print(const struct ctl_args *args, const Splitrail__Admin__Reply *reply
     case CTL_SEND:
         print_done(args, reply, out);
         break;
+    case CTL_RELOAD:
+        ctl_reload_print(reply, out);
+        break;
     case CTL_VERSION:
         print_version(reply, out);
         break;
     case CTL_HEALTH:
-    case CTL_APIKEY: /* these never get here: they ask no router */
+    case CTL_WATCH_USER: /* these never get here: they go on, or ask no router */
+    case CTL_WATCH_ROOM:
+    case CTL_TAIL_ROOM:
+    case CTL_TRACE_ROOM:
+    case CTL_TRACE_USER:
+    case CTL_TOP:
+    case CTL_APIKEY:
+    case CTL_COMPLETION:
     case CTL_CHECK:
     case CTL_EXPORT:
     case CTL_IMPORT:

@@ -69,6 +69,9 @@ static enum ctl_exit exit_of_ok(const struct ctl_args *args, const Splitrail__Ad
     if (args->command == CTL_HEALTH && (reply->info == NULL || !reply->info->ready)) {
         return CTL_EXIT_REFUSED;
     }
+    if (args->command == CTL_RELOAD && (reply->reload == NULL || reply->reload->n_refused != 0)) {
+        return CTL_EXIT_REFUSED;
+    }
     return CTL_EXIT_DONE;
 }
 

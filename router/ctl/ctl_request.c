@@ -17,6 +17,9 @@ struct parts {
     Splitrail__Admin__Ban ban;
     Splitrail__Admin__Publish publish;
     Splitrail__Admin__Send send;
+    Splitrail__Admin__History history;
+    Splitrail__Admin__Limits limits;
+    Splitrail__Admin__Explain explain;
 };
 
 #define ASK(name) SPLITRAIL__ADMIN__REQUEST__ASK_##name
@@ -39,6 +42,9 @@ static void init(struct parts *parts)
     splitrail__admin__ban__init(&parts->ban);
     splitrail__admin__publish__init(&parts->publish);
     splitrail__admin__send__init(&parts->send);
+    splitrail__admin__history__init(&parts->history);
+    splitrail__admin__limits__init(&parts->limits);
+    splitrail__admin__explain__init(&parts->explain);
     parts->request.version = ADMIN_VERSION;
     parts->request.id = REQUEST_ID;
 }
@@ -126,6 +132,34 @@ static void ask_send(struct parts *parts, const struct ctl_args *args)
     parts->request.send = &parts->send;
 }
 
+static void ask_history(struct parts *parts, const struct ctl_args *args)
+{
+    parts->history.room = args->operands[0];
+    parts->history.has_since = args->since >= 0;
+    parts->history.since = args->since >= 0 ? (uint64_t)args->since : 0;
+    parts->history.limit = (uint32_t)args->limit;
+    parts->request.ask_case = ASK(HISTORY);
+    parts->request.history = &parts->history;
+}
+
+static void ask_limits(struct parts *parts, const struct ctl_args *args)
+{
+    if (args->command == CTL_LIMITS_SET) {
+        parts->limits.name = args->operands[0];
+        parts->limits.value = args->operands[1];
+    }
+    parts->request.ask_case = ASK(LIMITS);
+    parts->request.limits = &parts->limits;
+}
+
+static void ask_explain(struct parts *parts, const struct ctl_args *args)
+{
+    parts->explain.user = args->operands[0];
+    parts->explain.room = args->operands[1];
+    parts->request.ask_case = ASK(EXPLAIN);
+    parts->request.explain = &parts->explain;
+}
+
 static void fill(struct parts *parts, const struct ctl_args *args)
 {
     switch (args->command) {
@@ -152,6 +186,20 @@ static void fill(struct parts *parts, const struct ctl_args *args)
     case CTL_EDGE:
         ask_empty(parts, ASK(EDGES));
         break;
+    case CTL_HISTORY:
+        ask_history(parts, args);
+        break;
+    case CTL_DRAIN:
+        ask_one(parts, ASK(DRAIN), args->operands[0]);
+        break;
+    case CTL_LIMITS_SET:
+    case CTL_LIMITS_SHOW:
+    case CTL_LIMITS:
+        ask_limits(parts, args);
+        break;
+    case CTL_EXPLAIN:
+        ask_explain(parts, args);
+        break;
     case CTL_STATS:
         ask_empty(parts, ASK(STATS));
         break;
@@ -174,9 +222,19 @@ static void fill(struct parts *parts, const struct ctl_args *args)
     case CTL_SEND:
         ask_send(parts, args);
         break;
+    case CTL_RELOAD:
+        ask_empty(parts, ASK(RELOAD));
+        break;
     case CTL_VERSION:
     case CTL_HEALTH:
-    case CTL_APIKEY: /* these never get here: they ask no router */
+    case CTL_WATCH_USER: /* these never get here: they go on, or ask no router */
+    case CTL_WATCH_ROOM:
+    case CTL_TAIL_ROOM:
+    case CTL_TRACE_ROOM:
+    case CTL_TRACE_USER:
+    case CTL_TOP:
+    case CTL_APIKEY:
+    case CTL_COMPLETION:
     case CTL_CHECK:
     case CTL_EXPORT:
     case CTL_IMPORT:

@@ -88,6 +88,20 @@ void ctl_text_time(uint64_t at_ms, uint64_t now_ms, struct buf *out)
     }
 }
 
+void ctl_text_clock(uint64_t at_ms, struct buf *out)
+{
+    size_t before = out->len;
+    ctl_text_time(at_ms, 0, out);
+    if (out->len - before > 1) { /* else it is "-" */
+        out->len--;              /* the Z */
+        buf_append_byte(out, '.');
+        buf_append_byte(out, (uint8_t)('0' + at_ms / 100 % 10));
+        buf_append_byte(out, (uint8_t)('0' + at_ms / 10 % 10));
+        buf_append_byte(out, (uint8_t)('0' + at_ms % 10));
+        buf_append_byte(out, 'Z');
+    }
+}
+
 void ctl_text_size(uint64_t bytes, struct buf *out)
 {
     static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

@@ -23,6 +23,9 @@ void ctl_text_age(uint64_t ms, struct buf *out);
  * `now_ms` is before it. */
 void ctl_text_time(uint64_t at_ms, uint64_t now_ms, struct buf *out);
 
+/* Appends "2025-01-02T03:04:05.678Z", or "-" when `at_ms` is 0. */
+void ctl_text_clock(uint64_t at_ms, struct buf *out);
+
 /* Appends "512B", "1.5KiB", "3.2MiB", … */
 void ctl_text_size(uint64_t bytes, struct buf *out);
 

@@ -4,13 +4,14 @@
 #include "proto/arena.h"
 #include "router/ctl/ctl_args.h"
 #include "router/ctl/ctl_client.h"
+#include "router/ctl/ctl_colour.h"
 #include "router/ctl/ctl_keys.h"
+#include "router/ctl/ctl_live.h"
 #include "router/ctl/ctl_offline.h"
 #include "router/ctl/ctl_reply.h"
 #include "router/ctl/ctl_request.h"
 #include "router/endpoint.h"
 
-#include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,20 @@ static char *default_endpoint(void)
     return chosen;
 }
 
+static void print_coloured(const struct ctl_args *args, const Splitrail__Admin__Reply *reply,
+                           struct buf *out)
+{
+    if (!ctl_colour_on(STDOUT_FILENO)) {
+        ctl_print(args, reply, out);
+        return;
+    }
+    struct buf plain;
+    buf_init(&plain, 0);
+    ctl_print(args, reply, &plain);
+    ctl_colour_paint(buf_bytes(&plain), out);
+    buf_fini(&plain);
+}
+
 static int show(const struct ctl_args *args, Splitrail__Admin__Reply *reply)
 {
     struct buf text;
@@ -72,7 +87,7 @@ static int show(const struct ctl_args *args, Splitrail__Admin__Reply *reply)
     if (args->json) {
         ctl_json(args, reply, &text);
     } else {
-        ctl_print(args, reply, &text);
+        print_coloured(args, reply, &text);
     }
     int printed = print(stdout, &text);
     buf_fini(&text);
@@ -92,41 +107,46 @@ static int show_bytes(const struct ctl_args *args, const char *endpoint, struct 
     return code;
 }
 
-static int ask(const struct ctl_args *args, const char *endpoint, struct bytes request)
+static int ask(const struct ctl_args *args, const char *endpoint, const struct ctl_keys *keys)
 {
+    struct buf request;
     struct buf reply;
-    struct ctl_keys keys = {0};
-    const char *refusal = NULL;
+    const char *why = NULL;
+    buf_init(&request, 0);
     buf_init(&reply, 0);
-    int code = CTL_EXIT_DONE;
-    if (ctl_keys_read(args, endpoint, &keys, &reply) != STATUS_OK) {
-        buf_append_byte(&reply, 0);
-        code = fail(CTL_EXIT_USAGE, (const char *)reply.data, "", "");
-        buf_fini(&reply);
-        ctl_keys_wipe(&keys);
-        return code;
-    }
-    switch (ctl_ask(endpoint, &keys, (uint64_t)args->timeout, request, &reply, &refusal)) {
-    case CTL_ANSWERED:
-        code = show_bytes(args, endpoint, buf_bytes(&reply));
-        break;
-    case CTL_NO_ANSWER:
-        if (args->command == CTL_VERSION) {
+    ctl_request(args, &request);
+    int code = CTL_EXIT_USAGE;
+    if (request.len > REQUEST_BYTES_MAX) {
+        code = fail(CTL_EXIT_USAGE, "the request is larger than 1MiB", "", "");
+    } else {
+        enum ctl_answer answer =
+            ctl_ask(endpoint, keys, (uint64_t)args->timeout, buf_bytes(&request), &reply, &why);
+        if (answer == CTL_NO_ANSWER && args->command == CTL_VERSION) {
             printf("splitrailctl     %s\n", SPLITRAIL_VERSION);
         }
-        code = fail(CTL_EXIT_NO_ANSWER, "no answer from ", endpoint, "; does the router run?");
-        break;
-    case CTL_TURNED_AWAY:
-        (void)fprintf(stderr, "splitrailctl: %s: %s\n", endpoint, refusal);
-        code = CTL_EXIT_REFUSED;
-        break;
-    case CTL_BAD_ENDPOINT:
-        (void)fprintf(stderr, "splitrailctl: --router %s: %s\n", endpoint, strerror(errno));
-        code = CTL_EXIT_USAGE;
-        break;
+        code = answer == CTL_ANSWERED ? show_bytes(args, endpoint, buf_bytes(&reply))
+                                      : (int)ctl_client_failed(endpoint, answer, why);
     }
-    ctl_keys_wipe(&keys);
     buf_fini(&reply);
+    buf_fini(&request);
+    return code;
+}
+
+static int talk(const struct ctl_args *args, const char *endpoint)
+{
+    struct buf why;
+    struct ctl_keys keys = {0};
+    buf_init(&why, 0);
+    int code = CTL_EXIT_USAGE;
+    if (ctl_keys_read(args, endpoint, &keys, &why) == STATUS_OK) {
+        code = ctl_is_live(args->command) ? (int)ctl_live(args, endpoint, &keys)
+                                          : ask(args, endpoint, &keys);
+    } else {
+        buf_append_byte(&why, 0);
+        code = fail(CTL_EXIT_USAGE, (const char *)why.data, "", "");
+    }
+    buf_fini(&why);
+    ctl_keys_wipe(&keys);
     return code;
 }
 
@@ -139,15 +159,9 @@ static const char *who_runs_this(void)
 static int run(struct ctl_args *args)
 {
     args->by = who_runs_this();
-    struct buf request;
-    buf_init(&request, 0);
-    ctl_request(args, &request);
     char *chosen = args->router == NULL ? default_endpoint() : NULL;
-    int code = request.len > REQUEST_BYTES_MAX
-                   ? fail(CTL_EXIT_USAGE, "the request is larger than 1MiB", "", "")
-                   : ask(args, chosen == NULL ? args->router : chosen, buf_bytes(&request));
+    int code = talk(args, chosen == NULL ? args->router : chosen);
     mem_free(chosen);
-    buf_fini(&request);
     return code;
 }
 

@@ -356,8 +356,11 @@ static enum status start(struct embedded *embedded, struct buf *error)
         return status;
     }
     embedded->incarnation = store_incarnation(embedded->store);
-    embedded->bytes_on_disk = store_bytes(embedded->store);
+    embedded_measure(embedded);
     embedded->stats.store_bytes = embedded->bytes_on_disk;
+    embedded->stats.used_bytes = embedded->bytes_used;
+    embedded->stats.room = embedded->room;
+    embedded->stats.bytes_max = config->bytes_max;
     if (!embedded_thread_start(&embedded->thread, embedded_writer_run, embedded)) {
         buf_append_str(error, "cannot start a thread");
         return STATUS_LIMIT;

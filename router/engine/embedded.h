@@ -17,6 +17,9 @@ struct engine_embedded_config {
     const char *dir;            /* created with mode 0700 when missing; files get 0600 */
     uint64_t waiting_bytes_max; /* of appends and values not on disk yet: past it appends FAIL;
                                    64 MiB */
+    uint64_t bytes_max;         /* of the data file that are in use, see enum engine_room; one batch
+                                   may be above it. 0 = no limit. A file is never made smaller, what
+                                   is removed from it is used again */
     uint64_t wal_bytes_max;     /* past it commits wait for a checkpoint; 64 MiB */
     uint32_t sweep_ms;          /* pause between two walks over all channels for what is too old or
                                    too many; 60,000 */

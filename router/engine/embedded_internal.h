@@ -122,8 +122,14 @@ struct embedded {
     uint64_t
         checkpoint_at; /* bytes of the write-ahead log from which on the next one is worth it */
     uint64_t bytes_on_disk;
+    uint64_t bytes_used;
+    uint64_t no_room; /* appends refused for it */
+    enum engine_room room;
     uint64_t wall_offset_ms; /* wall time minus monotonic time, as at the start */
 };
+
+/* Takes note of how large the file is, and what room is left in it. */
+void embedded_measure(struct embedded *embedded);
 
 void embedded_list_push(struct embedded_list *list, struct embedded_op *op);
 /* NULL when empty. */

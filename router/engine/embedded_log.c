@@ -109,7 +109,12 @@ static enum store_step room_for(struct store *store, const struct engine_append 
                                 struct store_room **ret)
 {
     enum store_step step = find_room(store, append->kind, append->name, ret);
-    if (step == STORE_DONE && *ret != NULL && (*ret)->epoch != append->epoch) {
+    bool anew = step == STORE_DONE && *ret != NULL && (*ret)->epoch != append->epoch;
+    if (step == STORE_DONE && ((*ret == NULL && store->room >= ENGINE_NO_NEW_LOGS) ||
+                               (anew && store->room >= ENGINE_NO_LONGER_LOGS))) {
+        return STORE_FULL;
+    }
+    if (anew) {
         step = end_room(store, *ret);
         *ret = NULL;
     }
@@ -185,6 +190,16 @@ static enum store_step trim_beside(struct store *store, struct store_room *room)
     return step;
 }
 
+/* What it removes makes room for what comes: holes count as messages, as they do for retention. */
+static bool has_room(const struct store *store, const struct store_room *room,
+                     const struct engine_append *append)
+{
+    bool replaces = append->keep_count > 0 && room->top >= append->keep_count &&
+                    append->keep_count <= room->keep_count;
+    return store->room < ENGINE_NO_LONGER_LOGS ||
+           (replaces && store->room == ENGINE_NO_LONGER_LOGS);
+}
+
 enum store_step store_append(struct store *store, const struct engine_append *append)
 {
     struct store_room *room = NULL;
@@ -200,6 +215,9 @@ enum store_step store_append(struct store *store, const struct engine_append *ap
     }
     if (step != STORE_DONE || same) {
         return step;
+    }
+    if (!has_room(store, room, append)) {
+        return STORE_FULL;
     }
     step = set_keep(store, room, append);
     if (step == STORE_DONE) {

@@ -36,6 +36,7 @@ struct store {
     int64_t sweep_after; /* id of the last channel looked at */
     uint64_t page_bytes;
     uint64_t wal_pages;
+    enum engine_room room; /* that is left */
     const char *trouble;
 };
 

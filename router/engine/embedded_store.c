@@ -404,13 +404,29 @@ const char *store_trouble(const struct store *store)
     return store->trouble;
 }
 
+static uint64_t number_of(struct store *store, enum store_sql id)
+{
+    sqlite3_stmt *sql = store_sql(store, id);
+    uint64_t number = sqlite3_step(sql) == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(sql, 0) : 0;
+    sqlite3_reset(sql);
+    return number;
+}
+
 uint64_t store_bytes(struct store *store)
 {
-    sqlite3_stmt *pages = store_sql(store, SQL_PAGES);
-    uint64_t count =
-        sqlite3_step(pages) == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(pages, 0) : 0;
-    sqlite3_reset(pages);
-    return (count + store->wal_pages) * store->page_bytes;
+    return (number_of(store, SQL_PAGES) + store->wal_pages) * store->page_bytes;
+}
+
+uint64_t store_used_bytes(struct store *store)
+{
+    uint64_t pages = number_of(store, SQL_PAGES);
+    uint64_t free_pages = number_of(store, SQL_PAGES_FREE);
+    return (pages > free_pages ? pages - free_pages : 0) * store->page_bytes;
+}
+
+void store_set_room(struct store *store, enum engine_room room)
+{
+    store->room = room;
 }
 
 uint64_t store_wal_bytes(const struct store *store)

@@ -41,7 +41,10 @@ enum engine_result store_commit(struct store *store);
 void store_rollback(struct store *store);
 
 /* What one step inside a transaction came to; after BROKEN roll back. */
-enum store_step { STORE_DONE, STORE_CONFLICT, STORE_BROKEN };
+enum store_step { STORE_DONE, STORE_CONFLICT, STORE_FULL, STORE_BROKEN };
+
+/* What appends are FULL from now on. */
+void store_set_room(struct store *store, enum engine_room room);
 
 enum store_step store_append(struct store *store, const struct engine_append *append);
 enum store_step store_put(struct store *store, const struct engine_value *value);
@@ -74,6 +77,8 @@ enum store_step store_values(struct store *store, struct bytes table,
 const char *store_trouble(const struct store *store);
 
 uint64_t store_bytes(struct store *store);
+/* Of the data file, without pages that are free. */
+uint64_t store_used_bytes(struct store *store);
 /* Of the write-ahead log that no checkpoint has taken yet, as of the last commit. */
 uint64_t store_wal_bytes(const struct store *store);
 /* Moves the write-ahead log into the file; true when all of it is there. `wait` for a checkpoint

@@ -9,6 +9,7 @@
 #include "router/engine/embedded_internal.h"
 
 #include <errno.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,7 +18,8 @@ enum {
     BATCH_BYTES_MAX = 8 * 1024 * 1024,
     BACKOFF_MIN_MS = 20,
     BACKOFF_MAX_MS = 1000,
-    SWEEP_STEP_MS = 100
+    SWEEP_STEP_MS = 100,
+    SWEEP_FULL_MS = 1000 /* where room is wanted */
 };
 
 static bool writes(const struct embedded_op *op)
@@ -97,6 +99,7 @@ static enum store_step run_op(struct embedded *embedded, struct embedded_op *op)
     case OP_APPEND:
         step = store_append(embedded->store, &op->append);
         op->result = step == STORE_DONE ? ENGINE_OK : ENGINE_FAILED;
+        embedded->no_room += step == STORE_FULL;
         break;
     case OP_REFUSED:
         op->result = ENGINE_FAILED;
@@ -134,8 +137,26 @@ static enum store_step sweep(struct embedded *embedded, uint64_t now_ms)
     }
     enum store_step step = store_sweep(embedded->store, &end);
     uint32_t pause = embedded->config.sweep_ms;
+    if (embedded->room != ENGINE_ROOM_FOR_ALL && pause > SWEEP_FULL_MS) {
+        pause = SWEEP_FULL_MS;
+    }
     embedded->sweep_at_ms = now_ms + (end || pause < SWEEP_STEP_MS ? pause : SWEEP_STEP_MS);
     return step;
+}
+
+/* Of what the file may hold, by what is used of it. */
+void embedded_measure(struct embedded *embedded)
+{
+    uint64_t tenth = embedded->config.bytes_max / 10;
+    uint64_t used = store_used_bytes(embedded->store);
+    embedded->bytes_on_disk = store_bytes(embedded->store);
+    embedded->bytes_used = used;
+    embedded->room = tenth == 0                          ? ENGINE_ROOM_FOR_ALL
+                     : used < 8 * tenth                  ? ENGINE_ROOM_FOR_ALL
+                     : used < 9 * tenth                  ? ENGINE_NO_NEW_LOGS
+                     : used < embedded->config.bytes_max ? ENGINE_NO_LONGER_LOGS
+                                                         : ENGINE_NO_APPENDS;
+    store_set_room(embedded->store, embedded->room);
 }
 
 /* One transaction with all of it. */
@@ -165,7 +186,7 @@ static enum engine_result attempt(struct embedded *embedded, struct embedded_lis
         store_rollback(embedded->store);
         return ENGINE_FAILED;
     }
-    embedded->bytes_on_disk = store_bytes(embedded->store);
+    embedded_measure(embedded);
     return store_commit(embedded->store);
 }
 
@@ -316,11 +337,22 @@ void embedded_finish_op(struct embedded *embedded, struct embedded_op *op)
     }
 }
 
+/* What the file system has left for us; asked here because a sick disk may take its time. */
+static uint64_t free_bytes(const struct embedded *embedded)
+{
+    struct statvfs about;
+    if (statvfs((const char *)embedded->path.data, &about) != 0) {
+        return 0;
+    }
+    return (uint64_t)about.f_bavail * about.f_frsize;
+}
+
 static void publish(struct embedded *embedded, struct embedded_list *batch, uint64_t begin_us,
                     bool wrote)
 {
     uint64_t end_us = clock_mono_us();
     uint64_t us = end_us - begin_us;
+    uint64_t space = free_bytes(embedded);
     size_t count = batch->count;
     struct embedded_op *op;
     pthread_mutex_lock(&embedded->lock);
@@ -339,6 +371,10 @@ static void publish(struct embedded *embedded, struct embedded_list *batch, uint
         embedded_pace_note(&embedded->pace, count, embedded->queue.count, begin_us, end_us);
     }
     stats->store_bytes = embedded->bytes_on_disk;
+    stats->free_bytes = space;
+    stats->used_bytes = embedded->bytes_used;
+    stats->no_room = embedded->no_room;
+    stats->room = embedded->room;
     stats->trouble = embedded->trouble;
     stats->fenced = embedded->fenced;
     pthread_mutex_unlock(&embedded->lock);

@@ -100,6 +100,16 @@ struct engine_value {
     struct bytes value;
 };
 
+/* What a store that may hold so many bytes still takes: four fifths of them are for all, the next
+ * tenth for logs that are there already, the last one for logs that hold as many messages as they
+ * may, and so remove one for each that comes. */
+enum engine_room {
+    ENGINE_ROOM_FOR_ALL,
+    ENGINE_NO_NEW_LOGS,
+    ENGINE_NO_LONGER_LOGS,
+    ENGINE_NO_APPENDS
+};
+
 struct engine_stats {
     uint64_t appends; /* committed */
     uint64_t commits;
@@ -109,8 +119,13 @@ struct engine_stats {
     uint64_t waiting;       /* appends not completed */
     uint64_t waiting_bytes; /* of their payloads */
     uint64_t store_bytes;   /* on disk, as of the last commit */
-    bool fenced;            /* somebody newer owns this, also when nobody appended since */
-    const char *trouble;    /* static text: why appends fail now; NULL = all is well */
+    uint64_t free_bytes;    /* of its file system, as of the last turn of the writer; 0 = unknown */
+    uint64_t used_bytes;    /* of the data file, without its free pages; likewise */
+    uint64_t bytes_max;     /* that it may be; 0 = no limit */
+    uint64_t no_room;       /* appends that FAILED for engine_room */
+    enum engine_room room;
+    bool fenced;         /* somebody newer owns this, also when nobody appended since */
+    const char *trouble; /* static text: why appends fail now; NULL = all is well */
 };
 
 struct engine;

@@ -229,6 +229,8 @@ class Calls(ApiCase):
                                          query={"ban": "10m", "reason": "spam"})
         self.assertEqual((status, answer["kicked"]), (200, 1))
         self.assertEqual((await client.closed())[0], 4003)
+        self.assertEqual([ban["by"] for ban in self.cluster.ctl("bans")["bans"]], ["api:all"])
+        self.assertTrue(self.cluster.router.find(r"admin\.action.*action=kick by=api:all .*for_ms=600000"))
         again = await Client.connect(self.cluster.edges[1], "banned", welcome=False)
         self.assertEqual((await again.closed())[0], 4003)
         self.cluster.ctl("unban", "user", client.user)

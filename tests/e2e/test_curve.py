@@ -203,7 +203,7 @@ class Hostile(CurveCase):
     async def test_frames_in_the_name_of_others_reach_nobody(self):
         pair = await self.bystanders()
         enemy = self.hostile("edge-2")
-        enemy.say(hello(b"edge-1"))
+        enemy.say(*[hello(b"edge-1")] * 200)
         self.assertIn(b"another --id", await asyncio.to_thread(enemy.hear))
         enemy.say(hello(b"edge-2"))
         self.assertIsNotNone(await asyncio.to_thread(enemy.hear))
@@ -214,6 +214,7 @@ class Hostile(CurveCase):
                   batch(3, [(TEXT, slot, 1, 1, 0, b'{"type":"leave","room":"lobby"}')
                             for slot in range(64)]))
         await self.check(pair)
+        self.assertEqual(sum("another --id" in l for l in self.cluster.router.lines), 1)
 
     async def test_replayed_and_impossible_frames_are_dropped(self):
         pair = await self.bystanders()
@@ -264,6 +265,23 @@ class Hostile(CurveCase):
         enemy.say(batch(1, [(TEXT, 4000000000, 1, 1, 0, b"x" * 1000)]))
         await self.said("plane.bad_frame")
         await self.check(pair)
+
+    async def test_a_batch_of_very_many_frames_is_contained(self):
+        pair = await self.bystanders()
+        enemy = self.hostile("edge-2")
+        enemy.say(hello(b"edge-2", credit=1 << 26))
+        await asyncio.to_thread(enemy.hear)
+        text = b'{"type":"room_message","room":"lobby","payload":"forged"}'
+        enemy.say(batch(1, [(ANNOUNCE_END, 0, 0, 0, 0, b"")]))
+        for seq in range(2, 6):
+            enemy.say(batch(seq, [(TEXT, n % 4096, 1 + n % 7, n + 1, 0, text) for n in range(100000)]))
+        await self.check(pair)
+        await eventually(lambda: self.cluster.metrics()['splitrail_router_plane_bytes_total{direction="in"}'] >
+                         4 * 100000 * len(text), "all were read", 60)
+        await self.check(pair)
+        for client in pair:
+            self.assertNotIn("forged", [m.get("payload") for m in client.heard("room_message")])
+        self.assertLess(sum("edge=edge-2" in l for l in self.cluster.router.lines), 8)
 
     async def test_the_routing_id_of_another_edge_gives_nothing_away(self):
         pair = await self.bystanders()

@@ -179,5 +179,40 @@ class Fenced(TroubleCase):
         self.assertTrue(self.cluster.router_ready())
 
 
+class Room(FreshClusterCase):
+    edges = 1
+
+    async def asyncSetUp(self):
+        self.dir = tempfile.mkdtemp(prefix="splitrail-data-")
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+        self.router_options = ["--data-dir", self.dir, "--max-data", "4MiB", "--max-messages-per-second", "0",
+                               "--max-bytes-per-second", "0"]
+        await super().asyncSetUp()
+
+    async def test_names_without_end_do_not_fill_the_disk_nor_stop_others(self):
+        good = await self.client()
+        mallory = await self.client()
+        room = self.new()
+        await good.ok("join", room=room)
+        await good.ok("room_message", room=room, payload="before")
+        text = "x" * 40000
+        for n in range(400):
+            answer = await mallory.reply("direct_message", targetUserId="nobody-%d" % n, payload=text)
+            if answer["type"] != "ok":
+                break
+        self.assertEqual(answer["code"], "unavailable")
+        await good.ok("room_message", room=room, payload="after")
+        log = await good.ok("history", room=room)
+        self.assertEqual([m["payload"] for m in log["messages"]], ["before", "after"])
+        self.assertTrue(self.cluster.router.find("store.full.*without a log.*max_bytes=4194304"))
+        metrics = self.cluster.metrics()
+        self.assertEqual(metrics["splitrail_router_store_no_room_total"], 1)
+        self.assertLess(metrics["splitrail_router_store_used_bytes"],
+                        metrics["splitrail_router_store_max_bytes"])
+        self.assertEqual(http_get(self.cluster.http_port, "/ready")[0], 200)
+        files = sum(os.path.getsize(os.path.join(self.dir, name)) for name in os.listdir(self.dir))
+        self.assertLess(files, 3 * 4194304)  # the write-ahead log is not counted
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -43,10 +43,10 @@ static struct conn *conn_of(const struct world *world, const struct sim_client *
 static bool lose_place(struct world *world, struct sim_client *client)
 {
     struct conn *conn = conn_of(world, client);
-    if (conn == NULL || conn->room_count == 0) {
+    if (conn == NULL || conn->rooms.count == 0) {
         return false;
     }
-    conn->rooms[0] = conn->rooms[--conn->room_count];
+    conn_ids_remove(&conn->rooms, 0);
     return true;
 }
 
@@ -79,8 +79,9 @@ static bool lose_place_at_edge(struct world *world, struct sim_client *client)
     if (conn_of(world, client) == NULL || session == NULL || session->group_count < 2) {
         return false;
     }
-    struct edge_group *group = groups_at(groups, session->groups[session->group_count - 1].local);
-    world->corruption.lost_group[client->edge] |= group->count == 1 && group->holds == 0;
+    struct edge_group *group =
+        groups_at(groups, groups_of(session)[session->group_count - 1].local);
+    world->corruption.lost_place[client->edge] = true;
     groups_leave(groups, group, session);
     return true;
 }
@@ -105,7 +106,12 @@ static bool add_ghost(struct world *world)
 
 static bool make_wrong(struct world *world, struct sim_client *client)
 {
-    switch (rng_below(&world->rng, 5)) {
+    uint32_t way = rng_below(&world->rng, 5);
+    if (world->trace) {
+        fprintf(stderr, "%8" PRIu64 " client %u is made wrong, or would be: way %u\n",
+                world->now_ms, client->number, way);
+    }
+    switch (way) {
     case 0:
         return lose_place(world, client);
     case 1:
@@ -117,6 +123,19 @@ static bool make_wrong(struct world *world, struct sim_client *client)
     default:
         return false;
     }
+}
+
+/* CLIENTS is the ghost. */
+static uint32_t edge_of(const struct world *world, uint32_t client)
+{
+    return client < CLIENTS ? world->clients[client].edge : 0;
+}
+
+/* That were asked of the edge so far. */
+static uint64_t questions(const struct world *world, uint32_t edge)
+{
+    const struct plane_edge *found = plane_edge_of(world, edge);
+    return found == NULL ? 0 : found->truth.question;
 }
 
 void corrupt(struct world *world)
@@ -146,8 +165,18 @@ void corrupt(struct world *world)
         corruption->client = number;
         uint64_t round_ms = world->plane->config.digest_ms + ANSWER_MS_MAX;
         corruption->due_ms = world->now_ms + ROUNDS_MAX * round_ms;
+        corruption->due_question = questions(world, edge_of(world, number)) + ROUNDS_MAX;
         corruption->found_before = world->plane->stats.divergences;
     }
+}
+
+/* In a flood an answer takes longer than a round should. That they come at all is seen at the end:
+ * nothing may be wrong then. */
+static bool is_due(const struct world *world)
+{
+    const struct sim_corruption *corruption = &world->corruption;
+    return world->now_ms > corruption->due_ms &&
+           questions(world, edge_of(world, corruption->client)) > corruption->due_question;
 }
 
 static bool is_repaired(const struct world *world)
@@ -182,7 +211,7 @@ void check_corruption(struct world *world)
     }
     if (stats->divergences != corruption->found_before && is_repaired(world)) {
         corruption->due_ms = 0;
-    } else if (world->now_ms > corruption->due_ms) {
+    } else if (is_due(world)) {
         world_fail(world, "a wrong record was not found",
                    corruption->client < CLIENTS ? &world->clients[corruption->client] : NULL);
     }

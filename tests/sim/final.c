@@ -22,16 +22,19 @@ static void check_link(const struct world *world, const struct link *link)
     }
 }
 
-/* Without a router no canary comes back, and that is said. */
+/* Without a router no canary comes back, and that is said. Who stood still hears the last ones then
+ * only. */
 static void check_canaries(const struct world *world)
 {
     uint64_t way_ms =
         TOLD_MS_MAX + ((world->faults & FAULTS_NETWORK) != 0 ? (uint64_t)NET_SLOW_MS_MAX : 0);
-    bool away =
-        world->plane == NULL && world->now_ms > world->router_died_ms + CANARY_TIMEOUT_MS + way_ms;
-    for (uint32_t i = 0; away && i < EDGES; i++) {
+    for (uint32_t i = 0; world->plane == NULL && i < EDGES; i++) {
         const struct uplink *uplink = world->edges[i].uplink;
-        if (uplink != NULL && uplink->canary.supported &&
+        uint64_t died_ms = world->router_died_ms > world->edges[i].paused_until
+                               ? world->router_died_ms
+                               : world->edges[i].paused_until;
+        bool away = world->now_ms > died_ms + CANARY_TIMEOUT_MS + way_ms;
+        if (away && uplink != NULL && uplink->canary.supported &&
             !uplink_canary_overdue(uplink, world->now_ms, CANARY_TIMEOUT_MS)) {
             world_fail(world, "an edge believes in a dead router", NULL);
         }
@@ -55,8 +58,7 @@ void check_bounds(const struct world *world)
             world_fail(world, "an edge holds more than it may", NULL);
         }
         bool doubts = !world->skips && (stats.offset_holes != 0 || stats.repeated != 0);
-        /* An edge whose records go wrong may not know a group until the next digest. */
-        bool unknown = stats.unknown_groups != 0 && (world->faults & FAULTS_REGISTRY) == 0;
+        bool unknown = stats.unknown_groups != 0 && !world->corruption.lost_place[i];
         if (stats.bad_frames != 0 || unknown || doubts) {
             fprintf(stderr,
                     "edge %u: %" PRIu64 " bad, %" PRIu64 " unknown, %" PRIu64 " holes, %" PRIu64

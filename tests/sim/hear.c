@@ -361,11 +361,15 @@ static void check_recovery(const struct world *world, const struct sim_client *c
                            const struct sim_room_view *view, struct json_value reply)
 {
     uint64_t offset = number_of(reply, "offset");
+    /* How much of a log one load gives is the disk's choice: what the answer says is kept counts.
+     * Where appends fail numbers are lost, too, and a load that failed answers nothing. */
+    bool all_kept = world->disk == NULL
+                        ? offset - view->past_offset <= world->history_count
+                        : (world->faults & FAULTS_DISK) == 0 &&
+                              view->past_offset + 1 >= number_of(reply, "firstOffset");
     const struct judge_recovery recovery = {.recovered = is_true(reply, "recovered"),
                                             .same_epoch = epoch_of(reply) == view->past_epoch,
-                                            .all_kept =
-                                                (world->faults & FAULTS_DISK) == 0 &&
-                                                offset - view->past_offset <= world->history_count,
+                                            .all_kept = all_kept,
                                             .past_offset = view->past_offset,
                                             .offset = offset,
                                             .first_offset = number_of(reply, "firstOffset")};

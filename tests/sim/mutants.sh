@@ -92,8 +92,11 @@ mutant hole_without_end edge/uplink_repair.c 's/uplink->now_ms >= hole->give_up_
 mutant repair_buffer_without_limit edge/uplink_repair.c 's/> uplink->config\.repair_bytes_max/> UINT64_MAX - 1/'
 mutant top_not_told router/session.c 's/        repair_emit_top\(core, channel_find\(core, message->group\), conn->ref\.edge\);\n/        ;\n/'
 mutant former_untold router/announce.c 's/        former_announced\(core, event, channel\);/        ;/'
-mutant former_told_to_one router/former.c 's/somebody_lacks && i < channel->edge_count/false \&\& somebody_lacks/'
-mutant nothing_is_no_lack router/former.c 's/\(top != 0 \|\| channel->former_none\)/top != 0/'
+mutant former_told_to_one router/former.c 's/uint32_t i = 0; i < channel->edge_count/uint32_t i = 0; false \&\& i < channel->edge_count/'
+mutant nothing_is_no_lack router/former.c 's/\(top != 0 \|\| channel->former_none == epoch\)/top != 0/'
+mutant newest_untold edge/uplink_lag.c 's/if \(lag->newest == 0\)/if (true)/'
+mutant newest_unheard router/room.c 's/    former_lagging\(core, channel[^;]*;\n//'
+mutant asked_before_the_end edge/uplink_lag.c 's/lag->asked_kept\) \{/lag->asked) {/'
 
 # The plane
 mutant no_fence router/plane_hello.c 's/if \(is_fenced\(plane, hello->edge_incarnation\) \|\|\n\s*hello->router_incarnation == plane->incarnation\)/if (false)/'

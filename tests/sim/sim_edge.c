@@ -77,7 +77,7 @@ static void edge_close(void *owner, uint32_t slot, uint16_t code, struct bytes t
     (void)text;
     bool unread = code == CLOSE_OVERLOADED && (edge->world->faults & FAULTS_DISK) != 0;
     bool repaired = code == CLOSE_RESTART && client != NULL &&
-                    (client->doomed || edge->world->corruption.lost_group[edge->number]);
+                    (client->doomed || edge->world->corruption.lost_place[edge->number]);
     if (client != NULL && !unread && !repaired &&
         (code != CLOSE_KICKED || !edge->world->kicked[client->user])) {
         fprintf(stderr, "close code %u\n", code);

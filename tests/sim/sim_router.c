@@ -162,9 +162,8 @@ static struct plane_config router_config(struct world *world)
                  .message_bytes = 65536,
                  .rooms_per_connection_max = 100,
                  .watches_per_connection_max = 100,
-                 .policy.fallback = {.class = world->disk != NULL || world->seed % 3 == 0
-                                                  ? ROOM_DURABLE
-                                                  : ROOM_MEMORY,
+                 /* As policy_table_settle has it: nothing is durable without a store. */
+                 .policy.fallback = {.class = world->disk != NULL ? ROOM_DURABLE : ROOM_MEMORY,
                                      .history_messages = world->history_count,
                                      .slow_reader =
                                          world->gaps ? SLOW_READER_GAP : SLOW_READER_DISCONNECT},

@@ -148,12 +148,15 @@ struct sim_edge {
 
 /* What was made wrong and is to be found. */
 struct sim_corruption {
-    uint64_t due_ms; /* found by then; 0 = nothing is wrong */
+    uint64_t due_ms;       /* found by then; 0 = nothing is wrong */
+    uint64_t due_question; /* and when the edge was asked so often */
     uint64_t found_before;
     uint32_t client; /* CLIENTS: none of them */
     uint32_t gen;
     uint32_t count;
-    bool lost_group[EDGES]; /* an edge lost the last member of one: who joined since is lost, too */
+    /* The edge lost a place in a group, which it forgets with the last member that it knows of: who
+     * joins it then is lost, too. */
+    bool lost_place[EDGES];
 };
 
 /* A token that is being checked. */

@@ -41,7 +41,7 @@ static void on_admin_done(void *owner, const struct core_effect *done)
     admin_done(rig->admin, done, ADMIN_RIG_WALL_MS);
 }
 
-static void on_reply(void *owner, struct bytes peer, struct bytes body)
+static enum status on_reply(void *owner, struct bytes peer, struct bytes body)
 {
     struct admin_rig *rig = owner;
     buf_clear(&rig->peer);
@@ -49,6 +49,13 @@ static void on_reply(void *owner, struct bytes peer, struct bytes body)
     buf_append(&rig->peer, peer);
     buf_append(&rig->reply, body);
     rig->reply_count++;
+    return rig->deaf ? STATUS_UNREACHABLE : STATUS_OK;
+}
+
+static void on_tapped(void *owner, const struct core_tapped *tapped)
+{
+    struct admin_rig *rig = owner;
+    admin_tapped(rig->admin, tapped);
 }
 
 static struct router_plane *make_plane(struct admin_rig *rig)
@@ -56,7 +63,8 @@ static struct router_plane *make_plane(struct admin_rig *rig)
     static const struct plane_callbacks callbacks = {.transmit = on_transmit,
                                                      .on_edge = on_edge,
                                                      .on_auth_failed = on_auth_failed,
-                                                     .on_admin_done = on_admin_done};
+                                                     .on_admin_done = on_admin_done,
+                                                     .on_tapped = on_tapped};
     const struct plane_config config = {
         .router_id = BYTES_LIT("r1"),
         .core = {.seed = 1,
@@ -161,7 +169,7 @@ void admin_rig_init(struct admin_rig *rig)
     buf_init(&rig->reply, 0);
     buf_init(&rig->peer, 0);
     rig->plane = make_plane(rig);
-    const struct admin_config config = {BYTES_LIT("r1"), 65536, 500};
+    const struct admin_config config = {BYTES_LIT("r1"), 65536, 500, NULL};
     rig->admin = admin_new(&config, rig->plane, on_reply, rig);
     say_hello(rig);
     open_clients(rig);

@@ -5,6 +5,7 @@
 
 #include "common/buf.h"
 #include "router/admin.h"
+#include "router/admin_watch.h"
 #include "router/plane.h"
 
 #include <stdint.h>
@@ -17,6 +18,7 @@ struct admin_rig {
     struct buf reply; /* the last one */
     struct buf peer;  /* whom it was for */
     uint64_t reply_count;
+    bool deaf; /* nobody takes replies any more */
     uint64_t now_ms;
 };
 

@@ -262,6 +262,26 @@ static void out_done(struct core_driver *driver, const struct core_effect *effec
         effect->duplicate ? " duplicate" : "", effect->error != CLIENT_ERROR_NONE ? " error" : "");
 }
 
+static void out_tapped(struct core_driver *driver, const struct core_tapped *tapped)
+{
+    static const char *const kinds[] = {"message", "joined",    "left", "online",
+                                        "offline", "connected", "lost", "closed"};
+    out(driver, "tapped %s", kinds[tapped->kind]);
+    if (tapped->room.len != 0) {
+        out_bytes(driver, " in ", tapped->room);
+    }
+    if (tapped->user.len != 0) {
+        out_bytes(driver, " of ", tapped->user);
+    }
+    if (tapped->reason.len != 0) {
+        out_bytes(driver, " ", tapped->reason);
+    }
+    if (tapped->message != NULL) {
+        out(driver, " @%u to %u on %u", (unsigned)tapped->message->offset, tapped->members,
+            tapped->edges);
+    }
+}
+
 static void out_net(struct core_driver *driver, const struct core_effect *effect)
 {
     char text[ADDRESS_NET_TEXT_MAX];
@@ -343,6 +363,9 @@ static void out_effect(struct core_driver *driver, const struct core_effect *eff
             return;
         }
         out_bytes(driver, effect->inbox ? "load inbox " : "load ", effect->room);
+        break;
+    case CORE_TAPPED:
+        out_tapped(driver, effect->tapped);
         break;
     case CORE_KEEP_BAN:
         out(driver, "keep ");

@@ -237,6 +237,7 @@ static void apply(struct model *m, const struct core_effect *effect)
         m->loads[m->load_count++] = effect->group;
         break;
     case CORE_KEEP_BAN:
+    case CORE_TAPPED:
     case CORE_BAN_NET:
     case CORE_UNBAN_NET:
     case CORE_CUT:
@@ -568,8 +569,8 @@ static void check_counts(const struct model *m)
         ck_assert(channel != NULL);
         uint32_t count[EDGES] = {0};
         for (uint32_t i = 0; i < channel->edge_count; i++) {
-            ck_assert_uint_gt(channel->edges[i].count, 0);
-            count[channel->edges[i].edge] = channel->edges[i].count;
+            ck_assert_uint_gt(channel_edges(channel)[i].count, 0);
+            count[channel_edges(channel)[i].edge] = channel_edges(channel)[i].count;
         }
         for (uint32_t e = 0; e < EDGES; e++) {
             uint32_t own = m->edges[e].announcing ? 1 : 0; /* the announcing edge itself */

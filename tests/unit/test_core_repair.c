@@ -137,6 +137,43 @@ START_TEST(an_edge_that_missed_a_whole_life_does_not_hide_the_last_one)
 }
 END_TEST
 
+/* The router that heard of that life by announces died before it answered. */
+static void lag(struct core_driver *d, uint32_t edge, uint64_t first, uint64_t newest)
+{
+    struct group_info group = {.kind = CHANNEL_ROOM, .name = BYTES_LIT("r"), .epoch = OLD_EPOCH};
+    core_driver_step(d, &(struct core_event){.kind = CORE_LAGGING,
+                                             .conn = {edge, 1, 1},
+                                             .group = &group,
+                                             .last_offset = first,
+                                             .to_offset = newest,
+                                             .token = 7});
+}
+
+START_TEST(who_lags_since_a_former_life_is_told_what_any_edge_knows_of_it)
+{
+    struct core_driver d = start_rebuilding();
+    core_driver_open(&d, 0, 1, "alice");
+    core_driver_open(&d, 1, 1, "bob");
+    core_driver_join(&d, 0, 1, "r");
+    core_driver_join(&d, 1, 1, "r");
+    core_driver_forget(&d);
+    lag(&d, 0, 3, 5);
+    core_driver_expect(&d, "top room:r to 0 @0\n"
+                           "catch up 0/1 token 7 gap 3-5 of a former life\n"
+                           "catch up 0/1 token 7 epoch r\n"
+                           "catch up 0/1 token 7 gap 0-0 last\n");
+    lag(&d, 1, 4, 6);
+    core_driver_expect(&d, "deliver room:r to 0 gap 6-6 of a former life always\n"
+                           "top room:r to 1 @0\n"
+                           "catch up 1/1 token 7 gap 4-6 of a former life\n"
+                           "catch up 1/1 token 7 epoch r\n"
+                           "catch up 1/1 token 7 gap 0-0 last\n");
+    lag(&d, 0, 7, UINT64_MAX);
+    core_driver_expect_none(&d, "of a former life");
+    core_driver_stop(&d);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("core_repair");
@@ -145,6 +182,7 @@ int main(void)
     tcase_add_test(tcase, a_question_that_makes_no_sense_is_not_answered);
     tcase_add_test(tcase, who_lacks_messages_of_a_former_life_is_told_whoever_announces_first);
     tcase_add_test(tcase, who_has_nothing_of_a_former_life_is_told_whoever_announces_first);
+    tcase_add_test(tcase, who_lags_since_a_former_life_is_told_what_any_edge_knows_of_it);
     tcase_add_test(tcase, an_edge_that_missed_a_whole_life_does_not_hide_the_last_one);
     suite_add_tcase(suite, tcase);
     return check_main(suite);

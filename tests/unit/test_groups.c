@@ -91,7 +91,7 @@ static void check_model(const struct groups *groups, const struct model *model)
             ck_assert_uint_eq(group->count, open);
             ck_assert_uint_eq(group->holds, closed);
             for (uint32_t i = 0; i < group->count; i++) {
-                ck_assert(model->member[0][group->slots[i]][room]);
+                ck_assert(model->member[0][groups_members(group)[i]][room]);
             }
         }
     }

@@ -183,6 +183,50 @@ START_TEST(an_address_that_is_not_numeric_host_and_port_is_refused)
 }
 END_TEST
 
+static void set_true(evutil_socket_t fd, short what, void *owner)
+{
+    (void)fd;
+    (void)what;
+    *(bool *)owner = true;
+}
+
+/* Sockets get the lowest number that is free: one of these gets that of the connection. */
+START_TEST(the_loop_still_watches_whoever_gets_the_number_of_a_closed_connection)
+{
+    enum { PIPES = 4 };
+    struct event_base *base = event_base_new();
+    struct httpd *httpd = httpd_new(base, "127.0.0.1:0", routes, NULL);
+    const char request[] = "GET /health HTTP/1.0\r\n\r\n";
+    char answer[1000];
+    int client = connect_to(httpd_port(httpd));
+    ck_assert_int_gt(send(client, request, sizeof(request) - 1, MSG_NOSIGNAL), 0);
+    ssize_t got = -1;
+    while (got != 0) { /* until the server closes it */
+        event_base_loop(base, EVLOOP_NONBLOCK);
+        got = read(client, answer, sizeof(answer));
+    }
+    int ends[PIPES][2];
+    bool heard[PIPES] = {false};
+    struct event *events[PIPES];
+    for (int i = 0; i < PIPES; i++) {
+        ck_assert_int_eq(pipe(ends[i]), 0);
+        events[i] = event_new(base, ends[i][0], EV_READ, set_true, &heard[i]);
+        event_add(events[i], NULL);
+        ck_assert_int_eq(write(ends[i][1], "x", 1), 1);
+    }
+    event_base_loop(base, EVLOOP_NONBLOCK);
+    for (int i = 0; i < PIPES; i++) {
+        ck_assert_msg(heard[i], "pipe %d is not watched", i);
+        event_free(events[i]);
+        close(ends[i][0]);
+        close(ends[i][1]);
+    }
+    close(client);
+    httpd_free(&httpd);
+    event_base_free(base);
+}
+END_TEST
+
 START_TEST(an_address_in_use_is_told)
 {
     struct event_base *base = event_base_new();
@@ -375,6 +419,7 @@ int main(void)
     tcase_add_loop_test(tcase, an_address_that_is_not_numeric_host_and_port_is_refused, 0,
                         ROWS(bad_addresses));
     tcase_add_test(tcase, an_address_in_use_is_told);
+    tcase_add_test(tcase, the_loop_still_watches_whoever_gets_the_number_of_a_closed_connection);
     tcase_add_test(tcase, an_ipv6_address_in_brackets_is_taken);
     tcase_add_test(tcase, a_served_request_comes_whole_and_is_answered_later);
     tcase_add_test(tcase, requests_beyond_the_limit_are_told_that_we_are_busy);

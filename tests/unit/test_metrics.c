@@ -87,6 +87,24 @@ START_TEST(buckets_are_cumulative_and_a_bound_belongs_to_its_bucket)
 }
 END_TEST
 
+START_TEST(seconds_are_kept_in_microseconds_and_shown_in_seconds)
+{
+    static const struct metric_spec about[] = {
+        {METRIC_GAUGE, "uptime", "", "", METRIC_NO_BUCKETS, 0, "seconds", "Up."},
+    };
+    struct metrics *metrics = metrics_new(about, 1, "e");
+    struct buf out;
+    buf_init(&out, 0);
+    metrics_set(metrics, 0, 0, 12000025);
+    metrics_expose(metrics, &out);
+    buf_append_byte(&out, '\0');
+    ck_assert_str_eq((const char *)out.data,
+                     "# HELP uptime Up.\n# TYPE uptime gauge\nuptime 12.000025\n");
+    buf_fini(&out);
+    metrics_free(&metrics);
+}
+END_TEST
+
 START_TEST(the_reference_is_a_table_with_a_row_for_each_metric)
 {
     struct buf out;
@@ -108,6 +126,7 @@ int main(void)
     TCase *tcase = tcase_create("all");
     tcase_add_test(tcase, the_page_has_help_type_and_one_line_for_each_label_value);
     tcase_add_test(tcase, buckets_are_cumulative_and_a_bound_belongs_to_its_bucket);
+    tcase_add_test(tcase, seconds_are_kept_in_microseconds_and_shown_in_seconds);
     tcase_add_test(tcase, the_reference_is_a_table_with_a_row_for_each_metric);
     suite_add_tcase(suite, tcase);
     return check_main(suite);

@@ -483,7 +483,7 @@ END_TEST
 static void lose_place(struct rig *rig)
 {
     struct conn *conn = conn_at(rig, 1);
-    conn->rooms[0] = conn->rooms[--conn->room_count];
+    conn_ids_remove(&conn->rooms, 0);
 }
 
 static void lose_watch(struct rig *rig)
@@ -521,7 +521,7 @@ static void lose_place_at_edge(struct rig *rig)
 {
     struct groups *groups = &rig->uplink->groups;
     struct edge_session *session = groups_current(groups, 1);
-    groups_leave(groups, groups_at(groups, session->groups[1].local), session);
+    groups_leave(groups, groups_at(groups, groups_of(session)[1].local), session);
 }
 
 static void gain_place_at_edge(struct rig *rig)

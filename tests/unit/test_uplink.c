@@ -638,9 +638,23 @@ START_TEST(an_unanswered_question_is_asked_again_of_the_next_router)
     struct plane_op asked = the_question(&rig);
     move_to_next_router(&rig, 8);
     ck_assert_uint_eq(count_of(&rig, OP_LAGGING), 1);
+    answer(&rig, asked.b, true);
+    ck_assert_uint_eq(rig.sends, 1);
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(an_unanswered_question_about_a_life_that_is_over_is_asked_anew)
+{
+    struct rig rig;
+    start_with_one_that_lags(&rig);
+    struct plane_op asked = the_question(&rig);
+    move_to_next_router(&rig, 8);
     router_says(&rig, &(struct plane_op){.kind = OP_GROUP_BIND, .a = 9, .bytes = BYTES_LIT("new")},
                 1);
     answer(&rig, asked.b, true);
+    ck_assert_uint_eq(rig.sends, 0);
+    answer(&rig, asked.b + 1, true);
     ck_assert_uint_eq(rig.sends, 1);
     stop(&rig);
 }
@@ -762,6 +776,7 @@ int main(void)
     tcase_add_test(tcase, it_is_asked_once_and_an_answer_that_comes_again_is_not_told);
     tcase_add_test(tcase, what_waits_in_one_batch_is_left_out_from_its_first_offset_on);
     tcase_add_test(tcase, an_unanswered_question_is_asked_again_of_the_next_router);
+    tcase_add_test(tcase, an_unanswered_question_about_a_life_that_is_over_is_asked_anew);
     tcase_add_test(tcase, who_lags_over_a_routers_death_names_the_life_that_it_knows);
     tcase_add_test(tcase, who_leaves_or_ends_lags_no_more);
     tcase_add_test(tcase, banned_ranges_hold_for_their_time_also_without_a_router);

@@ -1,6 +1,7 @@
 /* splitrail-bench: options in, a run, a report out. Exit code 0: everybody became ready, nobody was
  * closed, every message came once and in order; 1: not so; 2: usage. */
 #include "common/mem.h"
+#include "common/options_man.h"
 #include "tests/bench/load/run.h"
 
 #include <stdio.h>
@@ -65,10 +66,33 @@ static int run(struct load_config *config)
     return code;
 }
 
+static int print_manual(void)
+{
+    static const struct man_page page = {
+        .program = &load_option_program,
+        .section = "1",
+        .description =
+            "Opens many WebSocket connections to one or more servers, sends messages at a given "
+            "rate, and tells which came, which did not, how late, and what it cost.\n",
+        .exits = "0\teverything came once and in order, and nobody was closed\n1\tnot so\n2\tan "
+                 "option is bad\n",
+        .see_also = "splitrail-edge(8), splitrail-router(8), splitrailctl(1)"};
+    struct buf text;
+    buf_init(&text, 0);
+    man_write(&page, &text);
+    size_t written = fwrite(text.data, 1, text.len, stdout);
+    int code = written == text.len ? EXIT_CLEAN : EXIT_USAGE;
+    buf_fini(&text);
+    return code;
+}
+
 int main(int argc, char **argv)
 {
     struct load_config config = {.target_count = 0};
     struct buf text;
+    if (argc == 2 && strcmp(argv[1], "--help-man") == 0) {
+        return print_manual();
+    }
     buf_init(&text, 0);
     enum option_outcome outcome =
         option_parse(&load_option_program, argc, argv, environ, &config.options, NULL, &text);

@@ -1,5 +1,6 @@
 // An issuer of tokens, on node's own crypto. Reads JSON lines: {"make":alg,"kid":…} answers with the
-// public key as a JWK, {"sign":claims,"kid":…,"header":{…}} with a token of that key.
+// public key as a JWK, {"sign":claims,"kid":…,"header":{…}} with a token of that key, {"text":…,"kid":…}
+// with the signature of a text.
 const crypto = require('crypto');
 const readline = require('readline');
 
@@ -40,6 +41,9 @@ function answer(request) {
     return { ...pair.publicKey.export({ format: 'jwk' }), kid: request.kid, alg: request.make };
   }
   const { alg, key } = keys.get(request.kid);
+  if (request.text !== undefined) {
+    return signature(alg, key, request.text).toString('base64url');
+  }
   const text = part({ alg, kid: request.kid, ...request.header }) + '.' + part(request.sign);
   return text + '.' + signature(alg, key, text).toString('base64url');
 }

@@ -1,0 +1,54 @@
+/* What operators watch live. A tap names a room, a user or everything; while there is one, what
+ * happens to it is told by CORE_TAPPED beside whatever else it causes. Without taps a message costs
+ * one comparison. Pure; the core owns one. */
+#ifndef ROUTER_TAPS_H
+#define ROUTER_TAPS_H
+
+#include "common/bytes.h"
+#include "router/core.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct channel;
+struct user;
+
+enum { TAPS_MAX = 64 };
+
+struct tap {
+    enum core_tap kind;
+    uint32_t users; /* of the tap: it ends with the last */
+    uint8_t *name;  /* owned; NULL for CORE_TAP_ALL */
+    size_t name_len;
+};
+
+struct taps {
+    struct tap items[TAPS_MAX];
+    uint32_t count;
+};
+
+void taps_fini(struct taps *taps);
+
+/* When a message came, by the core's clock; 0 = not known. */
+struct tap_times {
+    uint64_t edge_ms;   /* to its edge */
+    uint64_t router_ms; /* to the router */
+};
+
+/* A message was committed and is delivered now: those who watch hear of it. */
+void taps_message(struct router_core *core, const struct channel *channel,
+                  const struct push_message *message, const struct tap_times *times);
+
+/* The user has come into the room, or has left it; `reason` may be NULL. */
+void taps_member(struct router_core *core, struct bytes room, const struct user *user, bool joined,
+                 const char *reason);
+
+/* The user is online now, or offline. */
+void taps_presence(struct router_core *core, const struct user *user, bool online);
+
+/* A connection of the user has come, or is lost or closed. */
+void taps_connection(struct router_core *core, const struct user *user, struct conn_ref conn,
+                     enum core_tapped_kind kind);
+
+#endif

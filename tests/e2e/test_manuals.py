@@ -1,0 +1,119 @@
+"""Manual pages and completion: made from the tables, good for the programs that read them."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from cluster import BIN
+
+PAGES = (("splitrail-edge", "8"), ("splitrail-router", "8"), ("splitrailctl", "1"),
+         ("splitrail-bench", "1"))
+
+
+def output(*args):
+    return subprocess.run([os.path.join(BIN, args[0]), *args[1:]], capture_output=True, text=True,
+                          timeout=30, check=True).stdout
+
+
+class Manuals(unittest.TestCase):
+    def test_every_option_and_command_is_in_the_page(self):
+        for program, _ in PAGES:
+            with self.subTest(program=program):
+                page = output(program, "--help-man").replace("\\-", "-")
+                flags = set(re.findall(r"(?m)^  (--[a-z0-9-]+)", output(program, "--help")))
+                self.assertGreater(len(flags), 5)
+                missing = [f for f in flags - {"--help", "--version", "--config"}
+                           if ("\\fB%s\\fR" % f) not in page]
+                self.assertEqual(missing, [])
+        page = output("splitrailctl", "--help-man")
+        self.assertIn("\\fBpresence user\\fR \\fIUSER...\\fR", page)
+
+    @unittest.skipUnless(shutil.which("groff"), "no groff")
+    def test_troff_has_nothing_to_say_about_the_pages(self):
+        for program, section in PAGES:
+            with self.subTest(program=program):
+                page = output(program, "--help-man")
+                done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-Kutf8", "-rLL=100n"],
+                                      input=page, capture_output=True, text=True, timeout=30)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                plain = re.sub("\033\\[[0-9;]*m|.\b", "", done.stdout)
+                self.assertIn("%s(%s)" % (program.upper(), section), plain)
+                for title in ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS",
+                              "SEE ALSO"):
+                    self.assertIn(title, plain.splitlines())
+
+    @unittest.skipUnless(shutil.which("man"), "no man")
+    def test_man_shows_the_pages(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for program, section in PAGES:
+                path = os.path.join(folder, "%s.%s" % (program, section))
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(output(program, "--help-man"))
+                done = subprocess.run(["man", "--warnings=w", "-l", path], capture_output=True,
+                                      text=True, timeout=60,
+                                      env=dict(os.environ, MANPAGER="cat", MANWIDTH="120",
+                                               LC_ALL="C.UTF-8"))
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertIn(program, done.stdout)
+
+    @unittest.skipUnless(shutil.which("mandoc"), "no mandoc")
+    def test_mandoc_finds_no_errors(self):
+        for program, _ in PAGES:
+            done = subprocess.run(["mandoc", "-Tlint", "-Werror"], input=output(program, "--help-man"),
+                                  capture_output=True, text=True, timeout=30)
+            self.assertEqual(done.returncode, 0, done.stdout)
+
+
+class Completion(unittest.TestCase):
+    def complete(self, *words):
+        """What bash offers for the last word."""
+        script = output("splitrailctl", "completion", "bash")
+        quoted = " ".join("'%s'" % word for word in words)
+        script += ("COMP_WORDS=(splitrailctl %s)\nCOMP_CWORD=%d\n_splitrailctl\n"
+                   "printf '%%s\\n' \"${COMPREPLY[@]}\"\n" % (quoted, len(words)))
+        path = BIN + os.pathsep + os.environ["PATH"]
+        done = subprocess.run(["bash", "--norc"], input=script, capture_output=True, text=True,
+                              timeout=30, env=dict(os.environ, PATH=path))
+        self.assertEqual(done.stderr, "")
+        return done.stdout.split()
+
+    def test_bash_completes_commands_flags_and_second_words(self):
+        rows = [
+            (("pres",), ["presence"]),
+            (("presence", ""), ["user", "room"]),
+            (("--json", "--timeout", "3s", "ban", "u"), ["user"]),
+            (("tail", ""), ["room"]),
+            (("completion", ""), ["bash", "zsh"]),
+            (("--router", ""), []),
+            (("users", "--pre"), ["--prefix"]),
+            (("room", ""), []),
+        ]
+        for words, expected in rows:
+            with self.subTest(words=words):
+                self.assertEqual(self.complete(*words), expected)
+        self.assertIn("explain", self.complete(""))
+        self.assertIn("top", self.complete("--json", "t"))
+
+    def test_every_command_is_offered(self):
+        offered = set(self.complete(""))
+        commands = re.findall(r"(?m)^  ([a-z]+)", output("splitrailctl", "--help").split("Flags")[0])
+        self.assertEqual(set(commands) - offered, set())
+
+    def test_another_shell_is_refused(self):
+        done = subprocess.run([os.path.join(BIN, "splitrailctl"), "completion", "fish"],
+                              capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("bash and zsh", done.stderr)
+
+    @unittest.skipUnless(shutil.which("zsh"), "no zsh")
+    def test_zsh_can_read_its_script(self):
+        done = subprocess.run(["zsh", "-n"], input=output("splitrailctl", "completion", "zsh"),
+                              capture_output=True, text=True, timeout=30)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+
+if __name__ == "__main__":
+    unittest.main()
