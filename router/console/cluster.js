@@ -33,7 +33,7 @@ export function overview({ figures }) {
   const picture = new Picture();
   const ms = (value) => `${format.brief(value)} ms`;
   const charts = [
-    [new Chart('Connections', ['clients', 'users']), () => [figures.gauge('connections'), figures.gauge('users')]],
+    [new Chart('Connections', ['clients', 'users'], format.brief, 3), () => [figures.gauge('connections'), figures.gauge('users')]],
     [new Chart('Traffic per second', ['deliveries', 'messages']), () => [figures.rate('deliveries'), figures.rate('messages')]],
     [new Chart('Latency', ['plane round trip', 'commit'], ms, 0.1), () => [
       figures.gauge('canaryUs').map((us) => (us === 0 ? null : us / 1000)),
@@ -45,9 +45,9 @@ export function overview({ figures }) {
 
   function showTiles({ figures: f, router }) {
     say(tiles.connections.value, format.count(f.connections));
-    say(tiles.connections.note, f.detached === 0 ? `over ${figures.edges.length} edges` : `${format.count(f.detached)} broken, in their grace`);
+    say(tiles.connections.note, f.detached === 0 ? `over ${format.many(figures.edges.length, 'edge')}` : `${format.count(f.detached)} broken, in their grace`);
     say(tiles.users.value, format.count(f.users_online));
-    say(tiles.users.note, `${format.count(f.rooms)} rooms, ${format.count(f.members)} memberships`);
+    say(tiles.users.note, `${format.many(f.rooms, 'room')}, ${format.many(f.members, 'membership')}`);
     say(tiles.messages.value, perSecond(last(figures.rate('messages'))));
     say(tiles.messages.note, `${format.brief(f.room_messages + f.direct_messages)} since the start`);
     say(tiles.deliveries.value, perSecond(last(figures.rate('deliveries'))));

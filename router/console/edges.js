@@ -19,7 +19,7 @@ export function edges({ api, figures, can }) {
     const others = figures.edges.filter((other) => other.edgeId !== edge.edgeId && other.state === 'up').length;
     const sure = await confirm({
       title: `Drain edge ${edge.edgeId}?`,
-      text: `Its ${format.count(edge.connections)} clients are told to move to other edges, then it ends, as with SIGTERM. `
+      text: `${edge.connections === 0 ? 'It has no clients; it' : `Its ${format.many(edge.connections, 'client')} will be told to move to other edges, then it`} ends, as with SIGTERM. `
         + (others === 0 ? 'No other edge is up: they will find none.' : `${others} other ${others === 1 ? 'edge is' : 'edges are'} up.`),
       action: 'Drain',
     });

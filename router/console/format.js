@@ -12,6 +12,9 @@ export function brief(n) {
   return n >= 10000 ? short.format(n) : n >= 100 || Number.isInteger(n) ? whole.format(n) : n.toFixed(n < 1 ? 2 : 1);
 }
 
+/** many(1, 'room') is 1 room, many(2, 'room') 2 rooms. */
+export const many = (n, what) => `${count(n)} ${what}${n === 1 ? '' : 's'}`;
+
 export function bytes(n) {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   let i = 0;

@@ -27,7 +27,7 @@ function list(ctx, { kind, title, hint, columns, key, empty }) {
     if (mine === asked) { // else somebody has typed meanwhile
       table.show(found[kind]);
       more.hidden = found.cursor === null || pages >= PAGES_MAX;
-      say(total, found.cursor === null ? `${format.count(found[kind].length)} ${kind}`
+      say(total, found.cursor === null ? format.many(found[kind].length, kind.slice(0, -1))
         : `the first ${format.count(found[kind].length)} by name${pages >= PAGES_MAX ? '; search to see others' : ''}`);
     }
   }

@@ -30,7 +30,7 @@ function edgeBox(edge, x, y) {
   svg('rect', { width: EDGE.width, height: EDGE.height, rx: 10 }),
   svg('circle', { class: KIND[edge.state], cx: 20, cy: 22, r: 5 }),
   svg('text', { class: 'name', x: 34, y: 27 }, format.cut(edge.edgeId, 15)),
-  svg('text', { class: 'note', x: 16, y: 50 }, `${format.brief(edge.connections)} clients${rtt}`),
+  svg('text', { class: 'note', x: 16, y: 50 }, `${format.brief(edge.connections)} ${edge.connections === 1 ? 'client' : 'clients'}${rtt}`),
   svg('rect', { class: 'track', x: 16, y: 62, width: inner, height: 5, rx: 2.5 }),
   svg('rect', { class: used > 0.75 ? 'fill bad' : 'fill', x: 16, y: 62, width: Math.max(inner * used, used > 0 ? 3 : 0), height: 5, rx: 2.5 }),
   svg('text', { class: 'tick', x: 16, y: 82 }, edge.state === 'up' && !edge.held ? `credit ${Math.round((1 - used) * 100)} % free`

@@ -33,7 +33,7 @@ async function disconnect(api, user, devices) {
   });
   if (sure !== null) {
     const { kicked } = await api.call('DELETE', ['v1', 'users', user, 'connections'], sure);
-    toast(`${kicked} ${kicked === 1 ? 'connection' : 'connections'} of ${user} closed`, 'good');
+    toast(`${format.many(kicked, 'connection')} of ${user} closed`, 'good');
   }
 }
 
@@ -87,7 +87,7 @@ export function user(ctx, name) {
     say(facts.since.parts[0], found.online ? 'Online since' : 'Last seen');
     say(facts.since.value, since === undefined ? 'never' : format.when(since));
     say(facts.inbox.value, format.count(found.inboxOffset));
-    say(facts.watchers.value, `${format.count(found.watchers)} connections`);
+    say(facts.watchers.value, format.many(found.watchers, 'connection'));
     out.disabled = found.connections + found.detached === 0;
     devices.show(found.devices);
     rooms.show(found.rooms);

@@ -143,7 +143,7 @@ class Browser:
         for _ in range(at_most):
             await self.press("Tab")
             seen.append(await self.value(
-                "(() => { const n = document.activeElement; return n.getAttribute('aria-label') ?? "
+                "(() => { const n = document.activeElement; return n === document.body ? '' : n.getAttribute('aria-label') ?? "
                 "n.labels?.[0]?.innerText ?? n.innerText ?? ''; })()"))
             if label in seen[-1]:
                 return

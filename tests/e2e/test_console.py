@@ -151,7 +151,7 @@ class Showing(Pages, ClusterCase):
         try:
             await page.until("document.querySelectorAll('.picture a.box').length === 2")
             for chart in range(4):
-                await page.until("document.querySelectorAll('.chart')[%d].querySelector('path')" % chart)
+                await page.until("!!document.querySelectorAll('.chart')[%d].querySelector('path')" % chart)
             await page.until("/deliveries [1-9]/.test(document.querySelectorAll('.chart svg')[1].getAttribute('aria-label'))")
             await page.until("/commands [1-9]/.test(document.querySelectorAll('.chart svg')[3].getAttribute('aria-label'))")
             await page.until("/round trip [0-9.]+ ms/.test(document.querySelectorAll('.chart svg')[2].getAttribute('aria-label'))")
@@ -225,7 +225,7 @@ class Showing(Pages, ClusterCase):
                 for name, path in paths.items():
                     await page.open(self.console + "#/" + path)
                     await page.says("is ready")
-                    await page.until("document.querySelector('.chart path, tbody tr')")
+                    await page.until("!!document.querySelector('.chart path, tbody tr')")
                     self.assertLessEqual(await page.value("document.documentElement.scrollWidth"), width, name)
                     self.assertEqual(await page.value("document.documentElement.dataset.theme"), "dark" if dark else "light")
                     await self.picture("%s%s%s" % (name, "-dark" if dark else "", "-phone" if phone else ""))
@@ -271,6 +271,7 @@ class Acting(Pages, FreshClusterCase):
         await page.tab_to("Reason", 8)
         await page.type("by the test")
         await page.press("Enter")
+        await page.says("closed", ".toast")
         self.assertEqual(await client.closed(), (4003, "by the test"))
         await page.says("offline", ".pill")
         self.assertTrue(self.cluster.router.find(r"api\.action .*key=ops .*method=DELETE"))
@@ -286,6 +287,7 @@ class Acting(Pages, FreshClusterCase):
         await page.press("Enter")  # Cancel has the focus
         await page.until("!document.querySelector('dialog')")
         await client.ok("ping")
+        self.cluster.edges[1].program.may_die = True
         await page.press("Enter")
         await page.tab_to("Drain", 3)
         await page.press("Enter")
