@@ -229,7 +229,7 @@ class Containers(unittest.IsolatedAsyncioTestCase):
         self.assert_undisturbed(stayed + moved)
 
     async def traffic(self, room):
-        traffic = Traffic(Published, room)
+        traffic = Traffic(lambda: Published.url, room)
         self.clients.append(traffic)
         await traffic.joined()
         return traffic
@@ -251,10 +251,12 @@ class Containers(unittest.IsolatedAsyncioTestCase):
         traffic = await self.traffic("tide")
         await self.scaled(5)
         await self.edges_take_clients(5)
+        flood = await self.traffic("flood")  # who is on the new edges has to leave again
         await self.scaled(2)
         await self.assert_all_heard(traffic)
+        await self.assert_all_heard(flood)
         # Nobody was cut off: who was moved had been told.
-        self.assertEqual(set(traffic.codes()) - {1012}, set())
+        self.assertEqual(set(traffic.codes() + flood.codes()), {1012})
 
     async def test_6_no_message_is_lost_when_every_container_is_replaced_under_traffic(self):
         await self.scaled(3)

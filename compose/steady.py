@@ -14,8 +14,9 @@ GONE = (AssertionError, OSError, asyncio.TimeoutError, websockets.WebSocketExcep
 
 
 class Steady:
-    def __init__(self, url, name, room):
-        self.url, self.name, self.room = url, name, room
+    def __init__(self, url, name, room, token=lambda name: name):
+        """`url` says where to connect whenever it is asked."""
+        self.url, self.name, self.room, self.token = url, name, room, token
         self.client = None
         self.since = None
         self.heard = []
@@ -30,7 +31,7 @@ class Steady:
         ended = None
         while True:
             try:
-                client = await Client.connect(self.url, self.name, open_timeout=5)
+                client = await Client.connect(self.url(), self.token(self.name), open_timeout=5)
                 await self._join(client)
             except GONE:
                 self.refusals += 1
@@ -91,8 +92,8 @@ class Steady:
 class Traffic:
     """A room full of them, a few of whom talk all the time."""
 
-    def __init__(self, url, room, members=24, talkers=4, each_s=0.2):
-        self.members = [Steady(url, "%s-%d" % (room, i), room) for i in range(members)]
+    def __init__(self, url, room, members=24, talkers=4, each_s=0.2, **options):
+        self.members = [Steady(url, "%s-%d" % (room, i), room, **options) for i in range(members)]
         self.said = []
         self.talking = True
         self.talkers = [asyncio.create_task(self._talk(m, i, each_s))

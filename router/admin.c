@@ -217,6 +217,9 @@ static void dispatch(struct admin_ask *ask, const Splitrail__Admin__Request *req
     case SPLITRAIL__ADMIN__REQUEST__ASK_TOP:
         admin_top_asked(ask, request->top);
         break;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_TRACE:
+        admin_trace(ask, request->trace);
+        break;
     case SPLITRAIL__ADMIN__REQUEST__ASK_INFO:
         admin_info(ask);
         break;
@@ -257,6 +260,7 @@ void admin_free(struct admin **admin)
     admin_forget_pending(*admin);
     admin_forget_watchers(*admin);
     admin_forget_hot(*admin);
+    mem_free((*admin)->traces);
     slotmap_fini(&(*admin)->pending);
     buf_fini(&(*admin)->out);
     arena_fini(&(*admin)->watch_arena);

@@ -39,8 +39,9 @@ struct admin {
     struct slotmap pending; /* struct pending of admin_actions.c, by the token given to the plane */
     struct admin_watcher *watchers[ADMIN_WATCHERS_MAX];
     size_t watcher_count;
-    struct arena watch_arena; /* names of one event */
-    struct admin_hot *hot;    /* NULL while nobody asks */
+    struct arena watch_arena;    /* names of one event */
+    struct admin_hot *hot;       /* NULL while nobody asks */
+    struct admin_traces *traces; /* NULL until there is one */
     struct admin_stats stats;
 };
 
@@ -119,6 +120,10 @@ void admin_limits(struct admin_ask *ask, const Splitrail__Admin__Limits *asked);
 /* admin_watch.c, for the admin alone */
 void admin_watch(struct admin_ask *ask, const Splitrail__Admin__Watch *asked);
 void admin_forget_watchers(struct admin *admin);
+
+/* admin_trace.c */
+void admin_trace(struct admin_ask *ask, const Splitrail__Admin__Trace *asked);
+void admin_trace_keep(struct admin *admin, const struct core_tapped *tapped);
 
 /* admin_hot.c */
 void admin_top_asked(struct admin_ask *ask, const Splitrail__Admin__Top *asked);

@@ -185,6 +185,7 @@ static void fill_message(struct admin *admin, const struct core_tapped *tapped,
     event->edge_at_ms = wall_of(tapped, tapped->edge_ms);
     event->router_at_ms = wall_of(tapped, tapped->router_ms);
     event->edges = tapped->edges;
+    event->bytes = said->payload.len;
     event->members = tapped->members;
     buf_fini(&epoch);
 }
@@ -241,6 +242,7 @@ void admin_tapped(struct admin *admin, const struct core_tapped *tapped)
     Splitrail__Admin__Message message;
     if (tapped->kind == CORE_TAPPED_MESSAGE) {
         admin_hot_count(admin, tapped);
+        admin_trace_keep(admin, tapped);
     }
     if (admin->watcher_count == 0) {
         return;

@@ -52,7 +52,8 @@ struct plane_callbacks {
     void (*random)(void *owner, uint8_t *out, size_t len);
     /* A canary of some edge took that long there and back. */
     void (*on_canary)(void *owner, uint64_t took_us);
-    /* CORE_TAPPED, of taps that router_plane_tap began; valid during the call. */
+    /* CORE_TAPPED, of taps that router_plane_tap began and of sampled messages (taps.h); valid
+     * during the call. May be NULL. */
     void (*on_tapped)(void *owner, const struct core_tapped *tapped);
     /* CORE_DIVERGED. */
     void (*on_diverged)(void *owner, struct bytes edge_id, const struct core_effect *diverged);

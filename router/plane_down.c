@@ -294,7 +294,9 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
             plane->more = true;
             break;
         case CORE_TAPPED:
-            plane->callbacks.on_tapped(plane->owner, effect->tapped);
+            if (plane->callbacks.on_tapped != NULL) {
+                plane->callbacks.on_tapped(plane->owner, effect->tapped);
+            }
             break;
         case CORE_ADMIN_DONE:
             plane->callbacks.on_admin_done(plane->owner, effect);

@@ -423,7 +423,7 @@ void session_command(struct router_core *core, const struct core_event *event)
         return;
     }
     core->answered = event->number;
-    if (core->taps.count != 0 && event->arrived_ms != 0) {
+    if (event->arrived_ms != 0 && event->command->kind <= COMMAND_DIRECT_MESSAGE) {
         core->arrived_ms = arrived_here(core, conn, event);
     }
     if (event->number != 0) {

@@ -68,15 +68,24 @@ static struct core_tapped *emit(struct router_core *core, enum core_tapped_kind 
     return tapped;
 }
 
+static bool is_sampled(struct router_core *core, const struct channel *channel)
+{
+    return channel->member_count >= TAPS_FANOUT_MIN || ++core->taps.messages % TAPS_ONE_OF == 0;
+}
+
+static bool wanted(struct router_core *core, const struct channel *channel,
+                   const struct push_message *message)
+{
+    return (channel->kind == CHANNEL_ROOM && wants(core, CORE_TAP_MESSAGES, channel->name)) ||
+           wants(core, CORE_TAP_SENDER, message->user) || wants(core, CORE_TAP_ALL, BYTES_EMPTY);
+}
+
 void taps_message(struct router_core *core, const struct channel *channel,
                   const struct push_message *message, const struct tap_times *times)
 {
-    if (core->taps.count == 0) {
-        return;
-    }
     bool room = channel->kind == CHANNEL_ROOM;
-    if (!(room && wants(core, CORE_TAP_MESSAGES, channel->name)) &&
-        !wants(core, CORE_TAP_SENDER, message->user) && !wants(core, CORE_TAP_ALL, BYTES_EMPTY)) {
+    bool sampled = is_sampled(core, channel);
+    if (!sampled && (core->taps.count == 0 || !wanted(core, channel, message))) {
         return;
     }
     struct core_tapped *tapped = emit(core, CORE_TAPPED_MESSAGE);

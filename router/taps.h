@@ -1,6 +1,6 @@
 /* What operators watch live. A tap names a room, a user or everything; while there is one, what
  * happens to it is told by CORE_TAPPED beside whatever else it causes. Without taps a message costs
- * one comparison. Pure; the core owns one. */
+ * two comparisons. Pure; the core owns one. */
 #ifndef ROUTER_TAPS_H
 #define ROUTER_TAPS_H
 
@@ -14,7 +14,13 @@
 struct channel;
 struct user;
 
-enum { TAPS_MAX = 64 };
+enum {
+    TAPS_MAX = 64,
+    /* Told of whether or not somebody watches, so that the way of a message can be asked for later:
+     * what goes to many, where one more effect is nothing, and a few of the others. */
+    TAPS_FANOUT_MIN = 100,
+    TAPS_ONE_OF = 1024
+};
 
 struct tap {
     enum core_tap kind;
@@ -26,6 +32,7 @@ struct tap {
 struct taps {
     struct tap items[TAPS_MAX];
     uint32_t count;
+    uint64_t messages; /* to fewer, so far */
 };
 
 void taps_fini(struct taps *taps);

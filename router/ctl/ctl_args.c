@@ -166,6 +166,12 @@ static enum ctl_args_outcome check_flags(const struct ctl_args *args, struct buf
         {"--key", CTL_TAKES_KEY, args->key != NULL},
         {"--ban", CTL_TAKES_BAN, args->ban != 0},
         {"--interval", CTL_TAKES_INTERVAL, args->interval != INTERVAL_DEFAULT},
+        {"--connections", CTL_TAKES_PLAN, args->connections != 100000},
+        {"--rooms-each", CTL_TAKES_PLAN, args->rooms_each != 1},
+        {"--messages", CTL_TAKES_PLAN, args->messages != 100},
+        {"--fanout", CTL_TAKES_PLAN, args->fanout != 10},
+        {"--payload", CTL_TAKES_PLAN, args->payload != 256},
+        {"--edge-connections", CTL_TAKES_PLAN, args->edge_connections != 50000},
         {"--since", CTL_TAKES_SINCE, args->since >= 0},
         {"--for", CTL_TAKES_FOR, args->ban_for != 0},
     };

@@ -42,7 +42,7 @@ static void print_trace(const Splitrail__Admin__Event *event, struct buf *out)
     word(out, " from ", message->user[0] == 0 ? "the server" : message->user);
     if (to_room) {
         buf_append_str(out, ", ");
-        ctl_text_size(message->payload.len, out);
+        ctl_text_size(event->bytes, out);
     }
     buf_append_byte(out, '\n');
     hop(out, "came to its edge   ", event->edge_at_ms, 0);
@@ -100,8 +100,17 @@ static json_t *message_json(const Splitrail__Admin__Event *event)
                  event->edge_at_ms == 0 ? json_null() : ctl_json_number(event->edge_at_ms));
     ctl_json_set(object, "routerAt", ctl_json_number(event->router_at_ms));
     ctl_json_set(object, "sentAt", ctl_json_number(event->at_ms));
+    ctl_json_set(object, "bytes", ctl_json_number(event->bytes));
     ctl_json_set(object, "edges", ctl_json_number(event->edges));
     ctl_json_set(object, "connections", ctl_json_number(event->members));
+    return object;
+}
+
+json_t *ctl_event_json(const Splitrail__Admin__Event *event)
+{
+    json_t *object = message_json(event);
+    (void)json_object_del(object, "payload");
+    (void)json_object_del(object, "payloadText");
     return object;
 }
 
@@ -118,7 +127,11 @@ static json_t *change_json(const Splitrail__Admin__Event *event)
 
 void ctl_event(const struct ctl_args *args, const Splitrail__Admin__Event *event, struct buf *out)
 {
-    bool trace = args->command == CTL_TRACE_ROOM || args->command == CTL_TRACE_USER;
+    bool trace = args->command == CTL_TRACE_ROOM || args->command == CTL_TRACE_USER ||
+                 args->command == CTL_TRACE_MESSAGE;
+    if (event == NULL) {
+        return;
+    }
     if (args->json) {
         json_t *object = event->message != NULL ? message_json(event) : change_json(event);
         ctl_json_set(object, "kind", ctl_json_text(event->kind));

@@ -22,7 +22,8 @@ enum {
     CTL_TAKES_FOR = 2048,
     CTL_TAKES_SCOPE = 4096,
     CTL_TAKES_SINCE = 8192,
-    CTL_TAKES_INTERVAL = 16384
+    CTL_TAKES_INTERVAL = 16384,
+    CTL_TAKES_PLAN = 32768
 };
 
 struct ctl_command_spec {

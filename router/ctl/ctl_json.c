@@ -1,5 +1,6 @@
 /* Answers for scripts. Keys are those of the client protocol: userId, connectionId, asOf; times are
  * milliseconds since 1970. */
+#include "router/ctl/ctl_events.h"
 #include "router/ctl/ctl_explain.h"
 #include "router/ctl/ctl_json_parts.h"
 #include "router/ctl/ctl_limits.h"
@@ -329,6 +330,10 @@ static void put_answer(const struct ctl_args *args, const Splitrail__Admin__Repl
     case CTL_LIMITS:
         ctl_limits_json(reply, root);
         break;
+    case CTL_TRACE_MESSAGE:
+        ctl_json_set(root, "message",
+                     reply->n_events == 0 ? json_null() : ctl_event_json(reply->events[0]));
+        break;
     case CTL_EXPLAIN:
         ctl_explain_json(reply, root);
         break;
@@ -359,6 +364,7 @@ static void put_answer(const struct ctl_args *args, const Splitrail__Admin__Repl
     case CTL_TOP:
     case CTL_APIKEY:
     case CTL_COMPLETION:
+    case CTL_PLAN:
     case CTL_CHECK:
     case CTL_EXPORT:
     case CTL_IMPORT:

@@ -3,6 +3,7 @@
 #include "router/ctl/ctl_apikey.h"
 #include "router/ctl/ctl_completion.h"
 #include "router/ctl/ctl_keys.h"
+#include "router/ctl/ctl_plan.h"
 #include "router/engine/embedded_offline.h"
 
 #include <jansson.h>
@@ -113,13 +114,17 @@ static enum ctl_exit completion(const struct ctl_args *args)
 bool ctl_is_offline(enum ctl_command command)
 {
     return command == CTL_CHECK || command == CTL_EXPORT || command == CTL_IMPORT ||
-           command == CTL_KEYGEN || command == CTL_APIKEY || command == CTL_COMPLETION;
+           command == CTL_KEYGEN || command == CTL_APIKEY || command == CTL_COMPLETION ||
+           command == CTL_PLAN;
 }
 
 enum ctl_exit ctl_offline(const struct ctl_args *args)
 {
     if (args->command == CTL_KEYGEN) {
         return ctl_keygen(args);
+    }
+    if (args->command == CTL_PLAN) {
+        return ctl_plan_run(args);
     }
     if (args->command == CTL_COMPLETION) {
         return completion(args);

@@ -1,4 +1,5 @@
 /* Answers for people: tables, then one line that says how fresh they are. */
+#include "router/ctl/ctl_events.h"
 #include "router/ctl/ctl_explain.h"
 #include "router/ctl/ctl_limits.h"
 #include "router/ctl/ctl_log.h"
@@ -368,6 +369,9 @@ void ctl_print(const struct ctl_args *args, const Splitrail__Admin__Reply *reply
     case CTL_LIMITS:
         ctl_limits_print(reply, out);
         break;
+    case CTL_TRACE_MESSAGE:
+        ctl_event(args, reply->n_events == 0 ? NULL : reply->events[0], out);
+        break;
     case CTL_EXPLAIN:
         ctl_explain_print(reply, out);
         print_freshness(reply, 0, out);
@@ -400,6 +404,7 @@ void ctl_print(const struct ctl_args *args, const Splitrail__Admin__Reply *reply
     case CTL_TOP:
     case CTL_APIKEY:
     case CTL_COMPLETION:
+    case CTL_PLAN:
     case CTL_CHECK:
     case CTL_EXPORT:
     case CTL_IMPORT:

@@ -3,6 +3,8 @@
 #include "proto/admin.pb-c.h"
 #include "proto/pb_bytes.h"
 
+#include <stdlib.h>
+
 enum { ADMIN_VERSION = 1, REQUEST_ID = 1 };
 
 /* All that a request may point to, so that one function can fill it and another pack it. */
@@ -20,6 +22,7 @@ struct parts {
     Splitrail__Admin__History history;
     Splitrail__Admin__Limits limits;
     Splitrail__Admin__Explain explain;
+    Splitrail__Admin__Trace trace;
 };
 
 #define ASK(name) SPLITRAIL__ADMIN__REQUEST__ASK_##name
@@ -45,6 +48,7 @@ static void init(struct parts *parts)
     splitrail__admin__history__init(&parts->history);
     splitrail__admin__limits__init(&parts->limits);
     splitrail__admin__explain__init(&parts->explain);
+    splitrail__admin__trace__init(&parts->trace);
     parts->request.version = ADMIN_VERSION;
     parts->request.id = REQUEST_ID;
 }
@@ -160,6 +164,17 @@ static void ask_explain(struct parts *parts, const struct ctl_args *args)
     parts->request.explain = &parts->explain;
 }
 
+/* What is no number is an offset that no message has. */
+static void ask_trace(struct parts *parts, const struct ctl_args *args)
+{
+    char *end = NULL;
+    unsigned long long offset = strtoull(args->operands[1], &end, 10);
+    parts->trace.room = args->operands[0];
+    parts->trace.offset = *end == 0 ? offset : 0;
+    parts->request.ask_case = ASK(TRACE);
+    parts->request.trace = &parts->trace;
+}
+
 static void fill(struct parts *parts, const struct ctl_args *args)
 {
     switch (args->command) {
@@ -196,6 +211,9 @@ static void fill(struct parts *parts, const struct ctl_args *args)
     case CTL_LIMITS_SHOW:
     case CTL_LIMITS:
         ask_limits(parts, args);
+        break;
+    case CTL_TRACE_MESSAGE:
+        ask_trace(parts, args);
         break;
     case CTL_EXPLAIN:
         ask_explain(parts, args);
@@ -235,6 +253,7 @@ static void fill(struct parts *parts, const struct ctl_args *args)
     case CTL_TOP:
     case CTL_APIKEY:
     case CTL_COMPLETION:
+    case CTL_PLAN:
     case CTL_CHECK:
     case CTL_EXPORT:
     case CTL_IMPORT:

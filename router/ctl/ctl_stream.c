@@ -76,7 +76,7 @@ static void begin(struct stream *stream)
     stream->seen = 0;
     if (stream->began) {
         (void)fputs("splitrailctl: begins anew: what happened meanwhile is not shown\n", stderr);
-    } else if (!stream->args->json) {
+    } else {
         (void)fputs("splitrailctl: watching, Ctrl-C ends\n", stderr);
     }
     stream->began = true;

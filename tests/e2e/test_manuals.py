@@ -1,5 +1,6 @@
 """Manual pages and completion: made from the tables, good for the programs that read them."""
 
+import json
 import os
 import re
 import shutil
@@ -65,6 +66,16 @@ class Manuals(unittest.TestCase):
             done = subprocess.run(["mandoc", "-Tlint", "-Werror"], input=output(program, "--help-man"),
                                   capture_output=True, text=True, timeout=30)
             self.assertEqual(done.returncode, 0, done.stdout)
+
+
+class Plan(unittest.TestCase):
+    def test_plan_tells_what_a_load_needs(self):
+        text = output("splitrailctl", "plan", "--connections", "1000000")
+        self.assertRegex(text, r"edges, for their connections +20\n")
+        self.assertIn("edge_connection", text)
+        more = json.loads(output("splitrailctl", "--json", "plan", "--connections", "1000000",
+                                 "--edge-connections", "100000", "--payload", "1KiB"))
+        self.assertEqual((more["edges"], more["edgeConnections"]), (10, 100000))
 
 
 class Completion(unittest.TestCase):

@@ -48,12 +48,11 @@ class Live(ClusterCase):
 
     async def test_tail_as_json_is_a_document_a_line_and_ends_with_the_limit(self):
         room = self.new()
-        program = self.start("--json", "tail", "room", room, "--limit", "2")
-        done = time.monotonic() + PATIENCE_S
-        while program.running() and time.monotonic() < done:
+        program = await self.watching("--json", "tail", "room", room, "--limit", "2")
+        for _ in range(3):
             self.cluster.ctl("publish", room, '{"a":1}')
         self.assertEqual(program.wait(), 0)
-        events = [json.loads(line) for line in program.lines]
+        events = [json.loads(line) for line in program.lines if line.startswith("{")]
         self.assertEqual(len(events), 2)
         self.assertEqual(events[1]["offset"], events[0]["offset"] + 1)
         self.assertEqual((events[0]["kind"], events[0]["roomId"], events[0]["payload"]),
@@ -109,10 +108,8 @@ class Live(ClusterCase):
         await client.ok("join", room=room)
         await other.ok("join", room=room)
         by_room = await self.watching("trace", "room", room)
-        by_user = self.start("--json", "trace", "user", client.user, "--limit", "1")
-        done = time.monotonic() + PATIENCE_S
-        while by_user.running() and time.monotonic() < done:
-            await client.ok("room_message", room=room, payload=1)
+        by_user = await self.watching("--json", "trace", "user", client.user, "--limit", "1")
+        await client.ok("room_message", room=room, payload=1)
         self.assertEqual(by_user.wait(), 0)
         event = json.loads(by_user.lines[-1])
         self.assertLessEqual(event["edgeAt"], event["routerAt"])
@@ -122,6 +119,15 @@ class Live(ClusterCase):
         await self.line_with(by_room, "room %s #1 from %s, 1B" % (room, client.user))
         await self.line_with(by_room, r"came to the router  *20\S+Z  \+\d+ms")
         await self.line_with(by_room, "to 2 connections on 2 edges")
+        later = self.cluster.ctl("trace", "message", room, "1")["message"]
+        self.assertEqual((later["offset"], later["userId"], later["edges"]), (1, client.user, 2))
+        self.assertEqual((later["bytes"], "payload" in later), (1, False))
+        code, out, err = self.cluster.ctl_raw("trace", "message", room, "1")
+        self.assertEqual(code, 0, err)
+        self.assertIn("came to the router", out)
+        code, _, err = self.cluster.ctl_raw("trace", "message", room, "99999")
+        self.assertEqual(code, 3)
+        self.assertIn("sampled", err)
 
     async def test_top_shows_screens_one_after_the_other_where_there_is_no_terminal(self):
         room = self.new()

@@ -45,6 +45,8 @@ router/admin common/
 router/admin proto/
 router/auth_pool. router/
 router/auth_pool. common/
+router/reload. router/
+router/reload. common/
 router/policy_file. router/
 router/policy_file. common/
 router/engine/embedded router/engine/
@@ -69,6 +71,7 @@ event2/ common/httpd
 event2/ common/zlink
 event2/ edge/listener.
 event2/ edge/conn
+event2/ edge/sockets.
 event2/ edge/edge.
 event2/ edge/drain.
 event2/ edge/heartbeat.

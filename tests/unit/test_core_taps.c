@@ -71,8 +71,8 @@ START_TEST(a_user_is_followed_through_connections_rooms_and_presence)
     core_driver_expect_line(&d, "tapped left in tea of carol disconnect");
     core_driver_expect_line(&d, "tapped offline of carol");
     core_driver_forget(&d);
-    core_driver_open_gen(&d, 1, 2, 2, "carol");
-    core_driver_close(&d, 1, 2, false);
+    core_driver_open(&d, 1, 3, "carol");
+    core_driver_close(&d, 1, 3, false);
     core_driver_expect_line(&d, "tapped lost of carol");
     core_driver_stop(&d);
 }
@@ -89,6 +89,21 @@ START_TEST(senders_and_all_see_direct_messages_too)
     ck_assert(router_core_tap(d.core, CORE_TAP_ALL, BYTES_EMPTY));
     core_driver_direct(&d, 1, 1, "alice", "1");
     core_driver_expect_line(&d, "tapped message of alice");
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(a_few_messages_are_told_of_although_nobody_watches)
+{
+    struct core_driver d = start();
+    for (int i = 0; i < 1022; i++) {
+        core_driver_say(&d, 0, 1, "tea", "1");
+        core_driver_wait(&d, 100);
+    }
+    core_driver_expect_none(&d, "tapped");
+    core_driver_say(&d, 0, 1, "tea", "1");
+    core_driver_say(&d, 0, 1, "tea", "1");
+    core_driver_expect_line(&d, "tapped message in tea @1024 to 1 on 1");
     core_driver_stop(&d);
 }
 END_TEST
@@ -115,6 +130,7 @@ int main(void)
     tcase_add_test(tcase, a_room_tells_who_comes_and_goes);
     tcase_add_test(tcase, a_user_is_followed_through_connections_rooms_and_presence);
     tcase_add_test(tcase, senders_and_all_see_direct_messages_too);
+    tcase_add_test(tcase, a_few_messages_are_told_of_although_nobody_watches);
     tcase_add_test(tcase, only_so_many_taps_are_taken);
     suite_add_tcase(suite, tcase);
     return check_main(suite);

@@ -2,6 +2,7 @@
 #include "router/ctl/ctl_colour.h"
 #include "router/ctl/ctl_completion.h"
 #include "router/ctl/ctl_explain.h"
+#include "router/ctl/ctl_plan.h"
 #include "router/ctl/ctl_top.h"
 #include "tests/support/check_main.h"
 
@@ -229,7 +230,7 @@ START_TEST(rates_are_those_between_two_looks)
     ctl_top_draw(&top, &sample, &size, &out);
     const char *drawn = text();
     ck_assert_ptr_nonnull(strstr(drawn, "deliveries 25.0/s"));
-    ck_assert_ptr_nonnull(strstr(drawn, "15.0  2.0KiB"));
+    ck_assert_ptr_nonnull(strstr(drawn, "15.0   2.0KiB"));
     ck_assert_ptr_null(strchr(drawn, '\033')); /* nobody's name steers a terminal */
     sample = look_of(&look, 4000, 10);         /* the router began anew */
     ctl_top_take(&top, &sample);
@@ -292,6 +293,31 @@ START_TEST(completion_is_there_for_two_shells)
 }
 END_TEST
 
+static const struct {
+    struct ctl_plan_load load;
+    uint64_t edges;
+    bool for_work;
+} plans[] = {
+    {{1000000, 1, 100, 10, 256, 50000}, 20, false},
+    {{1, 0, 0, 0, 0, 50000}, 1, false},
+    {{50001, 1, 0, 0, 0, 50000}, 2, false},
+    {{1000, 1, 1000, 1000, 256, 50000}, 12, true},
+    {{1000000000, 100000, 1000000000, 1000000000, 16777216, 1}, 9223372037, true},
+};
+
+START_TEST(a_plan_has_edges_for_connections_and_for_work)
+{
+    struct ctl_plan plan = ctl_plan_of(&plans[_i].load);
+    ck_assert_uint_eq(plan.edges, plans[_i].edges);
+    ck_assert(plan.for_work == plans[_i].for_work);
+    ck_assert_uint_ge(plan.edges * plan.edge_clients, plans[_i].load.connections);
+    ck_assert_uint_gt(plan.edge_descriptors, plan.edge_clients);
+    ck_assert_uint_le(plan.router_bytes_out, (uint64_t)1 << 62);
+    ctl_plan_print(&plans[_i].load, &plan, &out);
+    ck_assert_ptr_nonnull(strstr(text(), "edges with one to spare"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ctl_show");
@@ -304,6 +330,8 @@ int main(void)
     tcase_add_loop_test(tcase, titles_are_bold_and_troubles_red, 0,
                         (int)(sizeof(paintings) / sizeof(paintings[0])));
     tcase_add_test(tcase, completion_is_there_for_two_shells);
+    tcase_add_loop_test(tcase, a_plan_has_edges_for_connections_and_for_work, 0,
+                        (int)(sizeof(plans) / sizeof(plans[0])));
     suite_add_tcase(suite, tcase);
     return check_main(suite);
 }
