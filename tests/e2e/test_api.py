@@ -201,6 +201,26 @@ class Calls(ApiCase):
         self.assertEqual([r["roomId"] for r in answer["rooms"]], [room])
         _, answer = await self.call("GET", "/v1/edges")
         self.assertLessEqual({"edge-1", "edge-2"}, {e["edgeId"] for e in answer["edges"]})
+
+    async def test_figures_now_and_over_time_and_the_key_itself(self):
+        client = await self.client()
+        before = (await self.call("GET", "/v1/stats"))[1]
+        await client.ok("ping")
+        after = (await self.call("GET", "/v1/stats"))[1]
+        self.assertEqual(after["router"]["ready"], True)
+        self.assertEqual(after["figures"]["commands.ping"] - before["figures"]["commands.ping"], 1)
+        self.assertGreaterEqual(after["figures"]["connections"], 1)
+        series = (await self.call("GET", "/v1/series", query={"limit": 3}))[1]
+        self.assertTrue(1 <= len(series["samples"]) <= 3)
+        self.assertLessEqual({"at", "connections", "deliveries", "canaryUs"}, set(series["samples"][-1]))
+        for name, key in KEYS.items():
+            status, _, text = await asyncio.to_thread(Api(self.cluster.http_port, key).raw, "GET", "/v1/key")
+            self.assertEqual((status, json.loads(text)), (200, {"name": name, "scopes": [name]}))
+        await self.call("GET", "/v1/key")
+        edges = (await self.call("GET", "/v1/edges"))[1]["edges"]
+        self.assertTrue(all(e["creditBytes"] > 0 and not e["held"] for e in edges))
+        await eventually(lambda: all(e["canaryUs"] > 0 for e in self.api("GET", "/v1/edges")[1]["edges"]
+                                     if e["state"] == "up"), "canaries tell their time")
         for path, what in (("/v1/rooms/{room}", {"room": "no such"}), ("/v1/connections/{id}", {"id": "x.1.1"})):
             self.assertEqual((await self.call("GET", path, **what))[0], 404)
 
