@@ -25,7 +25,7 @@ splitrail ($version) unstable; urgency=medium
 
   * See CHANGELOG.md of the source.
 
- -- The Splitrail developers <splitrail@localhost>  $(date -R -d "@$(git log -1 --format=%ct)")
+ -- The Splitrail developers <splitrail@example.org>  $(date -R -d "@$(git log -1 --format=%ct)")
 LOG
 }
 
