@@ -79,7 +79,8 @@ static bool lose_place_at_edge(struct world *world, struct sim_client *client)
     if (conn_of(world, client) == NULL || session == NULL || session->group_count < 2) {
         return false;
     }
-    struct edge_group *group = groups_at(groups, groups_of(session)[session->group_count - 1].local);
+    struct edge_group *group =
+        groups_at(groups, groups_of(session)[session->group_count - 1].local);
     world->corruption.lost_group[client->edge] |= group->count == 1 && group->holds == 0;
     groups_leave(groups, group, session);
     return true;
