@@ -89,6 +89,7 @@ struct channel *channel_find(const struct router_core *core, slot_id id);
 bool channel_add_member(struct channel *channel, uint32_t edge);
 void channel_remove_member(struct channel *channel, uint32_t edge);
 bool channel_has_member(const struct channel *channel, uint32_t edge);
+uint32_t channel_members_on(const struct channel *channel, uint32_t edge);
 
 /* DELIVER to all edges with members; nothing when there are none. `offset` 0 = not numbered;
  * `except` NULL = nobody is left out. */
