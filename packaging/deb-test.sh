@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the packages of build/deb/ in a clean Debian (debootstrap, then chroot), runs the programs as
-# their units do, upgrades them under a client, and purges them. Needs root. There is no systemd in a
-# chroot, so what the units say is run by hand; the units themselves are judged by tests/lint/units.sh.
+# their units do, upgrades them under a client, and purges them. Needs root. DEBIAN_TAR may name a tar of
+# such a Debian, made before. There is no systemd in a chroot, so what the units say is run by hand; the
+# units themselves are judged by tests/lint/units.sh.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -64,7 +65,13 @@ make_root() {
     sources >"$work/sources"
     mirror=$(awk -v s=$suite '$3 == s && $4 == "main" { print $2; exit }' "$work/sources")
     [ -n "$mirror" ] || die "apt knows no mirror of Debian $suite here"
-    quiet debootstrap --variant=minbase "$suite" "$root" "$mirror"
+    if [ -n "${DEBIAN_TAR:-}" ]; then
+        mkdir "$root"
+        tar -C "$root" -xf "$DEBIAN_TAR"
+    else
+        quiet debootstrap --variant=minbase "$suite" "$root" "$mirror"
+    fi
+    cp /etc/resolv.conf /etc/hosts "$root/etc/"
     cp "$work/sources" "$root/etc/apt/sources.list"
     apt-config dump --format '%f "%v";%n' Acquire::http Acquire::https Acquire::Check-Valid-Until \
         Acquire::Check-Date >"$root/etc/apt/apt.conf.d/90transport"
@@ -72,7 +79,7 @@ make_root() {
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod +x "$root/usr/sbin/policy-rc.d"
     mount -t proc proc "$root/proc"
-    quiet inside apt-get update
+    quiet inside apt-get update -o APT::Update::Error-Mode=any
 }
 
 install_debs() {
@@ -104,14 +111,14 @@ exec_start() {
 
 # start UNIT-FILE INSTANCE SETTING…: as systemd would, without its seals; the pid is in $pid.
 start() {
-    local line user
-    line=$(exec_start "$1")
+    local unit=$1 line user
+    line=$(exec_start "$unit")
     line=${line//%i/$2}
     line=${line//%H/testhost}
     user=$(inside id -u splitrail)
     shift 2
     # shellcheck disable=SC2086
-    chroot --userspec="$user:$user" "$root" env -i "$@" $line >>"$work/$1.log" 2>&1 </dev/null &
+    chroot --userspec="$user:$user" "$root" env -i "$@" $line >>"$work/$unit.log" 2>&1 </dev/null &
     pid=$!
     pids+=("$pid")
 }
@@ -122,7 +129,7 @@ await() {
     until "$@" >/dev/null 2>&1; do
         tries=$((tries - 1))
         [ $tries -gt 0 ] || {
-            tail -n 5 "$work"/*.log >&2
+            tail -n 5 "$work"/*.log >&2 || true
             die "waited in vain: $what"
         }
         sleep 0.1
