@@ -236,4 +236,4 @@ build_images
 say "starting the cluster"
 start_cluster
 say "testing through port $SPLITRAIL_PORT"
-within 300 /usr/bin/python3 -B container_test.py "$@"
+within 600 /usr/bin/python3 -B container_test.py "$@"

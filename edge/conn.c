@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/socket.h>
 
 _Static_assert(sizeof(struct conn) <= 264, "the memory of an idle connection is a promise");
 
@@ -163,11 +164,18 @@ static void linger(struct conn *conn, enum conn_state state)
 }
 
 /* All output is written after the last was queued. */
+/* What came after the peer's close frame. Closing over it would reset the connection, and the reset
+ * may destroy our answer on its way. */
+static bool has_unread(const struct conn *conn)
+{
+    uint8_t byte;
+    return recv(conn->out.transport.fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 static void flushed(struct conn *conn)
 {
-    bool peer_done = (conn->paused & CONN_PAUSE_END) != 0 ||
-                     (conn->state == CONN_CLOSING && ws_session_closed(&conn->session));
-    if (peer_done) {
+    bool both_closed = conn->state == CONN_CLOSING && ws_session_closed(&conn->session);
+    if ((conn->paused & CONN_PAUSE_END) != 0 || (both_closed && !has_unread(conn))) {
         kill_conn(conn);
         return;
     }

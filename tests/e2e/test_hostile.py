@@ -240,6 +240,15 @@ class Hostile(ClusterCase):
             for raw in opened:
                 raw.end()
 
+    async def test_what_follows_a_close_frame_does_not_destroy_the_answer(self):
+        async def attack(rest):
+            raw = await Raw.upgraded(self.rng.choice(self.cluster.edges))
+            await raw.send(frame(8, b"\x03\xe8") + rest)
+            answer = await raw.rest()
+            self.assertTrue(answer.endswith(b"\x88\x02\x03\xe8"), answer[-20:])
+            raw.end()
+        await self.each([bytes(self.rng.choice((0, 1, 1000, 300000))) for _ in range(200)], attack)
+
     async def test_slow_clients_are_ended_by_the_handshake_timeout(self):
         async def dribble(_):
             raw = await Raw.open(self.cluster.edges[0].port)
