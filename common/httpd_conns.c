@@ -98,9 +98,7 @@ static struct bufferevent *on_accept(struct event_base *base, void *owner)
 {
     struct httpd_conns *conns = owner;
     struct bufferevent *buffer = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
-    if (conns->count >= HTTPD_CONNECTIONS_MAX) {
-        forget_ended(conns);
-    }
+    forget_ended(conns); /* their descriptors are wanted */
     if (buffer == NULL || conns->count == CONNECTIONS_SEEN_MAX) {
         return buffer; /* more than that within one turn: the next turn makes room */
     }

@@ -69,7 +69,8 @@ class Steady:
                 self.faults.append("%s after %d" % (message, self.since["offset"]))
             self.since["offset"] = message["offset"]
             self.heard.append(message["payload"])
-        self.faults += client.heard("gap") + client.heard("epoch")
+        # A gap to 0 says who may be gone, and that no message is.
+        self.faults += [g for g in client.heard("gap") if g["to"] != 0] + client.heard("epoch")
         client.inbox = [(m, raw) for m, raw in client.inbox if m["type"] in ("ok", "error", "pong")]
 
     async def say(self, text):
@@ -102,6 +103,7 @@ class Traffic:
                         for i, m in enumerate(self.members[:talkers])]
 
     async def _talk(self, member, who, each_s):
+        await self.joined()  # who comes later has missed nothing
         for n in itertools.count():
             if not self.talking:
                 return

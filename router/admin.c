@@ -150,86 +150,102 @@ void admin_answer(struct admin_ask *ask)
     (void)status; /* who has gone away does not want the answer */
 }
 
-static void dispatch(struct admin_ask *ask, const Splitrail__Admin__Request *request)
+/* False: no question that this router knows. */
+static bool answers(struct admin_ask *ask, const Splitrail__Admin__Request *request)
 {
-    switch ((int)request->ask_case) { /* also what a newer tool asks */
+    switch ((int)request->ask_case) {
     case SPLITRAIL__ADMIN__REQUEST__ASK_PRESENCE_USERS:
         admin_presence_users(ask, request->presence_users);
-        break;
+        return true;
     case SPLITRAIL__ADMIN__REQUEST__ASK_PRESENCE_ROOM:
         admin_presence_room(ask, request->presence_room);
-        break;
+        return true;
     case SPLITRAIL__ADMIN__REQUEST__ASK_USERS:
         admin_list_users(ask, request->users);
-        break;
+        return true;
     case SPLITRAIL__ADMIN__REQUEST__ASK_ROOMS:
         admin_list_rooms(ask, request->rooms);
-        break;
+        return true;
     case SPLITRAIL__ADMIN__REQUEST__ASK_CONNS:
         admin_list_conns(ask, request->conns);
-        break;
+        return true;
     case SPLITRAIL__ADMIN__REQUEST__ASK_CONN:
         admin_one_conn(ask, request->conn);
-        break;
+        return true;
     case SPLITRAIL__ADMIN__REQUEST__ASK_ROOM:
         admin_one_room(ask, request->room);
-        break;
+        return true;
     case SPLITRAIL__ADMIN__REQUEST__ASK_EDGES:
         admin_list_edges(ask);
-        break;
+        return true;
     case SPLITRAIL__ADMIN__REQUEST__ASK_STATS:
         admin_figures(ask);
         admin_info(ask);
-        break;
-    case SPLITRAIL__ADMIN__REQUEST__ASK_KICK:
-        admin_kick(ask, request->kick);
-        break;
-    case SPLITRAIL__ADMIN__REQUEST__ASK_PUBLISH:
-        admin_publish(ask, request->publish);
-        break;
-    case SPLITRAIL__ADMIN__REQUEST__ASK_SEND:
-        admin_send(ask, request->send);
-        break;
-    case SPLITRAIL__ADMIN__REQUEST__ASK_BAN:
-        admin_ban(ask, request->ban);
-        break;
-    case SPLITRAIL__ADMIN__REQUEST__ASK_UNBAN:
-        admin_unban(ask, request->unban);
-        break;
+        return true;
     case SPLITRAIL__ADMIN__REQUEST__ASK_BANS:
         admin_list_bans(ask, request->bans);
-        break;
+        return true;
     case SPLITRAIL__ADMIN__REQUEST__ASK_HISTORY:
         admin_history(ask, request->history);
-        break;
-    case SPLITRAIL__ADMIN__REQUEST__ASK_DRAIN:
-        admin_drain(ask, request->drain);
-        break;
-    case SPLITRAIL__ADMIN__REQUEST__ASK_LIMITS:
-        admin_limits(ask, request->limits);
-        break;
+        return true;
     case SPLITRAIL__ADMIN__REQUEST__ASK_EXPLAIN:
         admin_explain(ask, request->explain);
-        break;
+        return true;
     case SPLITRAIL__ADMIN__REQUEST__ASK_WATCH:
         admin_watch(ask, request->watch);
-        break;
+        return true;
     case SPLITRAIL__ADMIN__REQUEST__ASK_TOP:
         admin_top_asked(ask, request->top);
-        break;
+        return true;
     case SPLITRAIL__ADMIN__REQUEST__ASK_TRACE:
         admin_trace(ask, request->trace);
-        break;
+        return true;
     case SPLITRAIL__ADMIN__REQUEST__ASK_INFO:
         admin_info(ask);
-        break;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* False: nothing that this router does. */
+static bool does(struct admin_ask *ask, const Splitrail__Admin__Request *request)
+{
+    switch ((int)request->ask_case) {
+    case SPLITRAIL__ADMIN__REQUEST__ASK_KICK:
+        admin_kick(ask, request->kick);
+        return true;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_PUBLISH:
+        admin_publish(ask, request->publish);
+        return true;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_SEND:
+        admin_send(ask, request->send);
+        return true;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_BAN:
+        admin_ban(ask, request->ban);
+        return true;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_UNBAN:
+        admin_unban(ask, request->unban);
+        return true;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_DRAIN:
+        admin_drain(ask, request->drain);
+        return true;
+    case SPLITRAIL__ADMIN__REQUEST__ASK_LIMITS:
+        admin_limits(ask, request->limits);
+        return true;
     case SPLITRAIL__ADMIN__REQUEST__ASK_RELOAD:
         admin_reload(ask);
-        break;
+        return true;
     default:
+        return false;
+    }
+}
+
+static void dispatch(struct admin_ask *ask, const Splitrail__Admin__Request *request)
+{
+    if (!answers(ask, request) && !does(ask, request)) { /* also what a newer tool asks */
         admin_fail(ask, ADMIN_STATUS(BAD_REQUEST),
                    "the request asks nothing that this router knows; is it older than the tool?");
-        break;
     }
 }
 

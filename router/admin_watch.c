@@ -136,7 +136,7 @@ static const char *const kind_names[] = {
 
 static bool is_for(const struct admin_watcher *watcher, const struct core_tapped *tapped)
 {
-    bool message = tapped->kind == CORE_TAPPED_MESSAGE;
+    bool message = tapped->message != NULL;
     if (message != watcher->messages) {
         return false;
     }

@@ -152,7 +152,7 @@ void reload_compare_policies(struct reload_report *report, const struct policy_t
         const struct policy_namespace *was = old < before->count ? &before->namespaces[old] : NULL;
         const struct policy_namespace *is = new < after->count ? &after->namespaces[new] : NULL;
         int order = was == NULL ? 1 : is == NULL ? -1 : bytes_compare(was->name, is->name);
-        struct bytes name = order <= 0 ? was->name : is->name;
+        struct bytes name = was != NULL && order <= 0 ? was->name : is->name;
         if (order != 0) {
             add(report, "namespace",
                 &(struct texts){name, "", order < 0 ? listed : BYTES_EMPTY,
