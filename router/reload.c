@@ -5,6 +5,7 @@
 #include "router/api_route.h"
 #include "router/policy_file.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { KEY_SHOWN = 8 }; /* characters of a public key, beside the name it has in the list */
@@ -151,8 +152,9 @@ void reload_compare_policies(struct reload_report *report, const struct policy_t
     while (old < before->count || new < after->count) {
         const struct policy_namespace *was = old < before->count ? &before->namespaces[old] : NULL;
         const struct policy_namespace *is = new < after->count ? &after->namespaces[new] : NULL;
+        assert(was != NULL || is != NULL);
         int order = was == NULL ? 1 : is == NULL ? -1 : bytes_compare(was->name, is->name);
-        struct bytes name = was != NULL && order <= 0 ? was->name : is->name;
+        struct bytes name = order <= 0 ? was->name : is->name;
         if (order != 0) {
             add(report, "namespace",
                 &(struct texts){name, "", order < 0 ? listed : BYTES_EMPTY,

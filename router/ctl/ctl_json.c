@@ -284,6 +284,30 @@ static bool is_list(enum ctl_command command)
            command == CTL_ROOM;
 }
 
+/* One thing, or null. */
+static void put_one(const struct ctl_args *args, const Splitrail__Admin__Reply *reply, json_t *root)
+{
+    switch ((int)args->command) {
+    case CTL_ROOM:
+        ctl_json_set(root, "room", reply->n_rooms == 0 ? json_null() : room_json(reply->rooms[0]));
+        ctl_json_set(root, "members", members_json(reply));
+        break;
+    case CTL_CONN:
+        ctl_json_set(root, "connection",
+                     reply->n_conns == 0 ? json_null() : conn_json(reply->conns[0], true));
+        break;
+    case CTL_EDGE:
+        ctl_json_set(root, "edge", reply->n_edges == 0 ? json_null() : edge_json(reply->edges[0]));
+        break;
+    case CTL_TRACE_MESSAGE:
+        ctl_json_set(root, "message",
+                     reply->n_events == 0 ? json_null() : ctl_event_json(reply->events[0]));
+        break;
+    default:
+        break;
+    }
+}
+
 static void put_answer(const struct ctl_args *args, const Splitrail__Admin__Reply *reply,
                        json_t *root)
 {
@@ -299,22 +323,17 @@ static void put_answer(const struct ctl_args *args, const Splitrail__Admin__Repl
     case CTL_ROOMS:
         put_rooms(reply, root);
         break;
-    case CTL_ROOM:
-        ctl_json_set(root, "room", reply->n_rooms == 0 ? json_null() : room_json(reply->rooms[0]));
-        ctl_json_set(root, "members", members_json(reply));
-        break;
     case CTL_CONNS:
         put_conns(reply, root);
-        break;
-    case CTL_CONN:
-        ctl_json_set(root, "connection",
-                     reply->n_conns == 0 ? json_null() : conn_json(reply->conns[0], true));
         break;
     case CTL_EDGES:
         put_edges(reply, root);
         break;
+    case CTL_ROOM:
+    case CTL_CONN:
     case CTL_EDGE:
-        ctl_json_set(root, "edge", reply->n_edges == 0 ? json_null() : edge_json(reply->edges[0]));
+    case CTL_TRACE_MESSAGE:
+        put_one(args, reply, root);
         break;
     case CTL_STATS:
         put_stats(reply, root);
@@ -329,10 +348,6 @@ static void put_answer(const struct ctl_args *args, const Splitrail__Admin__Repl
     case CTL_LIMITS_SHOW:
     case CTL_LIMITS:
         ctl_limits_json(reply, root);
-        break;
-    case CTL_TRACE_MESSAGE:
-        ctl_json_set(root, "message",
-                     reply->n_events == 0 ? json_null() : ctl_event_json(reply->events[0]));
         break;
     case CTL_EXPLAIN:
         ctl_explain_json(reply, root);

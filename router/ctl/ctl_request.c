@@ -175,8 +175,39 @@ static void ask_trace(struct parts *parts, const struct ctl_args *args)
     parts->request.trace = &parts->trace;
 }
 
+/* False when it changes nothing that clients see. */
+static bool fill_deed(struct parts *parts, const struct ctl_args *args)
+{
+    switch ((int)args->command) {
+    case CTL_KICK_USER:
+    case CTL_KICK_CONN:
+        ask_kick(parts, args);
+        return true;
+    case CTL_BAN_USER:
+    case CTL_BAN_IP:
+    case CTL_UNBAN_USER:
+    case CTL_UNBAN_IP:
+        ask_ban(parts, args);
+        return true;
+    case CTL_PUBLISH:
+        ask_publish(parts, args);
+        return true;
+    case CTL_SEND:
+        ask_send(parts, args);
+        return true;
+    case CTL_DRAIN:
+        ask_one(parts, ASK(DRAIN), args->operands[0]);
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void fill(struct parts *parts, const struct ctl_args *args)
 {
+    if (fill_deed(parts, args)) {
+        return;
+    }
     switch ((int)args->command) {
     case CTL_PRESENCE_USER:
     case CTL_PRESENCE_ROOM:
@@ -204,9 +235,6 @@ static void fill(struct parts *parts, const struct ctl_args *args)
     case CTL_HISTORY:
         ask_history(parts, args);
         break;
-    case CTL_DRAIN:
-        ask_one(parts, ASK(DRAIN), args->operands[0]);
-        break;
     case CTL_LIMITS_SET:
     case CTL_LIMITS_SHOW:
     case CTL_LIMITS:
@@ -221,24 +249,8 @@ static void fill(struct parts *parts, const struct ctl_args *args)
     case CTL_STATS:
         ask_empty(parts, ASK(STATS));
         break;
-    case CTL_KICK_USER:
-    case CTL_KICK_CONN:
-        ask_kick(parts, args);
-        break;
-    case CTL_BAN_USER:
-    case CTL_BAN_IP:
-    case CTL_UNBAN_USER:
-    case CTL_UNBAN_IP:
-        ask_ban(parts, args);
-        break;
     case CTL_BANS:
         ask_list(parts, ASK(BANS), args);
-        break;
-    case CTL_PUBLISH:
-        ask_publish(parts, args);
-        break;
-    case CTL_SEND:
-        ask_send(parts, args);
         break;
     case CTL_RELOAD:
         ask_empty(parts, ASK(RELOAD));
