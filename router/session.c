@@ -89,6 +89,7 @@ void session_end(struct router_core *core, struct conn *conn)
     if (core_synced(core)) {
         drop(core, conn);
     } else if (conn->attached) {
+        conn->user->ended_early = conn->user->ended_early || core->rebuilding;
         session_lose(core, conn, core->now_ms);
     }
 }

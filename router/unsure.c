@@ -22,7 +22,8 @@ void unsure_room(struct router_core *core, struct channel *channel, bool in_grac
 
 bool unsure_user_now(const struct user *user)
 {
-    return (user->attached == 0 && user->detached != 0) || user->came_early || user->edge_lacked;
+    return (user->attached == 0 && user->detached != 0) || user->came_early || user->ended_early ||
+           user->edge_lacked;
 }
 
 void unsure_user(struct router_core *core, struct user *user)
@@ -106,9 +107,13 @@ static bool look_at_room(struct router_core *core, struct room *room)
 
 static bool look_at_user(struct router_core *core, struct user *user)
 {
-    bool owed = is_owed(core, user->watch, user->came_early);
+    /* Who ended and is back was online all the time for this router alone. Who is not back is told
+     * to leave in a moment. */
+    bool early = user->came_early || (user->ended_early && user->attached != 0);
+    bool owed = is_owed(core, user->watch, early);
     user->watch->was_unsure = false;
     user->came_early = false;
+    user->ended_early = false;
     if (owed) {
         presence_tell(core, user, user_online(user));
         user->told_offline = !user_online(user);

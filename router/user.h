@@ -29,6 +29,7 @@ struct user {
     struct idle_link idle;
     uint16_t info_len;
     bool came_early;   /* came online before every watcher could hear of it */
+    bool ended_early;  /* a connection ended then: the former router may have told watchers so */
     bool told_left;    /* of some room, since this router started */
     bool told_offline; /* to watchers, because this router had not heard of him when it began, */
     bool edge_lacked;  /* and an edge that may have him was missing */

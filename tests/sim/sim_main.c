@@ -64,6 +64,9 @@ static const struct {
     /* an edge lost the last member of a group, and others joined that group there */
     {221, FAULTS_REGISTRY},
     {1661, FAULTS_REGISTRY},
+    /* told to be offline by a router that died before the edge's word of that end was finished, and
+       back without a word while the next one heard of that end again */
+    {986, FAULTS_ROUTER | FAULTS_NETWORK | FAULTS_EDGE},
 };
 
 struct tally {

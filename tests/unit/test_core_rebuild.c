@@ -437,6 +437,35 @@ START_TEST(when_an_edge_is_missing_everybody_is_told)
 }
 END_TEST
 
+/* The word of his end was not finished when the former router died: it may have told watchers, or
+ * not, and is told of it again. */
+START_TEST(watchers_are_told_of_who_ended_and_is_back_during_the_rebuild)
+{
+    uint64_t both_edges = edges_mix(10) ^ edges_mix(11);
+    struct core_driver d = start_unsure(false, both_edges);
+    core_driver_step(&d, &(struct core_event){.kind = CORE_EDGE_UP,
+                                              .edge = 1,
+                                              .edge_id = BYTES_LIT("e1"),
+                                              .edge_incarnation = 11});
+    core_driver_announce_conn(&d, 1, 1, "bob", NULL, 0);
+    core_driver_step(
+        &d, &(struct core_event){.kind = CORE_ANNOUNCE_END, .edge = 1, .others = both_edges});
+    bool back_first = _i == 1; /* on another edge, say */
+    if (back_first) {
+        core_driver_open(&d, 1, 2, "bob");
+    }
+    core_driver_close(&d, 1, 1, true);
+    if (!back_first) {
+        core_driver_open(&d, 1, 2, "bob");
+    }
+    core_driver_forget(&d);
+    core_driver_wait(&d, 2 * REBUILD_MS);
+    core_driver_expect(&d, "deliver watch:bob to 0 presence bob online\n"
+                           "sure watch:bob\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
 START_TEST(edges_know_while_somebody_is_in_grace)
 {
     struct core_driver d;
@@ -493,6 +522,7 @@ int main(void)
     tcase_add_test(tcase, where_somebody_was_in_grace_members_and_watchers_are_told_at_the_end);
     tcase_add_test(tcase, where_nobody_was_and_no_edge_is_missing_nothing_is_told);
     tcase_add_test(tcase, when_an_edge_is_missing_everybody_is_told);
+    tcase_add_loop_test(tcase, watchers_are_told_of_who_ended_and_is_back_during_the_rebuild, 0, 2);
     tcase_add_test(tcase, edges_know_while_somebody_is_in_grace);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
