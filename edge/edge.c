@@ -7,6 +7,8 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "edge/conn.h"
+#include "edge/descriptors.h"
+#include "edge/door.h"
 #include "edge/edge_http.h"
 #include "edge/edge_state.h"
 #include "edge/edge_tls.h"
@@ -19,7 +21,6 @@
 #include <assert.h>
 #include <event2/event.h>
 #include <signal.h>
-#include <sys/resource.h>
 
 enum {
     SLEEP_MAX_MS = 60000,
@@ -27,25 +28,10 @@ enum {
     HEAD_FIELDS_MAX = 100
 };
 
-static uint64_t raise_descriptor_limit(void)
-{
-    struct rlimit limit = {0};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-        return 1024;
-    }
-    if (limit.rlim_cur < limit.rlim_max) {
-        struct rlimit raised = {.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
-        if (setrlimit(RLIMIT_NOFILE, &raised) == 0) {
-            limit = raised;
-        }
-    }
-    return limit.rlim_cur;
-}
-
 static uint32_t connection_limit(const struct edge_options *options)
 {
     enum { CONNECTIONS_MIN = 1, CONNECTIONS_CEILING = 16000000 };
-    uint64_t descriptors = raise_descriptor_limit();
+    uint64_t descriptors = descriptors_prepare();
     uint64_t possible = descriptors > EDGE_DESCRIPTOR_RESERVE
                             ? descriptors - EDGE_DESCRIPTOR_RESERVE
                             : CONNECTIONS_MIN;
@@ -192,6 +178,7 @@ struct edge *edge_new(const struct edge_options *options, struct buf *error)
     slotmap_init(&edge->conns, edge->connections_max + EDGE_DEAD_SLOTS);
     edge->wheel = wheel_new(HEARTBEAT_TICK_MS, HEARTBEAT_SLOTS, edge_now(edge));
     edge->sockets = sockets_new(edge->base, conn_on_ready, edge);
+    edge->door = door_new(edge->base);
     edge->out = out_batch_new(&OUT_CALLBACKS, edge);
     edge->input = mem_new(EDGE_SCRATCH_BYTES, 1);
     buf_init(&edge->request, 0);
@@ -264,6 +251,7 @@ void edge_free(struct edge **edge_at)
     *edge_at = NULL;
     free_conns(edge);
     listener_close(edge);
+    door_free(&edge->door);
     tls_free(&edge->tls);
     httpd_free(&edge->httpd);
     router_link_close(edge);

@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 struct conn;
+struct door;
 struct event;
 struct event_base;
 struct listener;
@@ -106,6 +107,7 @@ struct edge {
     struct ip_counts ip_counts;
     struct admission admission;
     struct listener *listener;
+    struct door *door;
     struct tls *tls; /* NULL without --listen-tls */
     struct drain drain;
 

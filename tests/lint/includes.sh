@@ -70,6 +70,7 @@ homes='zmq.h common/zlink
 event2/ common/httpd
 event2/ common/zlink
 event2/ edge/listener.
+event2/ edge/door.
 event2/ edge/conn
 event2/ edge/sockets.
 event2/ edge/edge.
@@ -80,6 +81,7 @@ event2/ router/ctl/
 openssl/evp.h edge/ws_
 openssl/ edge/tls.c
 openssl/ edge/tls_certs.
+openssl/ edge/tls_tickets.
 openssl/ router/api_keys.c
 openssl/ router/auth_cache.c
 openssl/ router/jws.c
