@@ -291,14 +291,15 @@ static void hear_presence(struct world *world, struct sim_client *client, struct
     struct sim_watch *watch = &client->watches[user];
     uint64_t life = life_of(world, client);
     enum sim_known known = is_true(push, "online") ? KNOWN_PRESENT : KNOWN_ABSENT;
-    /* Watchers may be told again how it is when a new router has heard everybody. */
+    /* Watchers may be told again how it is when a new router has heard everybody, and the word may
+     * be slow: it speaks of when it was said. */
     bool again = (world->faults & FAULTS_ROUTER) != 0;
     if (watch->life == life && watch->known == known && !again) {
         fprintf(stderr, "user %u\n", user);
         world_fail(world, "a presence that changes nothing", client);
     }
     bool there = (world->faults & FAULTS_ROUTER) != 0 && known == KNOWN_PRESENT &&
-                 truth_is_shown_since(world, user, ROOMS, world->now_ms);
+                 truth_was_shown(world, user, ROOMS, number_of(push, "timestamp"));
     if (!there &&
         !(known == KNOWN_PRESENT ? truth_may_come : truth_may_leave)(world, user, ROOMS)) {
         fprintf(stderr, "user %u\n", user);
