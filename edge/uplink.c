@@ -313,6 +313,7 @@ static void send_hello(struct uplink *uplink, uint64_t now_ms)
             .clock_ms = now_ms,
             .features = PLANE_FEATURE_DIGEST | PLANE_FEATURE_DONE | PLANE_FEATURE_BANS |
                         (uplink->callbacks.drain != NULL ? PLANE_FEATURE_DRAIN : 0) |
+                        (uplink->callbacks.conn_state != NULL ? PLANE_FEATURE_REPORTS : 0) |
                         (uplink->config.canary_ms != 0 ? PLANE_FEATURE_CANARY : 0)},
         &uplink->scratch);
     if (transmit(uplink, buf_bytes(&uplink->scratch), BYTES_EMPTY)) {

@@ -67,17 +67,29 @@ static void join_later(struct uplink *uplink, struct edge_group *group, struct b
     group->pending_last = index;
 }
 
+/* The number of the question after this delivery; it is asked once. */
+static uint64_t take_trace(struct uplink *uplink)
+{
+    uint64_t trace = uplink->trace;
+    uplink->trace = 0;
+    return trace;
+}
+
 void uplink_give_but_one(struct uplink *uplink, struct edge_group *group, const struct plane_op *op,
                          uint64_t due)
 {
+    uint64_t trace = take_trace(uplink);
     if (group->count == 0) {
+        uplink_not_given(uplink, trace, false);
         return;
     }
     const struct edge_session *except =
         op->gen == 0 ? NULL : groups_session(&uplink->groups, op->slot, op->gen);
     bool here = except != NULL && !except->closed;
-    struct uplink_delivery delivery = {
-        .except = here ? op->slot : UINT32_MAX, .payloads = &op->bytes, .payload_count = 1};
+    struct uplink_delivery delivery = {.except = here ? op->slot : UINT32_MAX,
+                                       .payloads = &op->bytes,
+                                       .payload_count = 1,
+                                       .trace = trace};
     uplink_give(uplink, group, &delivery, due, uplink_delivery_always(op));
 }
 
@@ -91,16 +103,18 @@ static void on_deliver(struct uplink *uplink, const struct plane_op *op)
     struct edge_group *group = groups_find(&uplink->groups, op->a);
     if (group == NULL) {
         uplink->stats.unknown_groups++;
+        uplink_not_given(uplink, take_trace(uplink), false);
         return;
     }
     if (group->hole != NULL || !follows(group, op)) {
         barrier(uplink);
+        uplink_not_given(uplink, take_trace(uplink), true);
         uplink_repair_deliver(uplink, group, op);
         return;
     }
     uint64_t due = group->last_offset + 1;
     group->last_offset = op->b == 0 ? group->last_offset : op->b;
-    if (op->gen == 0 && !uplink_delivery_always(op)) {
+    if (op->gen == 0 && !uplink_delivery_always(op) && uplink->trace == 0) {
         join_later(uplink, group, op->bytes, due);
         return;
     }
@@ -241,6 +255,8 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
     case OP_CANARY:
     case OP_DIGEST:
     case OP_REPAIR:
+    case OP_CONN_STATE:
+    case OP_TRACED:
     case OP_DELIVER:
     case OP_GROUP_BIND:
     case OP_TICKET_KEYS:
@@ -252,6 +268,8 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
     case OP_BAN:
     case OP_UNBAN:
     case OP_DRAIN:
+    case OP_CONN_ASK:
+    case OP_TRACE:
     default:
         uplink->stats.bad_frames++;
         break;
@@ -286,7 +304,13 @@ void uplink_down_batch(struct uplink *uplink, const struct plane_batch *batch)
             continue;
         }
         barrier(uplink);
-        if (op.kind == OP_GROUP_BIND) {
+        uplink->trace = op.kind == OP_TRACE ? op.a : 0;
+        if (op.kind == OP_TRACE) {
+            continue;
+        }
+        if (op.kind == OP_CONN_ASK) {
+            uplink_conn_ask(uplink, &op);
+        } else if (op.kind == OP_GROUP_BIND) {
             on_group_bind(uplink, &op);
         } else if (op.kind == OP_TICKET_KEYS) {
             uplink_ticket_keys(uplink, op.bytes);

@@ -144,10 +144,24 @@ static void on_diverged(void *owner, struct bytes edge_id, const struct core_eff
               LOG_B("what", diverged->text));
 }
 
-static void on_tapped(void *owner, const struct core_tapped *tapped)
+static void on_tapped(void *owner, const struct core_tapped *tapped, uint64_t trace)
 {
     struct router *router = owner;
-    admin_tapped(router->admin, tapped);
+    const struct admin_stamp now = {.mono_us = clock_mono_us(), .wall_us = clock_wall_us()};
+    admin_tapped(router->admin, tapped, trace, &now);
+}
+
+static void on_hop(void *owner, uint64_t trace, struct bytes edge_id, const struct plane_hop *hop)
+{
+    struct router *router = owner;
+    admin_hop(router->admin, trace, edge_id, hop);
+}
+
+static void on_conn_state(void *owner, uint64_t question, struct conn_ref conn,
+                          const struct plane_conn_state *state)
+{
+    struct router *router = owner;
+    admin_conn_state(router->admin, question, conn, state, clock_mono_ms(), clock_wall_ms());
 }
 
 static const struct plane_callbacks plane_callbacks = {
@@ -160,13 +174,15 @@ static const struct plane_callbacks plane_callbacks = {
     .on_canary = on_canary,
     .on_diverged = on_diverged,
     .on_tapped = on_tapped,
+    .on_hop = on_hop,
+    .on_conn_state = on_conn_state,
 };
 
 static void on_plane_message(void *owner, struct bytes peer, struct bytes body)
 {
     struct router *router = owner;
     uint64_t before_us = clock_mono_us();
-    struct plane_sender sender = {.peer = peer};
+    struct plane_sender sender = {.peer = peer, .received_us = before_us};
     if (router_doors_edge(router->doors, router->plane_link, &sender)) {
         router_plane_receive_from(router->plane, &sender, body, before_us / 1000, clock_wall_ms());
     }
@@ -536,6 +552,8 @@ static void end_turn(struct router *router)
         trim_memory(); /* announces took more than what is left of them */
     }
     uint64_t due_ms = router_plane_deadline(router->plane);
+    uint64_t admin_ms = admin_deadline(router->admin);
+    due_ms = admin_ms < due_ms ? admin_ms : due_ms;
     uint64_t sample_ms = router_http_tick(router->http, now_ms, clock_wall_ms());
     due_ms = sample_ms < due_ms ? sample_ms : due_ms;
     uint64_t wait_ms = due_ms > now_ms ? due_ms - now_ms : 0;

@@ -52,10 +52,25 @@ static enum status on_reply(void *owner, struct bytes peer, struct bytes body)
     return rig->deaf ? STATUS_UNREACHABLE : STATUS_OK;
 }
 
-static void on_tapped(void *owner, const struct core_tapped *tapped)
+static void on_tapped(void *owner, const struct core_tapped *tapped, uint64_t trace)
 {
     struct admin_rig *rig = owner;
-    admin_tapped(rig->admin, tapped);
+    const struct admin_stamp now = {.mono_us = rig->now_ms * 1000,
+                                    .wall_us = (uint64_t)ADMIN_RIG_WALL_MS * 1000};
+    admin_tapped(rig->admin, tapped, trace, &now);
+}
+
+static void on_hop(void *owner, uint64_t trace, struct bytes edge_id, const struct plane_hop *hop)
+{
+    struct admin_rig *rig = owner;
+    admin_hop(rig->admin, trace, edge_id, hop);
+}
+
+static void on_conn_state(void *owner, uint64_t question, struct conn_ref conn,
+                          const struct plane_conn_state *state)
+{
+    struct admin_rig *rig = owner;
+    admin_conn_state(rig->admin, question, conn, state, rig->now_ms, ADMIN_RIG_WALL_MS);
 }
 
 static struct router_plane *make_plane(struct admin_rig *rig)
@@ -64,7 +79,9 @@ static struct router_plane *make_plane(struct admin_rig *rig)
                                                      .on_edge = on_edge,
                                                      .on_auth_failed = on_auth_failed,
                                                      .on_admin_done = on_admin_done,
-                                                     .on_tapped = on_tapped};
+                                                     .on_tapped = on_tapped,
+                                                     .on_hop = on_hop,
+                                                     .on_conn_state = on_conn_state};
     const struct plane_config config = {
         .router_id = BYTES_LIT("r1"),
         .core = {.seed = 1,
