@@ -81,8 +81,9 @@ void hop_traces_on_written(void *owner, struct out_queue *queue, enum out_result
 {
     struct edge *edge = owner;
     if (edge->traces.count != 0 && result == OUT_DONE) {
-        note_written(&edge->traces, (const struct conn *)(const void *)((const char *)queue -
-                                                          offsetof(struct conn, out)));
+        note_written(
+            &edge->traces,
+            (const struct conn *)(const void *)((const char *)queue - offsetof(struct conn, out)));
     }
     conn_on_written(owner, queue, result);
 }

@@ -89,8 +89,7 @@ static void send_to(void *owner, uint32_t slot, struct bytes payload, bool binar
 static void deliver(void *owner, const struct uplink_delivery *delivery)
 {
     struct edge *edge = owner;
-    struct hop_trace *trace =
-        delivery->trace == 0 ? NULL : hop_traces_begin(edge, delivery->trace);
+    struct hop_trace *trace = delivery->trace == 0 ? NULL : hop_traces_begin(edge, delivery->trace);
     if (delivery->payload_count == 0 || delivery->slot_count == 0) {
         return;
     }

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct plane_conn_state;  /* proto/plane_reports.h */
+struct plane_conn_state; /* proto/plane_reports.h */
 struct plane_hop;
 struct plane_ticket_keys; /* proto/plane_wire.h */
 struct uplink;

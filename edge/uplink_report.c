@@ -47,9 +47,9 @@ void uplink_traced(struct uplink *uplink, uint64_t trace, const struct plane_hop
 {
     buf_clear(&uplink->scratch);
     plane_hop_write(hop, &uplink->scratch);
-    plane_builder_add(&uplink->up, &(struct plane_op){.kind = OP_TRACED,
-                                                      .a = trace,
-                                                      .bytes = buf_bytes(&uplink->scratch)});
+    plane_builder_add(
+        &uplink->up,
+        &(struct plane_op){.kind = OP_TRACED, .a = trace, .bytes = buf_bytes(&uplink->scratch)});
 }
 
 void uplink_not_given(struct uplink *uplink, uint64_t trace, bool held_back)

@@ -1,6 +1,6 @@
-/* Questions to edges about single connections, on the way to an answer for an operator: explain waits
- * until all edges have told, and not longer than ADMIN_INQUIRY_MS. Only admin*.c and the router's loop
- * call it. */
+/* Questions to edges about single connections, on the way to an answer for an operator: explain
+ * waits until all edges have told, and not longer than ADMIN_INQUIRY_MS. Only admin*.c and the
+ * router's loop call it. */
 #ifndef ROUTER_ADMIN_INQUIRY_H
 #define ROUTER_ADMIN_INQUIRY_H
 
@@ -42,8 +42,8 @@ struct admin_inquiry {
     struct inquired conns[ADMIN_INQUIRY_CONNS_MAX];
 };
 
-/* Asks the edges of the user's attached connections. True: the request is answered later. False: the
- * caller answers now with what *ret_inquiry says, and gives that to admin_inquiry_free. */
+/* Asks the edges of the user's attached connections. True: the request is answered later. False:
+ * the caller answers now with what *ret_inquiry says, and gives that to admin_inquiry_free. */
 bool admin_inquiry_begin(struct admin_ask *ask, const char *user, const char *room,
                          struct admin_inquiry **ret_inquiry);
 void admin_inquiry_free(struct admin_inquiry **inquiry);

@@ -1,6 +1,6 @@
-/* The ways of messages: when each came to its edge and to the router, when it was sent to edges, and how
- * each edge that was asked passed it on. Part of the admin; only admin*.c, the router's loop and
- * whoever exports traces use it. */
+/* The ways of messages: when each came to its edge and to the router, when it was sent to edges,
+ * and how each edge that was asked passed it on. Part of the admin; only admin*.c, the router's
+ * loop and whoever exports traces use it. */
 #ifndef ROUTER_ADMIN_TRACE_H
 #define ROUTER_ADMIN_TRACE_H
 
@@ -50,14 +50,15 @@ struct message_trace {
     uint64_t edge_at_us; /* as that edge told in ms, by our clock */
     uint64_t router_at_us;
     uint64_t sent_at_us;
-    uint64_t number; /* of the question to the edges; 0: they were not asked */
-    uint64_t due_ms; /* not 0: edges may still tell, until then */
+    uint64_t number;        /* of the question to the edges; 0: they were not asked */
+    uint64_t due_ms;        /* not 0: edges may still tell, until then */
     struct trace_hop *hops; /* owned; of edges that were asked */
     uint32_t hop_count;
     uint32_t hops_told;
 };
 
-/* A trace whose edges were asked is complete, or as complete as it will be; valid during the call. */
+/* A trace whose edges were asked is complete, or as complete as it will be; valid during the call.
+ */
 typedef void admin_trace_sink(void *owner, const struct message_trace *trace);
 void admin_set_trace_sink(struct admin *admin, admin_trace_sink *sink, void *owner);
 

@@ -241,8 +241,8 @@ enum core_effect_kind {
     CORE_KEEP_BAN,  /* engine: the value `text` under `key` among the bans; empty: none any more */
     CORE_BAN_NET,   /* all edges: turn away who comes from `net`, for for_ms (0 = until told) */
     CORE_UNBAN_NET, /* all edges: no more */
-    CORE_TAPPED,    /* `tapped`: something that an operator watches. A kept message's stands before its
-                       DELIVER, so that the edges can be asked how that goes */
+    CORE_TAPPED, /* `tapped`: something that an operator watches. A kept message's stands before its
+                    DELIVER, so that the edges can be asked how that goes */
     CORE_ADMIN_DONE
 };
 

@@ -1,7 +1,7 @@
-/* What edges are asked on behalf of people: how it is with one connection, and how a delivery goes on
- * its way. A question travels with everything else that is said to the edge, right before the delivery
- * that it is about; an edge that does not know it is not asked. Deliveries that are asked after go one
- * by one through the edge, so a second has only so many of them. */
+/* What edges are asked on behalf of people: how it is with one connection, and how a delivery goes
+ * on its way. A question travels with everything else that is said to the edge, right before the
+ * delivery that it is about; an edge that does not know it is not asked. Deliveries that are asked
+ * after go one by one through the edge, so a second has only so many of them. */
 #include "proto/plane_reports.h"
 
 #include "router/plane_internal.h"

@@ -86,8 +86,7 @@ void taps_message(struct router_core *core, const struct channel *channel,
     bool room = channel->kind == CHANNEL_ROOM;
     bool sampled = is_sampled(core, channel);
     bool pinned = core->taps.count != 0 && is_pinned(core, channel, message);
-    if (!sampled && !pinned &&
-        (core->taps.count == 0 || !wants(core, CORE_TAP_ALL, BYTES_EMPTY))) {
+    if (!sampled && !pinned && (core->taps.count == 0 || !wants(core, CORE_TAP_ALL, BYTES_EMPTY))) {
         return;
     }
     struct core_tapped *tapped = emit(core, CORE_TAPPED_MESSAGE);

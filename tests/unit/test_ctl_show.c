@@ -34,6 +34,7 @@ struct facts {
     Splitrail__Admin__Conn conn;
     Splitrail__Admin__Edge edge;
     Splitrail__Admin__BanInfo ban;
+    Splitrail__Admin__EdgeView view;
     Splitrail__Admin__ExplainedConn explained;
     Splitrail__Admin__Explanation all;
 };
@@ -47,6 +48,10 @@ static void well(struct facts *facts)
     splitrail__admin__edge__init(&facts->edge);
     splitrail__admin__ban_info__init(&facts->ban);
     splitrail__admin__explained_conn__init(&facts->explained);
+    splitrail__admin__edge_view__init(&facts->view);
+    facts->view.open = true;
+    facts->view.in_group = true;
+    facts->explained.view = &facts->view;
     splitrail__admin__explanation__init(&facts->all);
     facts->user.connections = 1;
     facts->room.class_ = (char *)(uintptr_t) "memory";
@@ -126,6 +131,48 @@ static void slow(struct facts *facts)
     facts->edge.queued_bytes = 2 * 1024 * 1024;
 }
 
+static void untold(struct facts *facts)
+{
+    facts->explained.view = NULL;
+    facts->explained.unseen = (char *)(uintptr_t) "its edge did not answer within a second";
+}
+
+static void edge_lacks(struct facts *facts)
+{
+    facts->view.open = false;
+}
+
+static void edge_not_joined(struct facts *facts)
+{
+    facts->view.in_group = false;
+}
+
+static void left_out(struct facts *facts)
+{
+    facts->view.lags = true;
+}
+
+static void repairs(struct facts *facts)
+{
+    facts->view.group_waits = true;
+}
+
+static void over_soft(struct facts *facts)
+{
+    facts->view.queued_bytes = 300000;
+    facts->view.over_soft_ms = 1200;
+}
+
+static void waits(struct facts *facts)
+{
+    facts->view.queued_bytes = 100;
+}
+
+static void pinged(struct facts *facts)
+{
+    facts->view.ping_ms = 3000;
+}
+
 static void over_rate(struct facts *facts)
 {
     facts->explained.retry_ms = 5;
@@ -149,6 +196,14 @@ static const struct {
     {silent, "edge_silent", true},
     {slow, "edge_slow", false},
     {over_rate, "rate_limited", false},
+    {untold, "edge_untold", false},
+    {edge_lacks, "edge_lacks", true},
+    {edge_not_joined, "edge_not_joined", true},
+    {left_out, "left_out", true},
+    {repairs, "edge_repairs", true},
+    {over_soft, "over_soft", false},
+    {waits, "waits", false},
+    {pinged, "ping_unanswered", false},
 };
 
 START_TEST(what_is_wrong_is_found_and_nothing_else)
