@@ -19,6 +19,7 @@
 #include "router/router_doors.h"
 #include "router/router_http.h"
 #include "router/router_metrics.h"
+#include "router/router_otlp.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -54,6 +55,7 @@ struct router {
     struct admin *admin;
     struct metrics *metrics;
     struct router_http *http;
+    struct router_otlp *otlp;
     uint64_t started_ms;
     bool durable; /* the engine is */
     bool synced;  /* seen and logged */
@@ -446,6 +448,7 @@ static void make_parts(struct router *router, struct engine **engine,
         .options = router->options,
     };
     router->admin = admin_new(&config, router->plane, on_admin_reply, router);
+    router->otlp = router_otlp_new(router->base, router->admin, router->metrics, router->options);
 }
 
 struct router *router_new(const struct router_options *options, const struct policy_table *policy)
@@ -479,6 +482,7 @@ void router_free(struct router **router)
     zlink_free_after(&self->plane_link, GOODBYE_MS);
     router_doors_free(&self->doors);
     zlink_context_free(&self->context);
+    router_otlp_free(&self->otlp);
     admin_free(&self->admin);
     if (self->engine_event != NULL) {
         event_free(self->engine_event);
@@ -554,6 +558,8 @@ static void end_turn(struct router *router)
     uint64_t due_ms = router_plane_deadline(router->plane);
     uint64_t admin_ms = admin_deadline(router->admin);
     due_ms = admin_ms < due_ms ? admin_ms : due_ms;
+    uint64_t otlp_ms = router_otlp_tick(router->otlp, now_ms);
+    due_ms = otlp_ms < due_ms ? otlp_ms : due_ms;
     uint64_t sample_ms = router_http_tick(router->http, now_ms, clock_wall_ms());
     due_ms = sample_ms < due_ms ? sample_ms : due_ms;
     uint64_t wait_ms = due_ms > now_ms ? due_ms - now_ms : 0;
