@@ -353,11 +353,11 @@ static const struct {
     uint64_t edges;
     bool for_work;
 } plans[] = {
-    {{1000000, 1, 100, 10, 256, 50000}, 20, false},
-    {{1, 0, 0, 0, 0, 50000}, 1, false},
-    {{50001, 1, 0, 0, 0, 50000}, 2, false},
-    {{1000, 1, 1000, 1000, 256, 50000}, 12, true},
-    {{1000000000, 100000, 1000000000, 1000000000, 16777216, 1}, 9223372037, true},
+    {{1000000, 1, 100, 10, 256, 50000, false}, 20, false},
+    {{1, 0, 0, 0, 0, 50000, false}, 1, false},
+    {{50001, 1, 0, 0, 0, 50000, true}, 2, false},
+    {{1000, 1, 1000, 1000, 256, 50000, false}, 12, true},
+    {{1000000000, 100000, 1000000000, 1000000000, 16777216, 1, true}, 9223372037, true},
 };
 
 START_TEST(a_plan_has_edges_for_connections_and_for_work)
@@ -373,6 +373,18 @@ START_TEST(a_plan_has_edges_for_connections_and_for_work)
 }
 END_TEST
 
+START_TEST(a_plan_with_tls_and_rooms_counts_them)
+{
+    struct ctl_plan_load load = {.connections = 1000, .edge_connections = 50000};
+    struct ctl_plan plain = ctl_plan_of(&load);
+    load.tls = true;
+    load.rooms_each = 10;
+    struct ctl_plan plan = ctl_plan_of(&load);
+    ck_assert_uint_eq(plan.edge_memory - plain.edge_memory, 1000 * (13111 + 10 * 60));
+    ck_assert_uint_eq(plan.router_memory - plain.router_memory, 1000 * 10 * 100);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ctl_show");
@@ -385,6 +397,7 @@ int main(void)
     tcase_add_loop_test(tcase, titles_are_bold_and_troubles_red, 0,
                         (int)(sizeof(paintings) / sizeof(paintings[0])));
     tcase_add_test(tcase, completion_is_there_for_two_shells);
+    tcase_add_test(tcase, a_plan_with_tls_and_rooms_counts_them);
     tcase_add_loop_test(tcase, a_plan_has_edges_for_connections_and_for_work, 0,
                         (int)(sizeof(plans) / sizeof(plans[0])));
     suite_add_tcase(suite, tcase);
