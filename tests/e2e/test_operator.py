@@ -103,6 +103,33 @@ class Operator(ClusterCase):
         self.cluster.ctl("unban", "user", client.user)
 
 
+class SlowReaders(ClusterCase):
+    router_options = ("--max-messages-per-second", "0", "--max-bytes-per-second", "0")
+    edge_options = ("--soft-output", "16KiB", "--soft-output-grace", "60s", "--max-output", "16MiB")
+
+    async def test_explain_tells_what_waits_at_the_edge_for_who_does_not_read(self):
+        room = self.new()
+        slow, writer = await self.client(max_queue=1), await self.client(edge=1)
+        for client in (slow, writer):
+            await client.ok("join", room=room)
+        slow.reader.cancel()
+        for _ in range(100):
+            for _ in range(10):
+                await writer.ok("room_message", room=room, payload="x" * 30000)
+            answer = self.cluster.ctl("explain", slow.user, room)["connections"][0]
+            if answer["edgeView"]["overSoftMs"] != 0:
+                break
+        view = answer["edgeView"]
+        self.assertGreater(view["overSoftMs"], 0)
+        self.assertGreater(view["queuedBytes"], 16384)
+        self.assertGreater(view["queuedMessages"], 0)
+        self.assertEqual(view["softBytes"], 16384)
+        self.assertIn("reads slowly", view["paused"])
+        self.assertIn("over_soft", [f["code"] for f in answer["findings"]])
+        self.clients.remove(slow)  # it would wait for an answer to its goodbye
+        slow.socket.transport.abort()
+
+
 class Draining(unittest.IsolatedAsyncioTestCase):
     async def test_drain_takes_an_edge_out(self):
         cluster = Cluster(edges=2, edge_options=("--drain-timeout", "1s"))

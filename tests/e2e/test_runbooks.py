@@ -25,14 +25,23 @@ def read(name):
 
 
 def blocks(text):
-    """Lines of code, fenced or indented, those with a backslash at the end joined."""
-    fenced, lines = False, []
+    """Commands of code, fenced or indented, those with a backslash at the end joined. Where some lines
+    have a prompt the others are output."""
+    groups, fenced = [[]], False
     for line in text.splitlines():
         if line.startswith("```"):
             fenced = not fenced
+            groups.append([])
         elif fenced or line.startswith("    "):
-            lines.append(line.strip())
-    return re.sub(r"\\\n\s*", " ", "\n".join(lines)).splitlines()
+            groups[-1].append(line.strip())
+        else:
+            groups.append([])
+    lines = []
+    for group in groups:
+        code = re.sub(r"\\\n\s*", " ", "\n".join(group)).splitlines()
+        prompted = [line[2:] for line in code if line.startswith("$ ")]
+        lines += prompted or code
+    return lines
 
 
 def spans(text):
