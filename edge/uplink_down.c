@@ -67,18 +67,25 @@ static void join_later(struct uplink *uplink, struct edge_group *group, struct b
     group->pending_last = index;
 }
 
-/* The number of the question after this delivery; it is asked once. */
-static uint64_t take_trace(struct uplink *uplink)
+static bool is_traced(const struct uplink *uplink, const struct plane_op *deliver)
 {
-    uint64_t trace = uplink->trace;
-    uplink->trace = 0;
+    const struct plane_op *trace = &uplink->trace;
+    return trace->a != 0 && trace->b == deliver->b &&
+           ((uint64_t)trace->gen << 32 | trace->slot) == deliver->a;
+}
+
+/* The number of the question after this delivery, 0 = none; it is asked once. */
+static uint64_t take_trace(struct uplink *uplink, const struct plane_op *deliver)
+{
+    uint64_t trace = is_traced(uplink, deliver) ? uplink->trace.a : 0;
+    uplink->trace = (struct plane_op){0};
     return trace;
 }
 
 void uplink_give_but_one(struct uplink *uplink, struct edge_group *group, const struct plane_op *op,
                          uint64_t due)
 {
-    uint64_t trace = take_trace(uplink);
+    uint64_t trace = take_trace(uplink, op);
     if (group->count == 0) {
         uplink_not_given(uplink, trace, false);
         return;
@@ -103,18 +110,18 @@ static void on_deliver(struct uplink *uplink, const struct plane_op *op)
     struct edge_group *group = groups_find(&uplink->groups, op->a);
     if (group == NULL) {
         uplink->stats.unknown_groups++;
-        uplink_not_given(uplink, take_trace(uplink), false);
+        uplink_not_given(uplink, take_trace(uplink, op), false);
         return;
     }
     if (group->hole != NULL || !follows(group, op)) {
         barrier(uplink);
-        uplink_not_given(uplink, take_trace(uplink), true);
+        uplink_not_given(uplink, take_trace(uplink, op), true);
         uplink_repair_deliver(uplink, group, op);
         return;
     }
     uint64_t due = group->last_offset + 1;
     group->last_offset = op->b == 0 ? group->last_offset : op->b;
-    if (op->gen == 0 && !uplink_delivery_always(op) && uplink->trace == 0) {
+    if (op->gen == 0 && !uplink_delivery_always(op) && !is_traced(uplink, op)) {
         join_later(uplink, group, op->bytes, due);
         return;
     }
@@ -300,11 +307,12 @@ void uplink_down_batch(struct uplink *uplink, const struct plane_batch *batch)
     while (plane_batch_next(batch, &cursor, &op)) {
         uplink->stats.down_ops++;
         if (op.kind == OP_DELIVER) {
+            uplink->trace.a = is_traced(uplink, &op) ? uplink->trace.a : 0;
             on_deliver(uplink, &op);
             continue;
         }
         barrier(uplink);
-        uplink->trace = op.kind == OP_TRACE ? op.a : 0;
+        uplink->trace = op.kind == OP_TRACE ? op : (struct plane_op){0};
         if (op.kind == OP_TRACE) {
             continue;
         }

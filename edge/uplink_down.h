@@ -77,9 +77,9 @@ struct uplink {
     struct uplink_answers answers;
     struct uplink_canary canary;
     struct uplink_bans bans;
-    uint64_t trace;                    /* number for the next operation, a delivery; 0 = none */
-    uint64_t now_ms;                   /* of this call */
-    uint64_t tag;                      /* of the newest sealed up-batch */
+    struct plane_op trace; /* asks about the next delivery, if it is the one; else zeros */
+    uint64_t now_ms;       /* of this call */
+    uint64_t tag;          /* of the newest sealed up-batch */
     struct edge_session *closed_first; /* closed, not finished by the router, in order */
     struct edge_session *closed_last;
     struct edge_session *unsealed; /* first one whose end is still in the up-batch */

@@ -70,8 +70,9 @@ enum plane_op_kind {
     OP_UNBAN = 36,       /* bytes as in BAN */
     OP_DRAIN = 37,       /* the edge is to drain and to end, as with SIGTERM */
     OP_CONN_ASK = 38,    /* slot gen, a = number of the question, b = group (0 = none) */
-    OP_TRACE = 39 /* a = number of the question: how the next operation, a DELIVER, goes on its
-                     way. Answered once, some time later */
+    OP_TRACE = 39        /* a = number of the question, b = offset, slot gen = group, low and high
+                            half: how the next operation, the DELIVER of these, goes on its way.
+                            Answered once, some time later, or never */
 };
 
 enum { PLANE_NET_BYTES = 17 };

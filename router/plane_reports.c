@@ -54,7 +54,12 @@ void plane_reports_ask(struct router_plane *plane, struct plane_edge *edge,
         deliver->offset != reports->offset || !edge->reports) {
         return;
     }
-    plane_say(plane, edge, &(struct plane_op){.kind = OP_TRACE, .a = reports->trace});
+    plane_say(plane, edge,
+              &(struct plane_op){.kind = OP_TRACE,
+                                 .slot = (uint32_t)reports->group,
+                                 .gen = (uint32_t)(reports->group >> 32),
+                                 .a = reports->trace,
+                                 .b = reports->offset});
     plane->callbacks.on_hop(plane->owner, reports->trace, edge->id, NULL);
 }
 

@@ -454,7 +454,7 @@ START_TEST(a_delivery_that_nobody_can_be_given_is_told_of_at_once)
     struct rig rig;
     start(&rig);
     const struct plane_op ops[] = {
-        {.kind = OP_TRACE, .a = 1234},
+        {.kind = OP_TRACE, .a = 1234, .b = 1, .slot = 999},
         {.kind = OP_DELIVER, .a = 999, .b = 1, .bytes = BYTES_LIT("x")},
     };
     struct plane_edge *edge = rig.plane->edges[0];
@@ -472,9 +472,14 @@ START_TEST(a_delivery_before_which_something_lacks_is_told_of_as_held_back)
 {
     struct rig rig;
     start(&rig);
+    uint64_t group = group_of_room(&rig);
     const struct plane_op ops[] = {
-        {.kind = OP_TRACE, .a = 1234},
-        {.kind = OP_DELIVER, .a = group_of_room(&rig), .b = 7, .bytes = BYTES_LIT("x")},
+        {.kind = OP_TRACE,
+         .a = 1234,
+         .b = 7,
+         .slot = (uint32_t)group,
+         .gen = (uint32_t)(group >> 32)},
+        {.kind = OP_DELIVER, .a = group, .b = 7, .bytes = BYTES_LIT("x")},
     };
     struct plane_edge *edge = rig.plane->edges[0];
     plane_say(rig.plane, edge, &ops[0]);
@@ -482,6 +487,30 @@ START_TEST(a_delivery_before_which_something_lacks_is_told_of_as_held_back)
     run(&rig, 10);
     ck_assert_uint_eq(rig.told, 1);
     ck_assert(rig.hop.held_back);
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(a_question_is_about_its_own_delivery_only)
+{
+    struct rig rig;
+    start(&rig);
+    uint64_t group = group_of_room(&rig);
+    const struct plane_op ops[] = {
+        {.kind = OP_TRACE,
+         .a = 1234,
+         .b = 2,
+         .slot = (uint32_t)group,
+         .gen = (uint32_t)(group >> 32)},
+        {.kind = OP_DELIVER, .a = group, .b = 1, .bytes = BYTES_LIT("x")},
+        {.kind = OP_DELIVER, .a = group, .b = 2, .bytes = BYTES_LIT("y")},
+    };
+    for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+        plane_say(rig.plane, rig.plane->edges[0], &ops[i]);
+    }
+    run(&rig, 10);
+    ck_assert_uint_eq(rig.trace, 0);
+    ck_assert_uint_eq(rig.told, 0);
     stop(&rig);
 }
 END_TEST
@@ -572,6 +601,7 @@ int main(void)
     tcase_add_test(tcase, only_so_many_deliveries_a_second_are_asked_after_and_none_is_lost);
     tcase_add_test(tcase, a_delivery_that_nobody_can_be_given_is_told_of_at_once);
     tcase_add_test(tcase, a_delivery_before_which_something_lacks_is_told_of_as_held_back);
+    tcase_add_test(tcase, a_question_is_about_its_own_delivery_only);
     tcase_add_test(tcase, reports_come_out_as_they_went_in);
     tcase_add_loop_test(tcase, a_way_that_contradicts_itself_is_none, 0,
                         sizeof(impossible) / sizeof(impossible[0]));
