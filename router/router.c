@@ -20,6 +20,7 @@
 #include "router/router_http.h"
 #include "router/router_metrics.h"
 #include "router/router_otlp.h"
+#include "router/router_store.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -61,9 +62,7 @@ struct router {
     bool synced;  /* seen and logged */
     bool stopped;
     bool fenced;
-    const char *trouble;   /* of the store, as logged */
-    enum engine_room room; /* likewise */
-    uint64_t commits;      /* as measured */
+    struct router_store store;
     reload_now *reload;
     void *reload_owner;
 };
@@ -501,38 +500,12 @@ void router_free(struct router **router)
     mem_free(self);
 }
 
-static void log_room(const struct router *router, const struct engine_stats *stats)
-{
-    static const char *const texts[] = {
-        [ENGINE_ROOM_FOR_ALL] = "there is room again",
-        [ENGINE_NO_NEW_LOGS] = "rooms and inboxes without a log are refused as unavailable",
-        [ENGINE_NO_LONGER_LOGS] = "logs that would grow are refused as unavailable",
-        [ENGINE_NO_APPENDS] = "all messages for the store are refused as unavailable",
-    };
-    log_event(stats->room == ENGINE_ROOM_FOR_ALL ? LOG_STORE_ROOM : LOG_STORE_FULL,
-              LOG_S("text", texts[stats->room]), LOG_U("used_bytes", stats->used_bytes),
-              LOG_I("max_bytes", router->options->max_data));
-}
-
 /* What the store says of itself, and whether it is ours still. */
 static void look_at_store(struct router *router)
 {
     struct plane_stats stats;
     router_plane_stats(router->plane, &stats);
-    if (stats.engine.commits != router->commits) {
-        router->commits = stats.engine.commits;
-        metrics_observe(router->metrics, ROUTER_METRIC_STORE_COMMIT_SECONDS, 0,
-                        (double)stats.engine.commit_us_last / 1e6);
-    }
-    if (stats.engine.room != router->room) {
-        router->room = stats.engine.room;
-        log_room(router, &stats.engine);
-    }
-    if (stats.engine.trouble != router->trouble) {
-        router->trouble = stats.engine.trouble;
-        log_event(router->trouble == NULL ? LOG_STORE_WELL : LOG_STORE_TROUBLE,
-                  LOG_S("reason", router->trouble == NULL ? "" : router->trouble));
-    }
+    router_store_look(&router->store, &stats.engine, router->metrics, router->options);
     if (router_plane_fenced(router->plane) || stats.engine.fenced) {
         log_event(LOG_STORE_FENCED, LOG_S("dir", router->options->data_dir));
         router_plane_hold(router->plane, clock_mono_ms());
