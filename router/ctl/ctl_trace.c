@@ -82,6 +82,17 @@ static void edge_lines(const Splitrail__Admin__EdgeHop *hop, uint64_t sent, stru
     }
 }
 
+/* Why there is nothing of the edges; an older router knows of no such thing. */
+static const char *silence(const Splitrail__Admin__Event *event)
+{
+    if (event->n_hops != 0 || event->edges == 0 || event->router_at_us == 0) {
+        return "";
+    }
+    return event->hops_skipped
+               ? "; the edges were not asked: too many messages at once, or no number"
+               : "; the edges are too old to tell";
+}
+
 void ctl_trace_hops(const Splitrail__Admin__Event *event, struct buf *out)
 {
     uint64_t edge_us = event->edge_at_ms * US_PER_MS;
@@ -92,7 +103,8 @@ void ctl_trace_hops(const Splitrail__Admin__Event *event, struct buf *out)
     count(out, event->members, " connection");
     buf_append_str(out, " on ");
     count(out, event->edges, " edge");
-    buf_append_str(out, event->hops_skipped ? "; the edges were not asked\n" : "\n");
+    buf_append_str(out, silence(event));
+    buf_append_byte(out, '\n');
     for (size_t i = 0; i < event->n_hops; i++) {
         edge_lines(event->hops[i], sent_us(event), out);
     }

@@ -4,6 +4,7 @@
 #include "router/ctl/ctl_explain.h"
 #include "router/ctl/ctl_plan.h"
 #include "router/ctl/ctl_top.h"
+#include "router/ctl/ctl_trace.h"
 #include "tests/support/check_main.h"
 
 #include <string.h>
@@ -373,6 +374,62 @@ START_TEST(a_plan_has_edges_for_connections_and_for_work)
 }
 END_TEST
 
+/* ---- trace ---- */
+
+static const struct {
+    bool told;
+    uint32_t queued;
+    uint32_t written;
+    const char *wanted;
+} hop_rows[] = {
+    {false, 0, 0, "  edge e1: has not told\n"},
+    {true, 0, 0, "  edge e1: gave it to nobody now (they read too slowly, or are gone)\n"},
+    {true, 2, 0, "    written           by 0 connections  (none within a second)\n"},
+    {true, 2, 1, "    still waits       for 1 connection a second later\n"},
+    {true, 2, 2, "    written           by 2 connections  -0.500ms to +1.250ms\n"},
+};
+
+START_TEST(the_part_of_an_edge_is_told_in_words)
+{
+    Splitrail__Admin__Event event = SPLITRAIL__ADMIN__EVENT__INIT;
+    Splitrail__Admin__EdgeHop hop = SPLITRAIL__ADMIN__EDGE_HOP__INIT;
+    Splitrail__Admin__EdgeHop *hops[] = {&hop};
+    hop.edge = (char *)(uintptr_t) "e1";
+    hop.told = hop_rows[_i].told;
+    hop.queued = hop_rows[_i].queued;
+    hop.written = hop_rows[_i].written;
+    hop.at_us = 1700000000000000;
+    hop.written_first_us = 1699999999999500; /* a clock that is behind the router's */
+    hop.written_last_us = 1700000000001250;
+    event.router_at_us = 1700000000000000;
+    event.sent_at_us = 1700000000000000;
+    event.edges = 1;
+    event.hops = hops;
+    event.n_hops = 1;
+    ctl_trace_hops(&event, &out);
+    ck_assert_msg(strstr(text(), hop_rows[_i].wanted) != NULL, "%s", text());
+    ck_assert_ptr_nonnull(strstr(text(), "clocks of their hosts"));
+}
+END_TEST
+
+START_TEST(why_there_is_nothing_of_the_edges_is_told)
+{
+    Splitrail__Admin__Event event = SPLITRAIL__ADMIN__EVENT__INIT;
+    event.router_at_us = 1700000000000000;
+    event.edges = 1;
+    ctl_trace_hops(&event, &out);
+    ck_assert_ptr_nonnull(strstr(text(), "too old to tell"));
+    buf_clear(&out);
+    event.hops_skipped = true;
+    ctl_trace_hops(&event, &out);
+    ck_assert_ptr_nonnull(strstr(text(), "were not asked"));
+    buf_clear(&out);
+    event.router_at_us = 0; /* an older router */
+    ctl_trace_hops(&event, &out);
+    ck_assert_ptr_null(strstr(text(), "were not asked"));
+}
+END_TEST
+
 START_TEST(a_plan_with_tls_and_rooms_counts_them)
 {
     struct ctl_plan_load load = {.connections = 1000, .edge_connections = 50000};
@@ -397,6 +454,9 @@ int main(void)
     tcase_add_loop_test(tcase, titles_are_bold_and_troubles_red, 0,
                         (int)(sizeof(paintings) / sizeof(paintings[0])));
     tcase_add_test(tcase, completion_is_there_for_two_shells);
+    tcase_add_loop_test(tcase, the_part_of_an_edge_is_told_in_words, 0,
+                        (int)(sizeof(hop_rows) / sizeof(hop_rows[0])));
+    tcase_add_test(tcase, why_there_is_nothing_of_the_edges_is_told);
     tcase_add_test(tcase, a_plan_with_tls_and_rooms_counts_them);
     tcase_add_loop_test(tcase, a_plan_has_edges_for_connections_and_for_work, 0,
                         (int)(sizeof(plans) / sizeof(plans[0])));
