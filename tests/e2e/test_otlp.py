@@ -3,6 +3,7 @@
 import http.server
 import json
 import re
+import socket
 import threading
 import unittest
 
@@ -166,6 +167,51 @@ class Away(ClusterCase):
             if await dropped():
                 break
         self.assertTrue(await dropped())
+        self.assertGreater(self.cluster.metrics()["splitrail_router_otlp_failures_total"], 0)
+
+
+class Nonsense(ClusterCase):
+    """What talks at that port is no collector."""
+
+    ANSWERS = (b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n" + b"x" * 999999,
+               b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 9999, b"HTTP/1.1 700 What\r\nContent-Length: 0\r\n\r\n")
+
+    @classmethod
+    def setUpClass(cls):
+        cls.socket = socket.create_server(("127.0.0.1", 0))
+        cls.served = 0
+        threading.Thread(target=cls.serve, daemon=True).start()
+        cls.router_options = ["--otlp-endpoint",
+                              "http://127.0.0.1:%d" % cls.socket.getsockname()[1]]
+        super().setUpClass()
+        cls.addClassCleanup(cls.socket.close)
+
+    @classmethod
+    def serve(cls):
+        while True:
+            try:
+                peer, _ = cls.socket.accept()
+                with peer:
+                    peer.recv(65536)
+                    answer = cls.ANSWERS[cls.served % len(cls.ANSWERS)]
+                    cls.served += 1
+                    peer.sendall(answer)
+            except OSError:
+                if cls.socket.fileno() < 0:
+                    return
+
+    async def test_what_talks_at_that_port_does_the_router_no_harm(self):
+        room = self.new()
+        client = await self.client()
+        await client.ok("join", room=room)
+        program = self.cluster.run("trace", "splitrailctl", "--router", self.cluster.admin, "trace",
+                                   "room", room)
+        self.addCleanup(program.kill)
+        await eventually(lambda: program.find("watching"), "the trace has begun")
+        for n in range(3):  # each next try comes twice as late
+            await client.ok("room_message", room=room, payload=n)
+            await eventually(lambda: self.served > n, "somebody was asked")
+        await client.ok("room_message", room=room, payload="still there")
         self.assertGreater(self.cluster.metrics()["splitrail_router_otlp_failures_total"], 0)
 
 
