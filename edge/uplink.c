@@ -312,6 +312,7 @@ static void send_hello(struct uplink *uplink, uint64_t now_ms)
             .attempt = ++uplink->attempt,
             .clock_ms = now_ms,
             .features = PLANE_FEATURE_DIGEST | PLANE_FEATURE_DONE | PLANE_FEATURE_BANS |
+                        PLANE_FEATURE_ROSTER |
                         (uplink->callbacks.drain != NULL ? PLANE_FEATURE_DRAIN : 0) |
                         (uplink->callbacks.conn_state != NULL ? PLANE_FEATURE_REPORTS : 0) |
                         (uplink->config.canary_ms != 0 ? PLANE_FEATURE_CANARY : 0)},
