@@ -13,6 +13,7 @@
 #include "edge/edge_state.h"
 #include "edge/edge_tls.h"
 #include "edge/heartbeat.h"
+#include "edge/hop_traces.h"
 #include "edge/listener.h"
 #include "edge/router_link.h"
 #include "edge/sockets.h"
@@ -88,7 +89,7 @@ static void arm_timer(struct edge *edge, uint64_t now_ms)
 {
     uint64_t due_ms = min_u64(router_link_deadline(edge), wheel_deadline(edge->wheel));
     due_ms = min_u64(due_ms, min_u64(drain_deadline(edge), listener_deadline(edge)));
-    due_ms = min_u64(due_ms, now_ms + SLEEP_MAX_MS);
+    due_ms = min_u64(due_ms, min_u64(hop_traces_deadline(edge), now_ms + SLEEP_MAX_MS));
     due_ms = due_ms < now_ms ? now_ms : due_ms;
     edge->timer_due_ms = due_ms;
     uint64_t delay_ms = due_ms - now_ms;
@@ -114,7 +115,8 @@ static void end_turn(struct edge *edge)
     if (conn_shed_output(edge)) {
         out_batch_flush(edge->out);
     }
-    if (conn_report_ended(edge) || edge->caught_up) {
+    bool reported = hop_traces_report(edge);
+    if (conn_report_ended(edge) || edge->caught_up || reported) {
         edge->caught_up = false;
         uplink_flush(edge->uplink, now_ms);
     }
@@ -163,7 +165,7 @@ static enum status open_all(struct edge *edge, struct buf *error)
 
 struct edge *edge_new(const struct edge_options *options, struct buf *error)
 {
-    static const struct out_callbacks OUT_CALLBACKS = {.on_written = conn_on_written};
+    static const struct out_callbacks OUT_CALLBACKS = {.on_written = hop_traces_on_written};
     uint8_t seed[16];
     struct edge *edge = mem_new(1, sizeof(*edge));
     edge->options = options;
@@ -250,6 +252,7 @@ void edge_free(struct edge **edge_at)
     }
     *edge_at = NULL;
     free_conns(edge);
+    hop_traces_fini(&edge->traces);
     listener_close(edge);
     door_free(&edge->door);
     tls_free(&edge->tls);

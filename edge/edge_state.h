@@ -17,6 +17,7 @@
 #include "edge/edge.h"
 #include "edge/edge_curve.h"
 #include "edge/edge_metrics.h"
+#include "edge/hop_traces.h"
 #include "edge/output.h"
 #include "edge/uplink.h"
 #include "edge/ws_deflate.h"
@@ -113,6 +114,7 @@ struct edge {
 
     /* Router link */
     struct uplink *uplink;
+    struct hop_traces traces;
     struct zlink_context *zlink_context;
     struct zlink *zlink;
     struct edge_curve curve;

@@ -4,10 +4,12 @@
 #include "common/log.h"
 #include "common/trim.h"
 #include "edge/conn.h"
+#include "edge/conn_state.h"
 #include "edge/edge_state.h"
 #include "edge/edge_tls.h"
 #include "edge/frames.h"
 #include "edge/heartbeat.h"
+#include "edge/hop_traces.h"
 #include "proto/plane_wire.h"
 
 #include <assert.h>
@@ -87,6 +89,7 @@ static void send_to(void *owner, uint32_t slot, struct bytes payload, bool binar
 static void deliver(void *owner, const struct uplink_delivery *delivery)
 {
     struct edge *edge = owner;
+    struct hop_trace *trace = delivery->trace == 0 ? NULL : hop_traces_begin(edge, delivery->trace);
     if (delivery->payload_count == 0 || delivery->slot_count == 0) {
         return;
     }
@@ -102,6 +105,9 @@ static void deliver(void *owner, const struct uplink_delivery *delivery)
             slot == delivery->except && slot != NO_SLOT ? NULL : conn_at(edge, slot);
         if (conn != NULL) {
             conn_put_frames(conn, &frames);
+        }
+        if (conn != NULL && trace != NULL) {
+            hop_trace_queued(trace, slot);
         }
     }
     frames_fini(&frames);
@@ -242,6 +248,7 @@ enum status router_link_open(struct edge *edge, struct buf *error)
         .on_admission = on_admission,
         .on_canary = on_canary,
         .drain = on_drain,
+        .conn_state = conn_state_fill,
         .clock_us = clock_us,
         .random = random_bits,
     };

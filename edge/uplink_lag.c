@@ -63,6 +63,8 @@ void uplink_give(struct uplink *uplink, struct edge_group *group, struct uplink_
     }
     if (delivery->slot_count != 0) {
         uplink->callbacks.deliver(uplink->owner, delivery);
+    } else {
+        uplink_not_given(uplink, delivery->trace, false);
     }
 }
 

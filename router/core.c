@@ -295,6 +295,7 @@ struct core_effects router_core_step(struct router_core *core, const struct core
     core->wall_ms = event->wall_ms;
     core->cause = event->cause;
     core->arrived_ms = 0;
+    core->received_us = event->received_us;
     finish_rebuild(core);
     handlers[event->kind](core, event);
     core_drain(core);

@@ -183,7 +183,8 @@ struct core_event {
                             one not above the last is a repetition and ignored */
     uint64_t arrived_ms; /* COMMAND: when it came, by its edge's monotonic clock; 0 = now. Rates are
                             counted by it: whom we held up said no more for that */
-    uint64_t wire_bytes; /* COMMAND: size for the byte rate */
+    uint64_t received_us; /* COMMAND: when its frame came to this router, monotonic; 0 = now */
+    uint64_t wire_bytes;  /* COMMAND: size for the byte rate */
     const struct command *command;
     const struct session_info *session; /* CONN_OPEN, ANNOUNCE_CONN */
     bool clean;                         /* CONN_CLOSED: the client said goodbye: no grace */
@@ -244,7 +245,8 @@ enum core_effect_kind {
     CORE_KEEP_BAN,  /* engine: the value `text` under `key` among the bans; empty: none any more */
     CORE_BAN_NET,   /* all edges: turn away who comes from `net`, for for_ms (0 = until told) */
     CORE_UNBAN_NET, /* all edges: no more */
-    CORE_TAPPED,    /* `tapped`: something that an operator watches */
+    CORE_TAPPED, /* `tapped`: something that an operator watches. A kept message's stands before its
+                    DELIVER, so that the edges can be asked how that goes */
     CORE_ADMIN_DONE
 };
 
@@ -280,7 +282,9 @@ struct core_tapped {
     const struct push_message *message; /* MESSAGE, as the rest */
     uint64_t epoch;
     uint64_t edge_ms;   /* came to its edge, by our clock; 0 = not known */
-    uint64_t router_ms; /* came to the core; now_ms is when it was delivered */
+    uint64_t router_us; /* came to the router, monotonic; now_ms is when it was delivered */
+    uint64_t group;     /* that it is delivered to */
+    bool pinned;        /* somebody traces or tails its room or sender */
     uint32_t edges;     /* that it is delivered to */
     uint32_t members;   /* connections there */
 };

@@ -100,6 +100,7 @@ struct router_core {
     struct slotmap pending; /* appends under way, by append id */
     uint64_t cause;         /* of this step */
     uint64_t arrived_ms;    /* its command came to its edge, by our clock; 0 = not known */
+    uint64_t received_us;   /* and to this router; 0 = not known */
     struct taps taps;
     uint64_t answered; /* number of the command that is being answered */
     uint64_t parked_count;

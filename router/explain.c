@@ -49,6 +49,7 @@ bool explain_conn_next(const struct router_core *core, struct bytes user, struct
         .expires_at_ms = conn->expires_at_ms,
         .ban =
             conn->has_address ? bans_of_address(&core->bans, &conn->address, core->now_ms) : NULL,
+        .group = place == NULL ? 0 : place->channel.id,
         .told_offset = joined && conn->attached ? place->channel.top : 0,
     };
     return true;

@@ -306,6 +306,10 @@ bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const stru
         return plane_truth_answer(plane, edge, op);
     case OP_REPAIR:
         return on_repair(plane, edge, op);
+    case OP_CONN_STATE:
+        return plane_reports_state(plane, edge, op);
+    case OP_TRACED:
+        return plane_reports_traced(plane, edge, op);
     case OP_ACCEPT:
     case OP_SEND:
     case OP_DELIVER:
@@ -324,6 +328,8 @@ bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const stru
     case OP_BAN:
     case OP_UNBAN:
     case OP_DRAIN:
+    case OP_CONN_ASK:
+    case OP_TRACE:
     case OP_DONE:
         return false; /* the router's own words */
     }

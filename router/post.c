@@ -62,7 +62,8 @@ static struct bytes pending_key(const struct pending *pending)
 
 static struct tap_times times_now(const struct router_core *core)
 {
-    return (struct tap_times){.edge_ms = core->arrived_ms, .router_ms = core->now_ms};
+    uint64_t received_us = core->received_us == 0 ? core->now_ms * 1000 : core->received_us;
+    return (struct tap_times){.edge_ms = core->arrived_ms, .router_us = received_us};
 }
 
 static struct pending *pending_new(const struct router_core *core, const struct channel *channel,
@@ -171,8 +172,8 @@ static void deliver_kept(struct router_core *core, struct channel *channel, stru
     struct push *push = message_push(core, channel);
     push->message = stored_view(stored);
     channel_keep(core, channel, stored);
+    taps_message(core, channel, &push->message, times); /* before what it tells of: see core.h */
     channel_deliver(core, channel, push, channel->top, except);
-    taps_message(core, channel, &push->message, times);
 }
 
 /* The number is lost, and nobody may take the jump for a loss of their own. */

@@ -68,6 +68,7 @@ done
 
 homes='zmq.h common/zlink
 event2/ common/httpd
+event2/ common/http_post.
 event2/ common/zlink
 event2/ edge/listener.
 event2/ edge/door.

@@ -50,7 +50,8 @@ static void edge_send(void *owner, uint32_t slot, struct bytes payload, bool bin
 
 static void edge_deliver(void *owner, const struct uplink_delivery *delivery)
 {
-    const struct sim_edge *edge = owner;
+    struct sim_edge *edge = owner;
+    reports_delivered(edge, delivery);
     for (size_t i = 0; i < delivery->slot_count; i++) {
         for (size_t j = 0; delivery->slots[i] != delivery->except && j < delivery->payload_count;
              j++) {
@@ -180,6 +181,7 @@ void edge_start(struct sim_edge *edge)
                                                       .on_canary = edge_canary,
                                                       .clock_us = edge_clock_us,
                                                       .drain = edge_drain_asked,
+                                                      .conn_state = reports_fill,
                                                       .random = edge_random};
     char id[16];
     snprintf(id, sizeof(id), "edge-%u", edge->number);
