@@ -9,6 +9,7 @@
 #include "edge/groups.h"
 #include "edge/uplink.h"
 #include "edge/uplink_bans.h"
+#include "edge/uplink_spent.h"
 #include "proto/arena.h"
 #include "proto/plane_wire.h"
 
@@ -77,6 +78,7 @@ struct uplink {
     struct uplink_answers answers;
     struct uplink_canary canary;
     struct uplink_bans bans;
+    struct uplink_spent spent;
     uint64_t now_ms;                   /* of this call */
     uint64_t tag;                      /* of the newest sealed up-batch */
     struct edge_session *closed_first; /* closed, not finished by the router, in order */

@@ -39,6 +39,7 @@ enum plane_op_kind {
                         DELIVER to this edge alone */
     OP_ANNOUNCE_UNSURE = 14, /* a = local number of a group that was announced: somebody in it was
                                 in grace (PLANE_GROUP_UNSURE) as far as the former router said */
+    OP_ANNOUNCE_SPENT = 15,  /* what is left of SPENT by now, after the connections */
     /* router to edge */
     OP_ACCEPT = 20, /* slot gen, bytes session record */
     OP_SEND = 21,   /* slot gen, bytes payload, a = 1 for binary */
@@ -66,7 +67,9 @@ enum plane_op_kind {
                             length; a = for how many ms, 0 = until OP_UNBAN. slot = 1: those known
                             before are forgotten first; then there may be no bytes */
     OP_UNBAN = 36,       /* bytes as in BAN */
-    OP_DRAIN = 37        /* the edge is to drain and to end, as with SIGTERM */
+    OP_DRAIN = 37,       /* the edge is to drain and to end, as with SIGTERM */
+    OP_SPENT = 38        /* bytes user; a, b = ms until what its messages, its bytes took of its
+                            limits is paid back. Goes back as ANNOUNCE_SPENT, to the next router */
 };
 
 enum { PLANE_NET_BYTES = 17 };
@@ -86,7 +89,8 @@ enum plane_feature {
     PLANE_FEATURE_DIGEST = 2, /* HELLO: the edge answers OP_DIGEST_ASK */
     PLANE_FEATURE_DONE = 4,   /* HELLO: the edge wants OP_DONE */
     PLANE_FEATURE_DRAIN = 16, /* HELLO: the edge acts upon OP_DRAIN */
-    PLANE_FEATURE_BANS = 32   /* HELLO: the edge knows OP_BAN and OP_UNBAN */
+    PLANE_FEATURE_BANS = 32,  /* HELLO: the edge knows OP_BAN and OP_UNBAN */
+    PLANE_FEATURE_SPENT = 64  /* HELLO: the edge knows OP_SPENT */
 };
 
 struct plane_op {

@@ -270,6 +270,7 @@ struct core_effects router_core_step(struct router_core *core, const struct core
         [CORE_ANNOUNCE_CONN] = announce_conn,
         [CORE_ANNOUNCE_UNSURE] = announce_unsure,
         [CORE_ANNOUNCE_END] = announce_end,
+        [CORE_ANNOUNCE_SPENT] = announce_spent,
         [CORE_APPENDED] = appended,
         [CORE_LOADED] = load_done,
         [CORE_PUBLISH] = session_publish,
