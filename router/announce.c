@@ -296,6 +296,7 @@ void announce_spent(struct router_core *core, const struct core_event *event)
     }
     if (user->rates == NULL) { /* not half full: we know better */
         user->rates = mem_new(1, sizeof(*user->rates));
+        policy_user_init_told(user->rates, core->started_ms);
     }
     policy_user_spent_before(user->rates, core->now_ms, event->messages_ms, event->bytes_ms);
 }

@@ -61,6 +61,7 @@ struct core_rates {
     uint64_t joins_per_second;
     uint64_t user_messages_per_second; /* per user over all connections */
     uint64_t user_bytes_per_second;
+    uint64_t user_logs_per_minute; /* rooms and inboxes of others that a user begins on disk */
 };
 
 struct core_config {
