@@ -99,6 +99,20 @@ static void announce_slot(struct uplink *uplink, uint32_t slot, struct plane_bui
     }
 }
 
+/* After the connections, by which the router knows whose users they are. */
+static void announce_spent(struct uplink *uplink, struct plane_builder *builder)
+{
+    size_t cursor = 0;
+    struct plane_op op;
+    uplink_spent_sweep(uplink);
+    while (uplink_spent_next(uplink, &cursor, &op)) {
+        plane_builder_add(builder, &op);
+        if (plane_builder_bytes(builder) > ANNOUNCE_BATCH_BYTES) {
+            push_announce(uplink, builder);
+        }
+    }
+}
+
 void uplink_announce(struct uplink *uplink)
 {
     struct plane_builder builder;
@@ -108,6 +122,7 @@ void uplink_announce(struct uplink *uplink)
     for (uint32_t slot = 0; slot < uplink->groups.session_capacity; slot++) {
         announce_slot(uplink, slot, &builder);
     }
+    announce_spent(uplink, &builder);
     if (uplink->draining) {
         plane_builder_add(&builder,
                           &(struct plane_op){.kind = OP_DRAINING, .a = uplink->drain_delay_ms});

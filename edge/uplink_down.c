@@ -272,6 +272,7 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
     case OP_ANNOUNCE_ROSTER:
     case OP_ANNOUNCE_UNSURE:
     case OP_ANNOUNCE_CONN:
+    case OP_ANNOUNCE_SPENT:
     case OP_ANNOUNCE_END:
     case OP_DRAINING:
     case OP_GOODBYE:
@@ -295,6 +296,7 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
     case OP_DRAIN:
     case OP_CONN_ASK:
     case OP_TRACE:
+    case OP_SPENT:
     default:
         uplink->stats.bad_frames++;
         break;
@@ -354,6 +356,8 @@ void uplink_down_batch(struct uplink *uplink, const struct plane_batch *batch)
             uplink_digest_ask(uplink, &op);
         } else if (op.kind == OP_BAN || op.kind == OP_UNBAN) {
             uplink_bans_op(uplink, &op);
+        } else if (op.kind == OP_SPENT) {
+            uplink_spent_op(uplink, &op);
         } else if (op.kind == OP_GROUP_TOP) {
             on_group_top(uplink, &op);
         } else if (op.kind == OP_DRAIN) {

@@ -9,6 +9,7 @@
 #include "edge/groups.h"
 #include "edge/uplink.h"
 #include "edge/uplink_bans.h"
+#include "edge/uplink_spent.h"
 #include "proto/arena.h"
 #include "proto/plane_wire.h"
 
@@ -78,6 +79,7 @@ struct uplink {
     struct uplink_answers answers;
     struct uplink_canary canary;
     struct uplink_bans bans;
+    struct uplink_spent spent;
     struct plane_op trace; /* asks about the next delivery, if it is the one; else zeros */
     uint64_t now_ms;       /* of this call */
     uint64_t tag;          /* of the newest sealed up-batch */

@@ -41,6 +41,7 @@ enum plane_op_kind {
                                 in grace (PLANE_GROUP_UNSURE) as far as the former router said */
     OP_CONN_STATE = 15,      /* slot gen, a = number of the question, bytes ConnState or nothing */
     OP_TRACED = 16,          /* a = number of the question, bytes Hop */
+    OP_ANNOUNCE_SPENT = 17,  /* what is left of SPENT by now, after the connections */
     OP_ANNOUNCE_ROSTER = 18, /* a = local number of a group that was announced, b = GROUP_ROSTER as
                                 its members were told by former routers */
     /* router to edge */
@@ -75,6 +76,8 @@ enum plane_op_kind {
     OP_TRACE = 39,       /* a = number of the question, b = offset, slot gen = group, low and high
                             half: how the next operation, the DELIVER of these, goes on its way.
                             Answered once, some time later, or never */
+    OP_SPENT = 40,       /* bytes user; a, b = ms until what its messages, its bytes took of its
+                            limits is paid back. Goes back as ANNOUNCE_SPENT, to the next router */
     OP_GROUP_ROSTER = 41 /* a = group, b = number that stands for what its members were told of
                              who is there; with slot = 1 it changes by b (exclusive or) */
 };
@@ -98,6 +101,7 @@ enum plane_feature {
     PLANE_FEATURE_DRAIN = 16,   /* HELLO: the edge acts upon OP_DRAIN */
     PLANE_FEATURE_BANS = 32,    /* HELLO: the edge knows OP_BAN and OP_UNBAN */
     PLANE_FEATURE_REPORTS = 64, /* HELLO: the edge answers OP_CONN_ASK and OP_TRACE */
+    PLANE_FEATURE_SPENT = 128,  /* HELLO: the edge knows OP_SPENT */
     PLANE_FEATURE_ROSTER = 256  /* HELLO: the edge knows OP_GROUP_ROSTER */
 };
 

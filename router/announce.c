@@ -3,6 +3,7 @@
  * until the announce ends. */
 #include "router/announce.h"
 
+#include "common/mem.h"
 #include "router/core_internal.h"
 #include "router/former.h"
 #include "router/load.h"
@@ -284,6 +285,31 @@ void announce_unsure(struct router_core *core, const struct core_event *event)
     if (channel != NULL) {
         unsure_announced(core, channel);
     }
+}
+
+static bool is_at(const struct user *user, uint32_t edge)
+{
+    const struct conn *conn = user->oldest;
+    while (conn != NULL && conn->ref.edge != edge) {
+        conn = conn->newer;
+    }
+    return conn != NULL;
+}
+
+/* Only of its own users: no edge slows down those of another. */
+void announce_spent(struct router_core *core, const struct core_event *event)
+{
+    const struct router_edge *edge = edges_get(&core->edges, event->edge);
+    bool announces = edge != NULL && !edge->synced && client_name_valid(event->user);
+    struct user *user = announces ? user_find(core, event->user) : NULL;
+    if (user == NULL || !is_at(user, event->edge) || !policy_has_user_limits(&core->config)) {
+        return;
+    }
+    if (user->rates == NULL) { /* not half full: we know better */
+        user->rates = mem_new(1, sizeof(*user->rates));
+        policy_user_init_told(user->rates, core->started_ms);
+    }
+    policy_user_spent_before(user->rates, core->now_ms, event->messages_ms, event->bytes_ms);
 }
 
 /* Who was never seen to leave since this router started was there all the time, as far as others

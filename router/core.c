@@ -271,6 +271,7 @@ struct core_effects router_core_step(struct router_core *core, const struct core
         [CORE_ANNOUNCE_ROSTER] = announce_roster,
         [CORE_ANNOUNCE_UNSURE] = announce_unsure,
         [CORE_ANNOUNCE_END] = announce_end,
+        [CORE_ANNOUNCE_SPENT] = announce_spent,
         [CORE_APPENDED] = appended,
         [CORE_LOADED] = load_done,
         [CORE_PUBLISH] = session_publish,

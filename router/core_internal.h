@@ -39,6 +39,7 @@ struct core_counters {
     uint64_t refused_user_limit;
     uint64_t refused_address_limit;
     uint64_t user_messages_limited; /* commands, of those in errors */
+    uint64_t user_logs_limited;     /* likewise */
     uint64_t user_bytes_limited;
     uint64_t ahead;      /* edges had delivered more than the log has */
     uint64_t mass_edges; /* edges that died with many connections */

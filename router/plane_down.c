@@ -235,6 +235,15 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
         op.b = effect->last;
         op.bytes = effect->push == NULL ? BYTES_EMPTY : write_push(plane, effect->push);
         break;
+    case CORE_SPENT:
+        if (!edge->knows_spent) {
+            return;
+        }
+        op = (struct plane_op){.kind = OP_SPENT,
+                               .a = effect->messages_ms,
+                               .b = effect->bytes_ms,
+                               .bytes = effect->text};
+        break;
     case CORE_CLOSE:
         plane_close_conn(edge, op.slot, op.gen, effect->code, effect->text);
         return;
@@ -325,6 +334,7 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
         case CORE_GROUP_BIND:
         case CORE_CATCH_UP:
         case CORE_CLOSE:
+        case CORE_SPENT:
         case CORE_DONE:
         case CORE_CANARY_BACK:
         case CORE_DIVERGED:

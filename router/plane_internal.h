@@ -81,6 +81,7 @@ struct plane_edge {
     struct u32map waiting; /* slot of a connection whose token is being checked -> its place */
     struct plane_truth truth;
     bool knows_bans;
+    bool knows_spent;
     uint32_t rooms; /* announced since the link is fresh */
     uint32_t users;
     bool drains;  /* acts upon OP_DRAIN */

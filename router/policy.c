@@ -1,5 +1,9 @@
 #include "router/policy.h"
 
+/* One message above a burst may take longer to be paid back, but nobody is locked out on the word
+ * of an edge. */
+enum { LOGS_REFILL_S = 60, NS_PER_MS = 1000000, HALF_MS = 500, SPENT_MS_MAX = 60000 };
+
 /* Its earlier messages may have been counted by a router that is gone. What its edge held for us is
  * older than that moment, and judged by itself: a burst that was allowed once is not refused for
  * being sent again. */
@@ -68,10 +72,58 @@ bool policy_has_user_limits(const struct core_config *config)
     return config->rates.user_messages_per_second != 0 || config->rates.user_bytes_per_second != 0;
 }
 
+void policy_user_init_told(struct policy_user *user, uint64_t at_ms)
+{
+    gcra_half(&user->logs, at_ms * 1000 / LOGS_REFILL_S);
+}
+
 void policy_user_init(struct policy_user *user, uint64_t at_ms)
 {
+    policy_user_init_told(user, at_ms);
     gcra_half(&user->messages, at_ms * 1000);
     gcra_half(&user->bytes, at_ms * 1000);
+    user->messages_base_ns = user->messages.tat_ns;
+    user->bytes_base_ns = user->bytes.tat_ns;
+}
+
+static uint64_t left_ms(const struct gcra *gcra, uint64_t now_ms)
+{
+    uint64_t now_ns = now_ms * NS_PER_MS;
+    return gcra->tat_ns > now_ns ? (gcra->tat_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS : 0;
+}
+
+bool policy_user_spent(const struct policy_user *user, uint64_t now_ms, uint64_t *ret_messages_ms,
+                       uint64_t *ret_bytes_ms)
+{
+    *ret_messages_ms = left_ms(&user->messages, now_ms);
+    *ret_bytes_ms = left_ms(&user->bytes, now_ms);
+    return *ret_messages_ms > HALF_MS || *ret_bytes_ms > HALF_MS;
+}
+
+static void raise_to(struct gcra *gcra, uint64_t *base_ns, uint64_t now_ms, uint64_t for_ms)
+{
+    uint64_t told_ns = (now_ms + (for_ms < SPENT_MS_MAX ? for_ms : SPENT_MS_MAX)) * NS_PER_MS;
+    if (for_ms != 0 && told_ns > *base_ns) {
+        gcra->tat_ns += told_ns - *base_ns;
+        *base_ns = told_ns;
+    }
+}
+
+void policy_user_spent_before(struct policy_user *user, uint64_t now_ms, uint64_t messages_ms,
+                              uint64_t bytes_ms)
+{
+    raise_to(&user->messages, &user->messages_base_ns, now_ms, messages_ms);
+    raise_to(&user->bytes, &user->bytes_base_ns, now_ms, bytes_ms);
+}
+
+/* As with refusals below: a minute of gcra's time is a second. */
+bool policy_user_begins(struct policy_user *user, const struct core_config *config, uint64_t now_ms,
+                        uint64_t *ret_retry_ms)
+{
+    bool may = gcra_take(&user->logs, config->rates.user_logs_per_minute, 1,
+                         now_ms * 1000 / LOGS_REFILL_S, ret_retry_ms);
+    *ret_retry_ms *= LOGS_REFILL_S;
+    return may;
 }
 
 /* Refusals are paid back at a tenth of the burst in a second, so the bucket holds ten seconds'

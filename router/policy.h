@@ -23,6 +23,9 @@ struct policy_rates {
 struct policy_user {
     struct gcra messages;
     struct gcra bytes;
+    struct gcra logs;
+    uint64_t messages_base_ns; /* what is known of the buckets before this router counted */
+    uint64_t bytes_base_ns;
     uint64_t at_ms; /* of its newest message: edges that hand over what they held come one after the
                        other, but no time is given out twice */
 };
@@ -56,6 +59,22 @@ bool policy_has_user_limits(const struct core_config *config);
 
 /* A user's buckets were half full at `at_ms`, by the router's clock. */
 void policy_user_init(struct policy_user *user, uint64_t at_ms);
+
+/* How long, from now on, until a user's messages and bytes are paid back. True when that is more
+ * than half a burst: a router that knows nothing would let the user have more than its limits. */
+bool policy_user_spent(const struct policy_user *user, uint64_t now_ms, uint64_t *ret_messages_ms,
+                       uint64_t *ret_bytes_ms);
+
+/* The former router had told so. In whatever order edges say it: what was counted since stays. */
+void policy_user_spent_before(struct policy_user *user, uint64_t now_ms, uint64_t messages_ms,
+                              uint64_t bytes_ms);
+
+/* Of a user of whom only that is known which policy_user_spent_before() is to tell. */
+void policy_user_init_told(struct policy_user *user, uint64_t at_ms);
+
+/* Charges a user for beginning a log, with a minute's worth at once. False: not now. */
+bool policy_user_begins(struct policy_user *user, const struct core_config *config, uint64_t now_ms,
+                        uint64_t *ret_retry_ms);
 
 /* Charges one refusal. False: the connection has kept exceeding its limits and is to be closed. */
 bool policy_forgives(struct policy_rates *rates, const struct core_config *config, uint64_t now_ms);

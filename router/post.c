@@ -480,6 +480,24 @@ static bool was_stored(struct router_core *core, struct channel *channel, const 
     return true;
 }
 
+/* What a user may begin is limited, or anybody could fill the disk with names. False: answered. */
+static bool may_begin(struct router_core *core, const struct post *post)
+{
+    struct message refusal = {.kind = SESSION_PUBLISHED,
+                              .reply = post->reply,
+                              .error = CLIENT_ERROR_MESSAGE_RATE,
+                              .reason = "too many new rooms and inboxes"};
+    struct user *user = user_find(core, post->user);
+    if (core->config.rates.user_logs_per_minute == 0 || post->reply.conn == 0 || user == NULL ||
+        policy_user_begins(user_rates(core, user, core->now_ms), &core->config, core->now_ms,
+                           &refusal.retry_ms)) {
+        return true;
+    }
+    core->counters.user_logs_limited++;
+    mailbox_post(&core->mailbox, &refusal);
+    return false;
+}
+
 void post(struct router_core *core, struct channel *channel, const struct post *post)
 {
     assert((!channel->durable || channel->loaded) && "the caller asked load_ready");
@@ -489,6 +507,9 @@ void post(struct router_core *core, struct channel *channel, const struct post *
     }
     if (channel_key_find(core, channel, post->user, post->key, &offset)) {
         post_repeated(core, channel, post, offset);
+        return;
+    }
+    if (post->class == ROOM_DURABLE && channel->assigned == 0 && !may_begin(core, post)) {
         return;
     }
     if (post->class == ROOM_EPHEMERAL) {

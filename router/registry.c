@@ -56,6 +56,7 @@ void registry_totals(const struct router_core *core, struct registry_totals *ret
         .refused_user_limit = counters->refused_user_limit,
         .refused_address_limit = counters->refused_address_limit,
         .user_messages_limited = counters->user_messages_limited,
+        .user_logs_limited = counters->user_logs_limited,
         .user_bytes_limited = counters->user_bytes_limited,
     };
     _Static_assert(sizeof(ret_totals->commands) == sizeof(counters->commands), "the same kinds");

@@ -35,6 +35,7 @@ struct registry_totals {
     uint64_t refused_address_banned;
     uint64_t refused_user_limit;
     uint64_t refused_address_limit;
+    uint64_t user_logs_limited;     /* messages that would have begun too many logs, likewise */
     uint64_t user_messages_limited; /* commands over a limit of the user, of those in errors */
     uint64_t user_bytes_limited;
     uint64_t mass_edges; /* mass losses: an edge died */

@@ -29,7 +29,7 @@
 #include <string.h>
 
 enum {
-    VERDICTS_PER_TURN = 256,
+    VERDICTS_PER_TURN = 16,
     PLANE_MESSAGE_BYTES_MAX = 128 * 1024 * 1024,
     BEATS_PER_SUSPECT = 3,  /* one or two lost beats are no suspicion */
     GOODBYE_MS = 200,       /* for ZeroMQ to send what is queued, at most */

@@ -398,6 +398,21 @@ static uint64_t arrived_here(struct router_core *core, const struct conn *conn,
     return edge_clock_ours(clock, event->arrived_ms, core->now_ms);
 }
 
+/* Whoever has taken more than half of a burst is told to its edge, so that the next router knows.
+ */
+static void tell_spent(struct router_core *core, const struct conn *conn)
+{
+    uint64_t messages_ms = 0;
+    uint64_t bytes_ms = 0;
+    if (policy_user_spent(conn->user->rates, core->now_ms, &messages_ms, &bytes_ms)) {
+        struct core_effect *effect = effects_add(&core->effects, CORE_SPENT);
+        effect->conn = conn->ref;
+        effect->text = user_name(conn->user);
+        effect->messages_ms = messages_ms;
+        effect->bytes_ms = bytes_ms;
+    }
+}
+
 static enum policy_verdict admit(struct router_core *core, struct conn *conn,
                                  const struct core_event *event, uint64_t *ret_retry_ms)
 {
@@ -411,6 +426,9 @@ static enum policy_verdict admit(struct router_core *core, struct conn *conn,
     enum policy_verdict verdict =
         policy_admit(&conn->rates, shared ? user_rates(core, conn->user, message.ours_ms) : NULL,
                      &core->config, &message, ret_retry_ms);
+    if (verdict == POLICY_OK && shared) {
+        tell_spent(core, conn);
+    }
     core->counters.user_messages_limited += verdict == POLICY_USER_MESSAGES;
     core->counters.user_bytes_limited += verdict == POLICY_USER_BYTES;
     return verdict;

@@ -375,6 +375,10 @@ static void out_effect(struct core_driver *driver, const struct core_effect *eff
         }
         out_bytes(driver, effect->inbox ? "load inbox " : "load ", effect->room);
         break;
+    case CORE_SPENT:
+        out_conn(driver, "spent", effect);
+        out(driver, " %u %u", (unsigned)effect->messages_ms, (unsigned)effect->bytes_ms);
+        break;
     case CORE_TAPPED:
         out_tapped(driver, effect->tapped);
         break;

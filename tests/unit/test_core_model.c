@@ -242,6 +242,7 @@ static void apply(struct model *m, const struct core_effect *effect)
         m->loads[m->load_count++] = effect->group;
         break;
     case CORE_KEEP_BAN:
+    case CORE_SPENT:
     case CORE_TAPPED:
     case CORE_BAN_NET:
     case CORE_UNBAN_NET:

@@ -18,12 +18,13 @@ static const struct {
     {"{", "{"},
     {"<{stamp}{pad}>", "<STxxx>"},
     {"{roo{room}m}", "{roo3m}"},
+    {"Bearer {token}", "Bearer TK"},
 };
 
 START_TEST(names_are_filled_in_and_all_else_stays)
 {
     const struct template_values values = {
-        .numbers = {1, 2, 3, 4}, .stamp = BYTES_LIT("ST"), .pad = 3};
+        .numbers = {1, 2, 3, 4}, .stamp = BYTES_LIT("ST"), .token = BYTES_LIT("TK"), .pad = 3};
     struct template *template = template_new(bytes_of_str(rows[_i].text));
     struct buf out;
     buf_init(&out, 0);

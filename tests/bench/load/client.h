@@ -17,6 +17,7 @@ struct client {
     int fd;
     uint8_t state;  /* enum client_state */
     uint8_t joined; /* rooms answered */
+    bool welcomed;
     bool ready;
     bool want_write; /* epoll waits for it */
     uint32_t key;    /* what epoll gives back */
@@ -28,6 +29,7 @@ struct client {
     struct buf *output;  /* what the socket did not take; NULL while there is nothing */
     struct buf *message; /* fragments so far; NULL while there are none */
     uint64_t sent;       /* messages published */
+    uint64_t begun_us;   /* to connect */
 };
 
 struct client_callbacks {

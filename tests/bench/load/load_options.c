@@ -130,11 +130,23 @@ bool load_config_complete(struct load_config *config, struct buf *text)
         }
         config->target_count = i + 1;
     }
+    if (options->token_file != NULL) {
+        config->tokens = token_file_read(options->token_file);
+        if (config->tokens == NULL) {
+            buf_append_str(text, "--token-file: cannot be read, or has no line\n");
+            return false;
+        }
+    }
     const char *wrong = check(config);
     if (wrong != NULL) {
         buf_append_str(text, wrong);
     }
     return wrong == NULL;
+}
+
+struct bytes load_config_token(const struct load_config *config, uint32_t conn)
+{
+    return config->tokens == NULL ? BYTES_EMPTY : token_file_line(config->tokens, conn);
 }
 
 void load_config_fini(struct load_config *config)
@@ -147,5 +159,6 @@ void load_config_fini(struct load_config *config)
     template_free(&config->headers);
     template_free(&config->join);
     template_free(&config->publish);
+    token_file_free(&config->tokens);
     option_fini(&load_option_program, &config->options);
 }

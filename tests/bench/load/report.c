@@ -91,6 +91,28 @@ void report_event(const struct report *report, const char *event, uint64_t at_us
     }
 }
 
+static json_t *latency_json(const struct histogram *latency);
+
+void report_mark(const struct report *report, struct bytes name, const struct report_moment *now,
+                 struct report_moment *marked)
+{
+    struct histogram latency = now->workers.latency;
+    const uint8_t *end = memchr(name.data, '\n', name.len);
+    int len = (int)(end == NULL ? name.len : (size_t)(end - name.data));
+    histogram_subtract(&latency, &marked->workers.latency);
+    *marked = *now;
+    if (report->config->options.progress_json) {
+        print_line(json_pack("{s:s%, s:f, s:o}", "mark", name.data, (size_t)len, "at_s",
+                             seconds_since_start(report, now->at_us), "latency",
+                             latency_json(&latency)));
+        return;
+    }
+    fprintf(stderr, "%8.3fs -- %.*s: p50 %.3f ms p99 %.3f ms max %.3f ms\n",
+            seconds_since_start(report, now->at_us), len, (const char *)name.data,
+            (double)histogram_at(&latency, 500) / 1e3, (double)histogram_at(&latency, 990) / 1e3,
+            (double)histogram_at(&latency, 1000) / 1e3);
+}
+
 /* --- at the end ----------------------------------------------------------------------------- */
 
 static json_t *tally_json(const struct tally *tally)
@@ -181,7 +203,7 @@ json_t *report_json(const struct report *report)
         json_array_append_new(processes, process_json(report, i));
     }
     return json_pack(
-        "{s:I, s:I, s:I, s:f, s:f, s:o, s:o, s:o, s:I, s:o, s:o, s:f, s:f, s:f, s:o, s:o}",
+        "{s:I, s:I, s:I, s:f, s:f, s:o, s:o, s:o, s:I, s:o, s:o, s:f, s:f, s:f, s:o, s:o, s:o}",
         "connections", (json_int_t)report->config->options.connections, "ready",
         (json_int_t)end->counts.ready, "closed", (json_int_t)end->counts.closed, "ready_s",
         (double)report->ready_ms / 1e3, "load", report->load, "failures",
@@ -191,7 +213,7 @@ json_t *report_json(const struct report *report)
         (double)end->pause_us / 1e3, "cpu_us_per_delivery", cpu_per_delivery_us(report),
         "tcp_buffer_bytes_per_connection",
         per_connection(report, report->before.tcp_bytes, report->ready.tcp_bytes), "processes",
-        processes, "outages", outages_json(report));
+        processes, "outages", outages_json(report), "opening", latency_json(&end->opening));
 }
 
 static void print_tally(const char *what, const struct tally *tally)
@@ -259,6 +281,10 @@ void report_table(const struct report *report)
            (long long)report->config->options.connections, (unsigned long long)end->counts.ready,
            (double)report->ready_ms / 1e3, (unsigned long long)end->counts.failed,
            (unsigned long long)end->counts.closed, report->load);
+    printf("  opening, ms: p50 %.1f p99 %.1f max %.1f\n",
+           (double)histogram_at(&end->opening, 500) / 1e3,
+           (double)histogram_at(&end->opening, 990) / 1e3,
+           (double)histogram_at(&end->opening, 1000) / 1e3);
     print_tally("failed", &end->failures);
     print_tally("closed", &end->closes);
     print_tally("heard", &kinds);

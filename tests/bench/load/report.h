@@ -44,6 +44,10 @@ void report_take(const struct load_config *config, const struct shared *shared, 
 void report_progress(const struct report *report, const char *phase,
                      const struct report_moment *now, struct report_moment *last);
 
+/* The figures since `marked`, which becomes `now`, under the first line of `name`. */
+void report_mark(const struct report *report, struct bytes name, const struct report_moment *now,
+                 struct report_moment *marked);
+
 /* One line about an event, at this moment. */
 void report_event(const struct report *report, const char *event, uint64_t at_us);
 

@@ -27,6 +27,7 @@ struct run {
     uint64_t messages_us;     /* and since when there are so many */
     struct report_moment now; /* counts only */
     struct report_moment last;
+    struct report_moment marked; /* at the last line of standard input */
     struct sockaddr_in watch;
     const char *watch_path; /* NULL: nothing is watched */
     bool watch_up;
@@ -55,14 +56,19 @@ static uint64_t phase_ms(const struct run *run)
     return (clock_mono_us() - run->phase_us) / 1000;
 }
 
-/* Until --until-eof is over, or an interrupt. */
+/* Until --until-eof is over, or an interrupt. Lines that come at once are one mark. */
 static bool input_ended(struct run *run)
 {
     struct pollfd poll_fd = {.fd = STDIN_FILENO, .events = POLLIN};
     char scratch[256];
-    if (run->input_open && poll(&poll_fd, 1, 0) > 0 &&
-        read(STDIN_FILENO, scratch, sizeof(scratch)) <= 0) {
+    if (!run->input_open || poll(&poll_fd, 1, 0) <= 0) {
+        return !run->input_open;
+    }
+    ssize_t got = read(STDIN_FILENO, scratch, sizeof(scratch));
+    if (got <= 0) {
         run->input_open = false;
+    } else {
+        report_mark(run->report, bytes_of(scratch, (size_t)got), &run->now, &run->marked);
     }
     return !run->input_open;
 }

@@ -18,7 +18,8 @@ struct template
 static const struct bytes NAMES[TEMPLATE_NAME_COUNT] = {
     [TEMPLATE_CONN] = BYTES_INIT("{conn}"),   [TEMPLATE_USER] = BYTES_INIT("{user}"),
     [TEMPLATE_ROOM] = BYTES_INIT("{room}"),   [TEMPLATE_ID] = BYTES_INIT("{id}"),
-    [TEMPLATE_STAMP] = BYTES_INIT("{stamp}"), [TEMPLATE_PAD] = BYTES_INIT("{pad}"),
+    [TEMPLATE_STAMP] = BYTES_INIT("{stamp}"), [TEMPLATE_TOKEN] = BYTES_INIT("{token}"),
+    [TEMPLATE_PAD] = BYTES_INIT("{pad}"),
 };
 
 static enum template_name name_at(struct bytes text, size_t at)
@@ -85,6 +86,8 @@ static void fill_name(enum template_name name, const struct template_values *val
         buf_append_u64(out, values->numbers[name]);
     } else if (name == TEMPLATE_STAMP) {
         buf_append(out, values->stamp);
+    } else if (name == TEMPLATE_TOKEN) {
+        buf_append(out, values->token);
     } else if (name == TEMPLATE_PAD && values->pad != 0) {
         uint8_t *pad = buf_extend(out, values->pad);
         if (pad != NULL) {

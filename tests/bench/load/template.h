@@ -13,6 +13,7 @@ enum template_name {
     TEMPLATE_ROOM,  /* {room}: number of the room */
     TEMPLATE_ID,    /* {id}: counts from 1 in each connection */
     TEMPLATE_STAMP, /* {stamp}: what makes a message known again */
+    TEMPLATE_TOKEN, /* {token}: its line of --token-file */
     TEMPLATE_PAD,   /* {pad}: as many x as are wanted */
     TEMPLATE_NAME_COUNT
 };
@@ -20,6 +21,7 @@ enum template_name {
 struct template_values {
     uint64_t numbers[TEMPLATE_STAMP]; /* by enum template_name, those that are numbers */
     struct bytes stamp;
+    struct bytes token;
     uint32_t pad;
 };
 

@@ -36,6 +36,7 @@ static struct template_values values_of(const struct worker *worker, const struc
     struct template_values values = {.pad = 0};
     values.numbers[TEMPLATE_CONN] = client->index;
     values.numbers[TEMPLATE_USER] = plan_user(&worker->config->plan, client->index);
+    values.token = load_config_token(worker->config, client->index);
     return values;
 }
 
@@ -68,6 +69,7 @@ static void open_next(struct worker *worker)
     struct sockaddr_in source;
     source_of(worker, client, &source);
     worker->opening++;
+    client->begun_us = clock_mono_us();
     client_connect(&worker->loop, client, config->options.addresses > 1 ? &source : NULL,
                    &target->address, buf_bytes(&request));
     buf_fini(&request);
@@ -77,6 +79,7 @@ static void become_ready(struct worker *worker, struct client *client)
 {
     client->ready = true;
     worker->opening--;
+    histogram_record(&worker->own->opening, clock_mono_us() - client->begun_us);
     worker->own->counts.ready++;
 }
 
@@ -85,10 +88,10 @@ static bool joins_are_answered(const struct worker *worker)
     return worker->config->options.joined != NULL;
 }
 
-static void on_open(void *owner, struct client *client)
+static void join_rooms(struct worker *worker, struct client *client)
 {
-    struct worker *worker = owner;
     const struct plan *plan = &worker->config->plan;
+    client->welcomed = true;
     worker->own->counts.opened++;
     uint32_t rooms = plan_room_count(plan, client->index);
     for (uint32_t i = 0; i < rooms; i++) {
@@ -101,6 +104,14 @@ static void on_open(void *owner, struct client *client)
     }
     if (client->state == CLIENT_OPEN && (rooms == 0 || !joins_are_answered(worker))) {
         become_ready(worker, client);
+    }
+}
+
+static void on_open(void *owner, struct client *client)
+{
+    struct worker *worker = owner;
+    if (worker->config->options.welcomed == NULL) {
+        join_rooms(worker, client);
     }
 }
 
@@ -118,10 +129,9 @@ static struct bytes label_of(struct bytes message, const char *before)
     return quote == NULL ? BYTES_EMPTY : bytes_of(rest.data, (size_t)(quote - rest.data));
 }
 
-static bool is_join_answer(const struct worker *worker, struct bytes message)
+static bool has(struct bytes message, const char *text)
 {
-    const char *joined = worker->config->options.joined;
-    return memmem(message.data, message.len, joined, strlen(joined)) != NULL;
+    return memmem(message.data, message.len, text, strlen(text)) != NULL;
 }
 
 static void note_delivery(struct worker *worker, uint64_t now_us, const struct stamp *stamp)
@@ -161,7 +171,11 @@ static void on_message(void *owner, struct client *client, struct bytes message)
     tally_count(&worker->own->kinds, label_of(message, worker->config->options.label), 1);
     if (stamp_find(message, &stamp)) {
         take_stamped(worker, client, &stamp);
-    } else if (!client->ready && is_join_answer(worker, message)) {
+    } else if (!client->welcomed) {
+        if (has(message, worker->config->options.welcomed)) {
+            join_rooms(worker, client);
+        }
+    } else if (!client->ready && has(message, worker->config->options.joined)) {
         client->joined++;
         if (client->joined == plan_room_count(&worker->config->plan, client->index)) {
             become_ready(worker, client);
