@@ -293,8 +293,9 @@ static struct conn *new_conn(struct router_core *core, const struct core_event *
     bool was_online = user_online(user);
     struct conn *conn = conn_new(core, user, event->conn, event->session);
     conn->number = event->number;
-    conn->rates.half_ms =
-        edge_clock_theirs(&edges_get(&core->edges, conn->ref.edge)->clock, core->now_ms);
+    policy_half(rates_made(core, conn),
+                edge_clock_theirs(&edges_get(&core->edges, conn->ref.edge)->clock, core->now_ms),
+                core->now_ms);
     session_came_online(core, user, was_online, event->session->connected_at_ms,
                         everybody_knows(core, user));
     return conn;

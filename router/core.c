@@ -74,6 +74,7 @@ struct router_core *router_core_new(const struct core_config *config, uint64_t n
     core->token_ends = wheel_new(TOKEN_TICK_MS, TOKEN_SLOTS, now_ms);
     bans_init(&core->bans, core->hash_seed, now_ms);
     ip_counts_init(&core->addresses, core->hash_seed);
+    agents_init(&core->agents, core->hash_seed);
     return core;
 }
 
@@ -92,12 +93,9 @@ static void free_session_side(struct router_core *core)
     for (uint32_t i = 0; i < core->conns.used; i++) {
         struct conn *conn = slotmap_at(&core->conns, i);
         if (conn != NULL) {
-            conn_ids_fini(&conn->rooms);
-            conn_ids_fini(&conn->watches);
-            mem_free(conn->rights);
             conn->user->attached = 0;
             conn->user->detached = 0;
-            mem_free(conn);
+            conn_drop(core, conn);
         }
     }
     for (uint32_t i = 0; i < core->users.used; i++) {
@@ -128,6 +126,8 @@ void router_core_free(struct router_core **core_ptr)
     bans_fini(&core->bans);
     taps_fini(&core->taps);
     ip_counts_fini(&core->addresses);
+    agents_fini(&core->agents);
+    rates_fini(&core->rates);
     edges_fini(&core->edges);
     mailbox_fini(&core->mailbox);
     effects_fini(&core->effects);
@@ -231,6 +231,7 @@ static void tick(struct router_core *core, const struct core_event *event)
     unsure_tick(core);
     session_end_tokens(core);
     session_end_bans(core);
+    rates_sweep(core);
     for (int i = 0; i < IDLE_PER_STEP_MAX && idle_deadline(core) <= core->now_ms; i++) {
         (void)forget_older(core, idle_oldest(&core->idle_rooms), idle_oldest(&core->idle_users));
     }
@@ -316,6 +317,8 @@ uint64_t router_core_deadline(const struct router_core *core)
     due = unsure < due ? unsure : due;
     uint64_t resent = resent_deadline(core);
     due = resent < due ? resent : due;
+    uint64_t rates = rates_deadline(core);
+    due = rates < due ? rates : due;
     if (core->rebuilding && core->edges.unsynced == 0 && core->rebuild_until_ms < due) {
         due = core->rebuild_until_ms;
     }

@@ -30,7 +30,7 @@ static void lengthen_recent(struct router_core *core)
             conn->lost_ms + MASS_WINDOW_MS > core->now_ms) {
             count(conn);
             core->counters.lengthened++;
-            wheel_set(core->grace, i, long_due(core, conn->lost_ms) + conn->extra_ms);
+            wheel_set(core->grace, i, long_due(core, conn->lost_ms) + conn_rare(conn)->extra_ms);
         }
     }
 }
@@ -56,7 +56,10 @@ static void lose(struct router_core *core, struct conn *conn, const struct loss 
     struct user *user = conn->user;
     session_lose(core, conn, due_ms + loss->extra_ms);
     conn->lost_ms = core->now_ms;
-    conn->extra_ms = loss->extra_ms < UINT32_MAX ? (uint32_t)loss->extra_ms : UINT32_MAX;
+    if (loss->extra_ms != conn_rare(conn)->extra_ms) {
+        conn_rare_made(conn)->extra_ms =
+            loss->extra_ms < UINT32_MAX ? (uint32_t)loss->extra_ms : UINT32_MAX;
+    }
     if (!loss->mass) {
         return;
     }

@@ -111,6 +111,11 @@ bool registry_user_next(const struct router_core *core, uint64_t *cursor,
     return user != NULL;
 }
 
+struct bytes registry_conn_address(const struct registry_conn *conn, char out[ADDRESS_TEXT_MAX])
+{
+    return conn->has_address ? bytes_of(out, address_text(&conn->address, out)) : BYTES_EMPTY;
+}
+
 static void describe_conn(const struct router_core *core, const struct conn *conn,
                           struct registry_conn *ret_conn)
 {
@@ -121,13 +126,14 @@ static void describe_conn(const struct router_core *core, const struct conn *con
         .ref = conn->ref,
         .edge_id = edge_lives ? router_edge_id(edge) : BYTES_EMPTY,
         .user = user_name(conn->user),
-        .address = conn_address(conn),
+        .address = conn->address,
+        .has_address = conn->has_address,
         .agent = conn_agent(conn),
         .connected_at_ms = conn->connected_at_ms,
         .last_activity_ms = conn->last_activity_ms,
         .attached = conn->attached,
         .rooms = conn->rooms.count,
-        .watches = conn->watches.count,
+        .watches = conn_rare(conn)->watches.count,
     };
 }
 

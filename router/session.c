@@ -193,14 +193,15 @@ static bool address_has_place(struct router_core *core, const struct core_event 
 
 static void emit_accept(struct router_core *core, const struct conn *conn)
 {
+    char address[ADDRESS_TEXT_MAX];
     struct session_info *info = effects_alloc(&core->effects, 1, sizeof(*info));
     *info = (struct session_info){
         .user = user_name(conn->user),
-        .address = conn_address(conn),
+        .address = effects_copy(&core->effects, conn_address(conn, address)),
         .agent = conn_agent(conn),
         .rights = effects_copy(&core->effects, conn_rights(conn)),
         .connected_at_ms = conn->connected_at_ms,
-        .expires_at_ms = conn->expires_at_ms,
+        .expires_at_ms = conn_rare(conn)->expires_at_ms,
         .encoding = conn->encoding,
     };
     struct core_effect *effect = effects_add(&core->effects, CORE_ACCEPT);
@@ -247,7 +248,7 @@ static void send_welcome(struct router_core *core, const struct conn *conn)
         .rooms = config->rooms_per_connection_max,
         .inbox_epoch = conn->user->inbox.epoch,
         .inbox_offset = conn->user->inbox.top,
-        .expires_at_ms = conn->expires_at_ms,
+        .expires_at_ms = conn_rare(conn)->expires_at_ms,
     };
     struct push *push = effects_push(&core->effects, PUSH_WELCOME);
     push->welcome = welcome;
@@ -335,7 +336,7 @@ void session_recovered(struct router_core *core, struct conn *conn, const struct
     for (size_t i = 0; i < push->message_count; i++) {
         bytes += push->messages[i].payload.len;
     }
-    policy_recovered(&conn->rates, &core->config, bytes, core->now_ms);
+    policy_recovered(rates_made(core, conn), &core->config, bytes, core->now_ms);
 }
 
 static void joined(struct router_core *core, struct conn *conn, const struct message *message)
