@@ -96,7 +96,7 @@ static struct push *about_room(struct router_core *core, const struct channel *c
                                enum push_kind kind)
 {
     struct push *push = effects_push(&core->effects, kind);
-    push->room = channel->kind == CHANNEL_ROOM ? channel->name : BYTES_EMPTY;
+    push->room = channel->kind == CHANNEL_ROOM ? channel_name(channel) : BYTES_EMPTY;
     return push;
 }
 
@@ -125,7 +125,7 @@ static void bind_for_now(struct router_core *core, const struct core_event *even
 {
     struct group_info *info = effects_alloc(&core->effects, 1, sizeof(*info));
     *info = (struct group_info){
-        .kind = channel->kind, .name = channel->name, .epoch = event->group->epoch};
+        .kind = channel->kind, .name = channel_name(channel), .epoch = event->group->epoch};
     emit_bind_as(core, event, channel, event->last_offset, info);
 }
 
@@ -320,7 +320,7 @@ static void attach_room(struct router_core *core, struct conn *conn, const struc
 
 static void attach_watch(struct router_core *core, struct conn *conn, const struct channel *channel)
 {
-    struct user *watched = user_find(core, channel->name);
+    struct user *watched = user_find(core, channel_name(channel));
     if (!conn_watches(conn, watched->id)) {
         (void)conn_add_watch(core, conn, watched);
     }

@@ -42,6 +42,11 @@ uint64_t core_random(struct router_core *core)
     return z == 0 ? 1 : z;
 }
 
+static struct bytes name_of_user(const void *owner, uint32_t number)
+{
+    return user_name(user_at(owner, number));
+}
+
 struct router_core *router_core_new(const struct core_config *config, uint64_t now_ms)
 {
     struct router_core *core = mem_new(1, sizeof(*core));
@@ -68,7 +73,7 @@ struct router_core *router_core_new(const struct core_config *config, uint64_t n
     slotmap_init(&core->users, UINT32_MAX - 1);
     slotmap_init(&core->conns, UINT32_MAX - 1);
     slotmap_init(&core->pending, PENDING_APPENDS_MAX);
-    strmap_init(&core->users_by_name, core->hash_seed);
+    name_index_init(&core->users_by_name, core->hash_seed, name_of_user, core);
     strmap_init(&core->rooms_by_name, core->hash_seed);
     core->grace = wheel_new(GRACE_TICK_MS, GRACE_SLOTS, now_ms);
     core->token_ends = wheel_new(TOKEN_TICK_MS, TOKEN_SLOTS, now_ms);
@@ -115,7 +120,7 @@ void router_core_free(struct router_core **core_ptr)
     free_rooms(core);
     free_session_side(core);
     assert(core->history_bytes == 0 && core->member_count == 0);
-    strmap_fini(&core->users_by_name);
+    name_index_fini(&core->users_by_name);
     strmap_fini(&core->rooms_by_name);
     slotmap_fini(&core->channels);
     slotmap_fini(&core->users);
@@ -165,9 +170,9 @@ static bool forget_older(struct router_core *core, struct idle_link *room, struc
     }
     core->counters.evicted_channels++;
     if (user == NULL || (room != NULL && room->since_ms <= user->since_ms)) {
-        room_forget(core, room_of_idle(room));
+        room_forget(core, room->owner);
     } else {
-        user_forget(core, user_of_idle(user));
+        user_forget(core, user->owner);
     }
     return true;
 }
@@ -201,7 +206,7 @@ void core_settle(struct router_core *core, const struct channel *channel)
     if (channel->kind == CHANNEL_ROOM) {
         room_settle(core, room_by_group(core, channel->id));
     } else {
-        user_settle(core, user_find(core, channel->name));
+        user_settle(core, user_find(core, channel_name(channel)));
     }
 }
 

@@ -14,6 +14,7 @@
 #include "router/idle.h"
 #include "router/mass.h"
 #include "router/messages.h"
+#include "router/name_index.h"
 #include "router/rates.h"
 #include "router/taps.h"
 
@@ -85,7 +86,7 @@ struct router_core {
     struct core_counters counters;
     /* session side */
     struct slotmap users;
-    struct strmap users_by_name;
+    struct name_index users_by_name;
     struct idle idle_users;
     struct slotmap conns;
     struct wheel *grace;      /* of detached connections, by index */

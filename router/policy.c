@@ -13,7 +13,7 @@ static void halve(struct policy_rates *rates, uint64_t at_ms)
 }
 
 /* Messages that were long on their way are judged by when they came to their edge. */
-enum { QUIET_MARGIN_MS = 10000 };
+enum { QUIET_MARGIN_MS = 2000 };
 
 static void not_quiet_before(struct policy_rates *rates, uint64_t ms)
 {

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { CAPACITY_MIN = 64, SWEEP_MIN = 1024, SWEEP_PART = 16, SWEEP_MS = 1000 };
+enum { CAPACITY_MIN = 64, SWEEP_MIN = 1024, SWEEP_PART = 4, SWEEP_MS = 1000 };
 
 struct rates_entry {
     struct policy_rates rates;

@@ -233,7 +233,7 @@ bool registry_conn_room_next(const struct router_core *core, const struct regist
     }
     const struct room *room = room_by_group(core, conn_ids_all(&conn->rooms)[(*cursor)++]);
     assert(room != NULL && "a member holds its room");
-    *ret_room = room->channel.name;
+    *ret_room = channel_name(&room->channel);
     return true;
 }
 
@@ -241,7 +241,7 @@ static void describe_room(const struct room *room, struct registry_room *ret_roo
 {
     const struct channel *channel = &room->channel;
     *ret_room = (struct registry_room){
-        .name = channel->name,
+        .name = channel_name(channel),
         .class = room->class,
         .members = room->members.count,
         .connections = channel->member_count,

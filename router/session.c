@@ -214,7 +214,7 @@ static void leave_forbidden_rooms(struct router_core *core, struct conn *conn)
 {
     for (uint32_t i = conn->rooms.count; i-- > 0;) {
         const struct room *room = room_by_group(core, conn_ids_all(&conn->rooms)[i]);
-        if (!conn_may(core, conn, room->channel.name, RIGHT_JOIN)) {
+        if (!conn_may(core, conn, channel_name(&room->channel), RIGHT_JOIN)) {
             session_put_out(core, conn, room, BYTES_LIT("the new token does not allow it"));
         }
     }
@@ -369,7 +369,7 @@ static void inbox_lagging(struct router_core *core, struct conn *conn,
                           const struct core_event *event)
 {
     struct channel *inbox = &conn->user->inbox;
-    if (!bytes_equal(event->group->name, inbox->name) || conn->waiting) {
+    if (!bytes_equal(event->group->name, channel_name(inbox)) || conn->waiting) {
         return;
     }
     if (!load_ready(core, inbox)) {
