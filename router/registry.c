@@ -21,6 +21,11 @@ static uint64_t estimate_memory(const struct router_core *core)
            core->member_count * MEMBER_BYTES + core->history_bytes;
 }
 
+uint32_t registry_conn_count(const struct router_core *core)
+{
+    return core->conns.count;
+}
+
 void registry_totals(const struct router_core *core, struct registry_totals *ret_totals)
 {
     const struct core_counters *counters = &core->counters;

@@ -97,6 +97,9 @@ struct registry_edge {
     bool synced;
 };
 
+/* Attached and detached. */
+uint32_t registry_conn_count(const struct router_core *core);
+
 void registry_totals(const struct router_core *core, struct registry_totals *ret_totals);
 
 bool registry_user_find(const struct router_core *core, struct bytes name,

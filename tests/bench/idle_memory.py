@@ -71,8 +71,9 @@ def main():
     parser.add_argument("--edges", type=int, default=2)
     parser.add_argument("--members", type=int, default=10, help="of a room")
     parser.add_argument("--agent", help="User-Agent of all clients")
-    parser.add_argument("--settle", type=float, default=6.0,
-                        help="seconds of silence before memory is read")
+    parser.add_argument("--settle", type=float, default=8.0,
+                        help="seconds of silence before memory is read; after 5 the programs give back "
+                             "what the opening took")
     parser.add_argument("--router-max", type=float, default=0)
     parser.add_argument("--edge-max", type=float, default=0)
     parser.add_argument("--json")
