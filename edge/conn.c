@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-_Static_assert(sizeof(struct conn) <= 216, "the memory of an idle connection is a promise");
+_Static_assert(sizeof(struct conn) <= 184, "the memory of an idle connection is a promise");
 
 /* NULL: what comes is thrown away. */
 static void (*const INPUT_OF_STATE[])(struct conn *conn, uint8_t *data, size_t len) = {

@@ -17,7 +17,7 @@ static void count(struct conn *conn)
 {
     assert(!conn->in_mass_loss);
     conn->in_mass_loss = true;
-    conn->user->mass_lost++;
+    user_rare_made(conn->user)->mass_lost++;
 }
 
 /* Those who went just before it was known that they are many. Their ordinary grace may be over:
@@ -64,8 +64,8 @@ static void lose(struct router_core *core, struct conn *conn, const struct loss 
         return;
     }
     count(conn);
-    if (opened_since(user, loss->since_ms) > user->mass_back) {
-        user->mass_back++;
+    if (opened_since(user, loss->since_ms) > user->rare->mass_back) {
+        user->rare->mass_back++;
         return;
     }
     core->counters.lengthened++;
@@ -113,18 +113,21 @@ void loss_over(struct conn *conn)
     struct user *user = conn->user;
     if (conn->in_mass_loss) {
         conn->in_mass_loss = false;
-        user->mass_lost--;
-        user->mass_back -= user->mass_back != 0;
+        user->rare->mass_lost--;
+        user->rare->mass_back -= user->rare->mass_back != 0;
     }
 }
 
 void loss_user_returned(struct router_core *core, struct user *user)
 {
-    if (user->mass_lost == 0) {
-        user->mass_back = 0;
+    struct user_rare *rare = user->rare;
+    if (rare == NULL || rare->mass_lost == 0) {
+        if (rare != NULL) {
+            rare->mass_back = 0;
+        }
         return;
     }
-    if (++user->mass_back < user->mass_lost) {
+    if (++rare->mass_back < rare->mass_lost) {
         return;
     }
     for (struct conn *conn = user->oldest; conn != NULL; conn = conn->newer) {

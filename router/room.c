@@ -52,7 +52,8 @@ struct room *room_ensure(struct router_core *core, struct bytes name)
     if (room != NULL || !has_room(core)) {
         return room;
     }
-    room = mem_new(1, sizeof(*room) + name.len);
+    size_t len = offsetof(struct room, name) + name.len;
+    room = mem_new(1, len < sizeof(*room) ? sizeof(*room) : len);
     memcpy(room->name, name.data, name.len);
     channel_init(core, &room->channel, CHANNEL_ROOM, bytes_of(room->name, name.len));
     room->class = (enum room_class)room->channel.policy->class;

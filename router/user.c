@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <string.h>
 
-_Static_assert(sizeof(struct user) <= 176 && sizeof(struct conn) <= 136 &&
+_Static_assert(sizeof(struct user) <= 168 && sizeof(struct conn) <= 136 &&
                    sizeof(struct channel) <= 88,
                "the memory of an idle connection is a promise");
 
@@ -99,7 +99,7 @@ void user_settle(struct router_core *core, struct user *user)
     }
 }
 
-static struct user_rare *rare_made(struct user *user)
+struct user_rare *user_rare_made(struct user *user)
 {
     if (user->rare == NULL) {
         user->rare = mem_new(1, sizeof(*user->rare));
@@ -112,7 +112,7 @@ void user_set_info(struct user *user, struct bytes info)
     if (info.len == 0 || bytes_equal(info, user_info(user))) {
         return;
     }
-    struct user_rare *rare = rare_made(user);
+    struct user_rare *rare = user_rare_made(user);
     mem_free(rare->info);
     rare->info = mem_copy(info);
     rare->info_len = (uint16_t)info.len;
@@ -120,7 +120,7 @@ void user_set_info(struct user *user, struct bytes info)
 
 struct policy_user *user_rates(const struct router_core *core, struct user *user, uint64_t at_ms)
 {
-    struct user_rare *rare = rare_made(user);
+    struct user_rare *rare = user_rare_made(user);
     if (!rare->has_rates) {
         rare->has_rates = true;
         policy_user_init(&rare->rates, at_ms < core->started_ms ? at_ms : core->started_ms);

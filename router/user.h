@@ -12,12 +12,14 @@
 
 struct conn;
 
-/* What few users have; see user_rare(). */
+/* What few users have. */
 struct user_rare {
     struct policy_user rates; /* over all connections */
     bool has_rates;           /* one has spoken */
     uint16_t info_len;
-    uint8_t *info; /* shown with it, JSON; NULL when there is none */
+    uint8_t *info;      /* shown with it, JSON; NULL when there is none */
+    uint32_t mass_lost; /* connections detached by a mass loss */
+    uint32_t mass_back; /* connections that have come in their stead */
 };
 
 struct user {
@@ -28,8 +30,6 @@ struct user {
     struct conn *newest;
     uint32_t attached;
     uint32_t detached;
-    uint32_t mass_lost;     /* connections detached by a mass loss */
-    uint32_t mass_back;     /* connections that have come in their stead */
     uint64_t since_ms;      /* wall: online since */
     uint64_t last_seen_ms;  /* wall: 0 = never online here */
     struct user_rare *rare; /* NULL until something in it is not zero */
@@ -56,6 +56,9 @@ static inline struct bytes user_info(const struct user *user)
 {
     return user->rare == NULL ? BYTES_EMPTY : bytes_of(user->rare->info, user->rare->info_len);
 }
+
+/* For writing: made when it is not there; stays as long as the user. */
+struct user_rare *user_rare_made(struct user *user);
 
 struct user *user_find(const struct router_core *core, struct bytes name);
 /* The user that embeds the inbox. */
