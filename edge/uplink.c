@@ -612,9 +612,3 @@ void uplink_stats(const struct uplink *uplink, struct uplink_stats *ret_stats)
     ret_stats->memory_bytes = uplink->groups.memory_bytes + uplink->groups.holes.bytes;
     ret_stats->router_incarnation = uplink->router_incarnation;
 }
-
-void uplink_trim(struct uplink *uplink)
-{
-    arena_trim(&uplink->arena);
-    plane_builder_trim(&uplink->up);
-}

@@ -116,3 +116,9 @@ void uplink_announce(struct uplink *uplink)
     push_announce(uplink, &builder);
     plane_builder_fini(&builder);
 }
+
+void uplink_trim(struct uplink *uplink)
+{
+    arena_trim(&uplink->arena);
+    plane_builder_trim(&uplink->up);
+}
