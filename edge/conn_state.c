@@ -43,7 +43,7 @@ bool conn_state_fill(void *owner, uint32_t slot, struct plane_conn_state *ret_st
     bool unanswered = conn->ping_pending && conn->last_seen_ms < conn->ping_stamp_us / 1000;
     *ret_state = (struct plane_conn_state){
         .queued_bytes = out_queue_bytes(&conn->out),
-        .queued_messages = conn->out.count,
+        .queued_messages = out_queue_count(&conn->out),
         .soft_bytes = (uint64_t)edge->options->soft_output,
         .hard_bytes = (uint64_t)edge->options->max_output,
         .over_soft_ms = over_soft_ms(conn, now_ms),

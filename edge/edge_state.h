@@ -9,6 +9,7 @@
 #include "common/ip_counts.h"
 #include "common/metrics.h"
 #include "common/slotmap.h"
+#include "common/trim.h"
 #include "common/wheel.h"
 #include "common/zlink.h"
 #include "edge/address.h"
@@ -120,7 +121,7 @@ struct edge {
     struct edge_curve curve;
     bool router_seen; /* was up at least once */
     bool router_lost; /* clients are being let go for want of a router */
-    uint64_t trim_ms; /* when to give back what announcing took; 0 = no */
+    struct trimmer trimmer;
 
     /* Scratch space, valid inside one callback */
     uint8_t *input;

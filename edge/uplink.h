@@ -182,4 +182,7 @@ struct uplink_stats {
 };
 void uplink_stats(const struct uplink *uplink, struct uplink_stats *ret_stats);
 
+/* Gives back what large batches took: for quiet moments. */
+void uplink_trim(struct uplink *uplink);
+
 #endif

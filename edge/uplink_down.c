@@ -169,7 +169,7 @@ static void on_group_bind(struct uplink *uplink, const struct plane_op *op)
         groups_drop(&uplink->groups, group);
         return;
     }
-    bool same = bytes_equal(op->bytes, bytes_of(group->record, group->record_len));
+    bool same = bytes_equal(op->bytes, edge_group_record(group));
     if (groups_bind(&uplink->groups, group, op->a, op->bytes)) {
         group->last_offset = op->b; /* what lacks follows */
         uplink_repair_bound(uplink, group, same);

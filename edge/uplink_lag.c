@@ -100,7 +100,7 @@ static struct bytes record_for(struct uplink *uplink, const struct lag *lag)
 {
     const struct edge_group *group = groups_at(&uplink->groups, lag->local);
     if (lag->record == NULL) {
-        return bytes_of(group->record, group->record_len);
+        return edge_group_record(group);
     }
     if (lag->newest == 0) {
         return bytes_of(lag->record, lag->record_len);

@@ -222,6 +222,8 @@ void plane_builder_init(struct plane_builder *builder);
 void plane_builder_fini(struct plane_builder *builder);
 /* Copies op->bytes. */
 void plane_builder_add(struct plane_builder *builder, const struct plane_op *op);
+/* Gives its memory back if it is empty: for quiet moments. */
+void plane_builder_trim(struct plane_builder *builder);
 /* The encoded body, owned by the caller (mem_free); the builder is empty afterwards. */
 uint8_t *plane_builder_take(struct plane_builder *builder, size_t *ret_len);
 /* Bytes that the batch holds so far, roughly as on the wire. */

@@ -236,4 +236,7 @@ struct plane_stats {
 };
 void router_plane_stats(const struct router_plane *plane, struct plane_stats *ret_stats);
 
+/* Gives back what large batches took: for quiet moments. */
+void router_plane_trim(struct router_plane *plane);
+
 #endif

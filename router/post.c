@@ -115,10 +115,10 @@ static void answer_ok(struct router_core *core, struct channel *channel, struct 
     ok->duplicate = duplicate;
     if (channel->kind == CHANNEL_ROOM) {
         ok->command = COMMAND_ROOM_MESSAGE;
-        ok->room = channel->name;
+        ok->room = channel_name(channel);
     } else {
         ok->command = COMMAND_DIRECT_MESSAGE;
-        ok->user = channel->name;
+        ok->user = channel_name(channel);
         ok->delivered = user_of_inbox(channel)->attached;
     }
     struct message answer = {.kind = SESSION_PUBLISHED, .reply = reply, .ok = ok};
@@ -162,7 +162,7 @@ static struct push *message_push(struct router_core *core, const struct channel 
     bool room = channel->kind == CHANNEL_ROOM;
     struct push *push =
         effects_push(&core->effects, room ? PUSH_ROOM_MESSAGE : PUSH_DIRECT_MESSAGE);
-    push->room = room ? channel->name : BYTES_EMPTY;
+    push->room = room ? channel_name(channel) : BYTES_EMPTY;
     return push;
 }
 
@@ -185,7 +185,7 @@ static void deliver_hole(struct router_core *core, struct channel *channel,
     hole->hole = true;
     channel_keep(core, channel, hole);
     struct push *push = effects_push(&core->effects, PUSH_GAP);
-    push->room = channel->kind == CHANNEL_ROOM ? channel->name : BYTES_EMPTY;
+    push->room = channel->kind == CHANNEL_ROOM ? channel_name(channel) : BYTES_EMPTY;
     push->from = lost->offset;
     push->to = lost->offset;
     channel_deliver(core, channel, push, push->to, NULL);
@@ -295,7 +295,7 @@ static void emit_append(struct router_core *core, const struct channel *channel,
     struct core_effect *effect = effects_add(&core->effects, CORE_APPEND);
     effect->append_id = pending->append_id;
     effect->group = channel->id;
-    effect->room = channel->name;
+    effect->room = channel_name(channel);
     effect->inbox = channel->kind == CHANNEL_INBOX;
     effect->epoch = channel->epoch;
     effect->offset = copy->offset;

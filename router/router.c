@@ -14,6 +14,7 @@
 #include "router/auth_pool.h"
 #include "router/engine/embedded.h"
 #include "router/plane.h"
+#include "router/registry.h"
 #include "router/router_bind.h"
 #include "router/router_config.h"
 #include "router/router_doors.h"
@@ -60,6 +61,7 @@ struct router {
     uint64_t started_ms;
     bool durable; /* the engine is */
     bool synced;  /* seen and logged */
+    struct trimmer trimmer;
     bool stopped;
     bool fenced;
     struct router_store store;
@@ -517,6 +519,7 @@ static void look_at_store(struct router *router)
 static void end_turn(struct router *router)
 {
     uint64_t now_ms = clock_mono_ms();
+    const struct router_core *core = router_plane_core(router->plane);
     if (router->engine_event != NULL) {
         look_at_store(router);
     }
@@ -526,13 +529,19 @@ static void end_turn(struct router *router)
     if (!router->synced && admin_not_ready(router->plane, now_ms, reasons) == 0) {
         router->synced = true;
         log_event(LOG_REBUILD_DONE, LOG_U("after_ms", now_ms - router->started_ms));
-        trim_memory(); /* announces took more than what is left of them */
+        trimmer_plan(&router->trimmer, now_ms); /* announces took more than what is left */
+    }
+    if (trimmer_is_due(&router->trimmer, registry_conn_count(core), now_ms)) {
+        router_plane_trim(router->plane);
+        trim_memory();
     }
     uint64_t due_ms = router_plane_deadline(router->plane);
     uint64_t admin_ms = admin_deadline(router->admin);
     due_ms = admin_ms < due_ms ? admin_ms : due_ms;
     uint64_t otlp_ms = router_otlp_tick(router->otlp, now_ms);
     due_ms = otlp_ms < due_ms ? otlp_ms : due_ms;
+    uint64_t trim_ms = trimmer_deadline(&router->trimmer);
+    due_ms = trim_ms < due_ms ? trim_ms : due_ms;
     uint64_t sample_ms = router_http_tick(router->http, now_ms, clock_wall_ms());
     due_ms = sample_ms < due_ms ? sample_ms : due_ms;
     uint64_t wait_ms = due_ms > now_ms ? due_ms - now_ms : 0;

@@ -76,7 +76,8 @@ static bool is_sampled(struct router_core *core, const struct channel *channel)
 static bool is_pinned(struct router_core *core, const struct channel *channel,
                       const struct push_message *message)
 {
-    return (channel->kind == CHANNEL_ROOM && wants(core, CORE_TAP_MESSAGES, channel->name)) ||
+    return (channel->kind == CHANNEL_ROOM &&
+            wants(core, CORE_TAP_MESSAGES, channel_name(channel))) ||
            wants(core, CORE_TAP_SENDER, message->user);
 }
 
@@ -90,7 +91,7 @@ void taps_message(struct router_core *core, const struct channel *channel,
         return;
     }
     struct core_tapped *tapped = emit(core, CORE_TAPPED_MESSAGE);
-    *(room ? &tapped->room : &tapped->user) = channel->name;
+    *(room ? &tapped->room : &tapped->user) = channel_name(channel);
     tapped->message = message;
     tapped->edge_ms = times->edge_ms;
     tapped->router_us = times->router_us;

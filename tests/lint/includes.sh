@@ -91,6 +91,7 @@ sodium common/curve_key.c
 sodium common/digest.c
 sodium common/strmap.c
 sodium router/channel.c
+sodium router/name_index.c
 seccomp.h common/sandbox.c
 sqlite3.h router/engine/embedded
 zlib.h edge/ws_deflate.c

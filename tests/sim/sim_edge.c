@@ -286,9 +286,8 @@ static bool is_of_room(const struct edge_group *group, uint32_t room)
     struct plane_group_record record;
     struct arena arena;
     arena_init(&arena, 4096);
-    bool found =
-        plane_group_record_read(&arena, bytes_of(group->record, group->record_len), &record) &&
-        record.kind == CHANNEL_ROOM && last_digit(record.name) == room;
+    bool found = plane_group_record_read(&arena, edge_group_record(group), &record) &&
+                 record.kind == CHANNEL_ROOM && last_digit(record.name) == room;
     arena_fini(&arena);
     return found;
 }

@@ -79,7 +79,7 @@ static void out_group(struct core_driver *driver, uint64_t group)
         return;
     }
     out(driver, " %s", kinds[channel->kind]);
-    buf_append(&driver->log, channel->name);
+    buf_append(&driver->log, channel_name(channel));
 }
 
 static void out_message(struct core_driver *driver, const struct push_message *message)
