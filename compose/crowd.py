@@ -9,7 +9,7 @@ import typing
 from steady import Traffic
 
 ROOM = 24
-OPENING = 64  # connections at a time: what is measured is the cluster, not this process
+OPENING = 400  # connections at a time: what is measured is the cluster, not this process
 MESSAGES_PER_S = 20
 
 

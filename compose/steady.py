@@ -96,7 +96,8 @@ class Steady:
                 self.answer_s = max(self.answer_s, time.monotonic() - begin)
                 return
             except GONE as error:
-                if self.joined.is_set() and not self.client.ended:
+                ended = self.client.ended or isinstance(error, websockets.ConnectionClosed)
+                if self.joined.is_set() and not ended:
                     self.faults.append("refused: %s" % error)
                 await asyncio.sleep(0.05)
 

@@ -257,3 +257,4 @@ make_root
 make_newer
 in_a_chroot
 with_systemd
+say "passed"
