@@ -27,7 +27,7 @@ class Figures(typing.NamedTuple):
         text = "%d messages, %d deliveries, %d lost, %d moved by a drain, %d cut off" % (
             self.said, self.heard, self.lost, self.moved - self.cut, self.cut)
         if self.pauses:
-            text += ", %d attempts refused, pause %.1f s at worst, %.2f s in the middle" % (
+            text += ", %d attempts refused, pause %.2f s at worst, %.3f s in the middle" % (
                 self.refused, max(self.pauses), statistics.median(self.pauses))
         return text + ", longest answer %.1f s" % self.answer_s
 
