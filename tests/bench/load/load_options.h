@@ -30,7 +30,9 @@ struct load_config {
     struct load_target *targets;
     size_t target_count;
     struct template *headers; /* complete lines */
+    struct template *hello;   /* NULL: nothing is said first */
     struct template *join;
+    struct buf joined; /* text in each answer to a join; empty: there are none */
     struct template *publish;
 };
 

@@ -164,7 +164,11 @@ static void publish(struct run *run, bool last)
     const struct load_options *options = &run->config->options;
     atomic_store(&run->shared->publish_us, clock_mono_us());
     atomic_store(&run->shared->step, STEP_PUBLISH);
-    stay(run, "publish", (uint64_t)(options->warmup + options->duration), last);
+    if (options->warmup != 0) {
+        stay(run, "warm up", (uint64_t)options->warmup, false);
+        report_take(run->config, run->shared, true, &run->report->warm);
+    }
+    stay(run, "publish", (uint64_t)options->duration, last);
     report_take(run->config, run->shared, true, &run->report->published);
     atomic_store(&run->shared->step, STEP_QUIET);
     settle(run, "drain");
@@ -202,6 +206,7 @@ static void lead(struct run *run)
     open_all(run);
     settle(run, "settle");
     report_take(run->config, run->shared, true, &run->report->ready);
+    run->report->warm = run->report->ready;
     run->report->published = run->report->ready;
     report_event(run->report, "ready", run->report->ready.at_us);
     if (publishes) {
