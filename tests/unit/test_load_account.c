@@ -123,6 +123,29 @@ START_TEST(a_connection_hears_the_publishers_of_its_rooms_and_nobody_else)
 }
 END_TEST
 
+START_TEST(as_many_deliveries_follow_as_connections_hear)
+{
+    const struct plan *plan = &plans[_i];
+    struct plan_index *index = plan_index_new(plan);
+    uint64_t *sent = mem_new(plan->publishers + 1, sizeof(*sent));
+    uint64_t expected = 0;
+    for (uint32_t p = 0; p < plan->publishers; p++) {
+        sent[p] = p + 1;
+    }
+    for (uint32_t conn = 0; conn < plan->connections; conn++) {
+        uint32_t count = 0;
+        struct account_stream *streams = plan_streams(plan, index, conn, &count);
+        for (uint32_t s = 0; s < count; s++) {
+            expected += sent[streams[s].publisher];
+        }
+        mem_free(streams);
+    }
+    ck_assert_uint_eq(plan_deliveries(plan, sent), expected);
+    mem_free(sent);
+    plan_index_free(&index);
+}
+END_TEST
+
 START_TEST(a_stamp_is_found_in_any_text_and_only_whole)
 {
     const struct stamp stamp = {7, 4000000000U, UINT64_C(1) << 47, UINT64_MAX - 5};
@@ -267,6 +290,8 @@ int main(void)
     tcase_add_loop_test(tcase, every_connection_is_in_one_process_and_in_different_rooms, 0,
                         sizeof(plans) / sizeof(plans[0]));
     tcase_add_loop_test(tcase, a_connection_hears_the_publishers_of_its_rooms_and_nobody_else, 0,
+                        sizeof(plans) / sizeof(plans[0]));
+    tcase_add_loop_test(tcase, as_many_deliveries_follow_as_connections_hear, 0,
                         sizeof(plans) / sizeof(plans[0]));
     tcase_add_test(tcase, a_stamp_is_found_in_any_text_and_only_whole);
     tcase_add_test(tcase, stamps_in_a_stream_are_found_wherever_it_is_cut);

@@ -91,9 +91,13 @@ static void option_text(const struct load_options *options, const char *given, s
     }
 }
 
+/* NULL for nothing. */
 static struct template *make_template(const struct load_options *options, const char *given)
 {
     struct buf text;
+    if (given == NULL) {
+        return NULL;
+    }
     option_text(options, given, &text);
     struct template *template = template_new(buf_bytes(&text));
     buf_fini(&text);
@@ -123,6 +127,9 @@ static const char *check(const struct load_config *config)
     if (options->processes > options->connections) {
         return "--processes: more than --connections\n";
     }
+    if (options->publishers != 0 && config->publish == NULL) {
+        return "--publish: needs {stamp}\n";
+    }
     if (options->publishers != 0 && !template_has(config->publish, TEMPLATE_STAMP)) {
         return "--publish: needs {stamp}\n";
     }
@@ -151,7 +158,7 @@ bool load_config_complete(struct load_config *config, struct buf *text)
     const struct load_options *options = &config->options;
     config->plan = make_plan(options);
     config->headers = make_headers(options);
-    config->hello = options->hello == NULL ? NULL : make_template(options, options->hello);
+    config->hello = make_template(options, options->hello);
     config->join = make_template(options, options->join);
     config->publish = make_template(options, options->publish);
     option_text(options, options->joined, &config->joined);

@@ -31,8 +31,8 @@ struct load_config {
     size_t target_count;
     struct template *headers; /* complete lines */
     struct template *hello;   /* NULL: nothing is said first */
-    struct template *join;
-    struct buf joined; /* text in each answer to a join; empty: there are none */
+    struct template *join;    /* NULL: being connected is enough */
+    struct buf joined;        /* text in each answer to a join; empty: there are none */
     struct template *publish;
 };
 

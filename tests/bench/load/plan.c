@@ -69,6 +69,23 @@ static uint32_t room_of_publisher(const struct plan *plan, uint32_t publisher)
     return plan_room(plan, plan_publisher_conn(plan, publisher), 0);
 }
 
+uint64_t plan_deliveries(const struct plan *plan, const uint64_t *sent)
+{
+    uint64_t deliveries = 0;
+    uint32_t *members = mem_new(plan->rooms, sizeof(*members));
+    for (uint32_t conn = 0; conn < plan->connections; conn++) {
+        uint32_t rooms = plan_room_count(plan, conn);
+        for (uint32_t i = 0; i < rooms; i++) {
+            members[plan_room(plan, conn, i)]++;
+        }
+    }
+    for (uint32_t p = 0; p < plan->publishers; p++) {
+        deliveries += sent[p] * (plan->direct ? 1 : members[room_of_publisher(plan, p)]);
+    }
+    mem_free(members);
+    return deliveries;
+}
+
 struct plan_index *plan_index_new(const struct plan *plan)
 {
     struct plan_index *index = mem_new(1, sizeof(*index));

@@ -42,6 +42,9 @@ uint32_t plan_peer_conn(const struct plan *plan, uint32_t conn);
  * came back, or its peer wrote. */
 bool plan_answers(const struct plan *plan, uint32_t conn, uint32_t publisher);
 
+/* How many deliveries follow when publisher p has sent sent[p] messages. */
+uint64_t plan_deliveries(const struct plan *plan, const uint64_t *sent);
+
 /* Publishers by the room they publish in, made once per process. */
 struct plan_index;
 struct plan_index *plan_index_new(const struct plan *plan);

@@ -108,7 +108,7 @@ static void on_open(void *owner, struct client *client)
     if (worker->config->hello != NULL) {
         say(worker, client, worker->config->hello, &values);
     }
-    for (uint32_t i = 0; i < rooms; i++) {
+    for (uint32_t i = 0; i < rooms && worker->config->join != NULL; i++) {
         values.numbers[TEMPLATE_ROOM] = plan_room(plan, client->index, i);
         values.numbers[TEMPLATE_ID] = ++client->ids;
         say(worker, client, worker->config->join, &values);
