@@ -261,9 +261,7 @@ def main():
         show_list()
         return
     partial = options.quick or options.scenario or options.system
-    out = options.out or os.path.join(ROOT, "build", "bench" if partial else "")
-    if not options.out and not partial:
-        out = os.path.join(ROOT, "docs")
+    out = options.out or os.path.join(ROOT, *(("build", "bench") if partial else ("docs",)))
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     started = time.monotonic()

@@ -147,6 +147,7 @@ class Splitrail(System):
             json.dump({"default": {"presence": {"events": "off"}}}, file)
         self.running = e2e.Cluster(
             edges=2, router_options=["--max-messages-per-second", "0", "--max-bytes-per-second", "0",
+                                     "--connect-rate", "0",
                                      "--policy-file", policy, *self.data_options()],
             edge_options=["--max-connections-per-ip", "0", "--max-input-per-second", "0"])
         self.programs = self.running.programs
