@@ -148,8 +148,8 @@ LEAVES_OUT = """\
 - TLS and compression: off everywhere.
 - A network: loopback has neither latency nor loss, and its packets cost other things than a card's.
 - Two machines: with the generator elsewhere a server would have both processors for itself.
-- Features. Splitrail keeps presence, history for recovery, limits, canary and heartbeats while it is measured,
-  and every message goes edge → router → edge, because rooms span edges. Bun, NATS, Nchan and mosquitto answer
+- Features. Splitrail keeps presence, history for recovery, canary and heartbeats while it is measured (limits
+  of rates are lifted), and every message goes edge → router → edge, because rooms span edges. Bun, NATS, Nchan and mosquitto answer
   from the process that got the message; Node ws + Redis has two processes and does nothing but pass on.
 - Other ways to set up the peers: NATS and Nchan can be clustered, nginx can have more workers (their messages
   then go between processes), mosquitto can be asked for QoS 1. The files are in `tests/bench/peers/`.
@@ -175,8 +175,8 @@ def systems_section(comparison):
     lines = ["## Who is measured", ""] + table(
         ["system", "version", "processes", "a message is safe in", "spans machines", "does not do"], rows)
     for name, why in sorted(comparison.data["left_out"].items()):
-        lines.append("**Left out:** %s, because: %s." % (name, why))
-    return lines + [""]
+        lines += ["**Left out:** %s, because: %s." % (name, why), ""]
+    return lines
 
 
 def summary_section(comparison, drawn):

@@ -10,7 +10,7 @@ import tempfile
 import time
 
 NAMES = ("sendto", "sendmsg", "write", "writev", "recvfrom", "recvmsg", "read", "epoll_wait",
-         "epoll_pwait", "poll", "io_uring_enter", "epoll_ctl", "futex", "accept4", "close")
+         "epoll_pwait", "poll", "io_uring_enter", "epoll_ctl", "futex", "getpid", "accept4", "close")
 
 
 def perf_works():
