@@ -321,6 +321,17 @@ static void out_effect(struct core_driver *driver, const struct core_effect *eff
         }
         out(driver, effect->droppable ? " gap" : " whole");
         break;
+    case CORE_GROUP_ROSTER:
+        if (!driver->tells_rosters) {
+            return;
+        }
+        out(driver, effect->roster_changes ? "roster changes" : "roster");
+        out_group(driver, effect->group);
+        out(driver, " to");
+        for (size_t i = 0; i < effect->edge_count; i++) {
+            out(driver, " %u", effect->edges[i]);
+        }
+        break;
     case CORE_GROUP_UNSURE:
         if (!driver->tells_unsure) {
             return;
@@ -465,8 +476,11 @@ const struct core_effect *core_driver_last(const struct core_driver *driver,
 
 void core_driver_edge_up(struct core_driver *driver, uint32_t edge, const char *id)
 {
-    core_driver_step(driver, &(struct core_event){
-                                 .kind = CORE_EDGE_UP, .edge = edge, .edge_id = bytes_of_str(id)});
+    core_driver_step(driver,
+                     &(struct core_event){.kind = CORE_EDGE_UP,
+                                          .edge = edge,
+                                          .edge_id = bytes_of_str(id),
+                                          .edge_incarnation = CORE_DRIVER_INCARNATION + edge});
 }
 
 void core_driver_edge_down(struct core_driver *driver, uint32_t edge)
@@ -511,7 +525,9 @@ void core_driver_announce_conn(struct core_driver *driver, uint32_t edge, uint32
 
 void core_driver_announce_end(struct core_driver *driver, uint32_t edge)
 {
-    core_driver_step(driver, &(struct core_event){.kind = CORE_ANNOUNCE_END, .edge = edge});
+    core_driver_step(
+        driver,
+        &(struct core_event){.kind = CORE_ANNOUNCE_END, .edge = edge, .others = driver->others});
 }
 
 void core_driver_open_gen(struct core_driver *driver, uint32_t edge, uint32_t slot, uint32_t gen,
