@@ -3,7 +3,6 @@
  * until the announce ends. */
 #include "router/announce.h"
 
-#include "common/mem.h"
 #include "router/core_internal.h"
 #include "router/former.h"
 #include "router/load.h"

@@ -31,7 +31,9 @@ struct load_config {
     struct load_target *targets;
     size_t target_count;
     struct template *headers; /* complete lines */
-    struct template *join;
+    struct template *hello;   /* NULL: nothing is said first */
+    struct template *join;    /* NULL: being connected is enough */
+    struct buf joined;        /* text in each answer to a join; empty: there are none */
     struct template *publish;
     struct token_file *tokens; /* NULL: none are wanted */
 };

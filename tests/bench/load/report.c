@@ -150,35 +150,45 @@ static double per_connection(const struct report *report, uint64_t before, uint6
     return ready == 0 ? 0 : ((double)after - (double)before) / (double)ready;
 }
 
+static double cpu_ms(const struct probe_process *from, const struct probe_process *to)
+{
+    return (double)(to->cpu_us - from->cpu_us) / 1e3;
+}
+
 static json_t *process_json(const struct report *report, size_t i)
 {
     const struct probe_process *before = &report->before.processes[i];
     const struct probe_process *ready = &report->ready.processes[i];
     const struct probe_process *after = &report->after.processes[i];
-    return json_pack("{s:s, s:I, s:I, s:I, s:f, s:I, s:I, s:I}", "process",
-                     report->config->options.pids.items[i], "private_before",
-                     (json_int_t)before->private_bytes, "private_ready",
-                     (json_int_t)ready->private_bytes, "private_after",
-                     (json_int_t)after->private_bytes, "bytes_per_connection",
-                     per_connection(report, before->private_bytes, ready->private_bytes),
-                     "rss_ready", (json_int_t)ready->rss_bytes, "cpu_opening_ms",
-                     (json_int_t)(ready->cpu_ms - before->cpu_ms), "cpu_publishing_ms",
-                     (json_int_t)(report->published.processes[i].cpu_ms - ready->cpu_ms));
+    return json_pack(
+        "{s:s, s:I, s:I, s:I, s:f, s:I, s:f, s:f, s:f}", "process",
+        report->config->options.pids.items[i], "private_before", (json_int_t)before->private_bytes,
+        "private_ready", (json_int_t)ready->private_bytes, "private_after",
+        (json_int_t)after->private_bytes, "bytes_per_connection",
+        per_connection(report, before->private_bytes, ready->private_bytes), "rss_ready",
+        (json_int_t)ready->rss_bytes, "cpu_opening_ms", cpu_ms(before, ready), "cpu_publishing_ms",
+        cpu_ms(&report->warm.processes[i], &report->published.processes[i]), "cpu_holding_ms",
+        cpu_ms(&report->published.processes[i], after));
 }
 
-static uint64_t cpu_published_ms(const struct report *report)
+static uint64_t received_warm(const struct report *report)
 {
-    uint64_t ms = 0;
-    for (size_t i = 0; i < pid_count(report->config); i++) {
-        ms += report->published.processes[i].cpu_ms - report->ready.processes[i].cpu_ms;
-    }
-    return ms;
+    return report->published.workers.account.received - report->warm.workers.account.received;
 }
 
 static double cpu_per_delivery_us(const struct report *report)
 {
-    uint64_t received = report->published.workers.account.received;
-    return received == 0 ? 0 : (double)cpu_published_ms(report) * 1e3 / (double)received;
+    uint64_t received = received_warm(report);
+    double ms = 0;
+    for (size_t i = 0; i < pid_count(report->config); i++) {
+        ms += cpu_ms(&report->warm.processes[i], &report->published.processes[i]);
+    }
+    return received == 0 ? 0 : ms * 1e3 / (double)received;
+}
+
+static double seconds_warm(const struct report *report)
+{
+    return (double)(report->published.at_us - report->warm.at_us + 1) / 1e6;
 }
 
 static json_t *outages_json(const struct report *report)
@@ -203,7 +213,8 @@ json_t *report_json(const struct report *report)
         json_array_append_new(processes, process_json(report, i));
     }
     return json_pack(
-        "{s:I, s:I, s:I, s:f, s:f, s:o, s:o, s:o, s:I, s:o, s:o, s:f, s:f, s:f, s:o, s:o, s:o}",
+        "{s:I, s:I, s:I, s:f, s:f, s:o, s:o, s:o, s:I, s:o, s:o, s:f, s:f, s:f, s:f, "
+        "s:f, s:o, s:o, s:o}",
         "connections", (json_int_t)report->config->options.connections, "ready",
         (json_int_t)end->counts.ready, "closed", (json_int_t)end->counts.closed, "ready_s",
         (double)report->ready_ms / 1e3, "load", report->load, "failures",
@@ -211,6 +222,9 @@ json_t *report_json(const struct report *report)
         tally_json(&kinds), "sent", (json_int_t)end->counts.sent, "account",
         account_json(&end->account), "latency", latency_json(&end->latency), "longest_pause_ms",
         (double)end->pause_us / 1e3, "cpu_us_per_delivery", cpu_per_delivery_us(report),
+        "deliveries_per_s", (double)received_warm(report) / seconds_warm(report),
+        "slab_bytes_per_connection",
+        per_connection(report, report->before.slab_bytes, report->ready.slab_bytes),
         "tcp_buffer_bytes_per_connection",
         per_connection(report, report->before.tcp_bytes, report->ready.tcp_bytes), "processes",
         processes, "outages", outages_json(report), "opening", latency_json(&end->opening));
@@ -242,7 +256,7 @@ static void print_processes(const struct report *report)
                (unsigned long long)ready->private_bytes / 1024,
                (unsigned long long)report->after.processes[i].private_bytes / 1024,
                per_connection(report, before->private_bytes, ready->private_bytes),
-               (unsigned long long)(ready->cpu_ms - before->cpu_ms));
+               (unsigned long long)(ready->cpu_us - before->cpu_us) / 1000);
     }
     printf("  kernel, both ends: TCP buffers %.0f B/conn, slabs %.0f B/conn\n",
            per_connection(report, report->before.tcp_bytes, report->ready.tcp_bytes),
@@ -259,8 +273,7 @@ static void print_publishing(const struct report *report)
     }
     printf("\n  sent %llu, %.0f/s; deliveries %.0f/s; server CPU %.2f us per delivery\n",
            (unsigned long long)end->counts.sent, (double)end->counts.sent / seconds,
-           (double)report->published.workers.account.received / seconds,
-           cpu_per_delivery_us(report));
+           (double)received_warm(report) / seconds_warm(report), cpu_per_delivery_us(report));
     printf("  expected %llu received %llu lost %llu repeated %llu reordered %llu misrouted %llu\n",
            (unsigned long long)account->expected, (unsigned long long)account->received,
            (unsigned long long)account->lost, (unsigned long long)account->repeated,

@@ -28,7 +28,8 @@ struct report {
     const struct load_config *config;
     struct report_moment before;    /* nothing was opened */
     struct report_moment ready;     /* all joined and quiet */
-    struct report_moment published; /* publishing is over; the same as ready without it */
+    struct report_moment warm;      /* the warm-up of publishing is over; figures count from here */
+    struct report_moment published; /* publishing is over; both the same as ready without it */
     struct report_moment after;     /* the end, accounts closed */
     struct report_outage outages[REPORT_OUTAGES_MAX];
     uint32_t outage_count;
