@@ -1,47 +1,86 @@
 #!/bin/sh
 # Breaks the product on purpose, one way at a time, in a copy of the tree, and expects the simulator
-# to notice each. By hand: it takes some minutes. README.md tells which rule catches which mutant.
+# to notice each. README.md tells which rule catches which mutant.
 #
-#   tests/sim/mutants.sh [SEEDS [NAME…]]
+#   tests/sim/mutants.sh [SEEDS [NAME…]]   each that is not caught is told; the exit status is 1 then
+#   tests/sim/mutants.sh --list            the names
+#   tests/sim/mutants.sh --check           whether each edit still fits and README.md names it
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 seeds=${1:-300}
 [ $# -gt 0 ] && shift
 only=" $* "
-copy=$(mktemp -d)
-trap 'rm -rf "$copy"' EXIT
-survived=0
+copy=
+caught=0
+failed=
 
-for part in CMakeLists.txt cmake common proto edge router tests; do
-    cp -R "$root/$part" "$copy/"
-done
-cmake -S "$copy" -B "$copy/build" -G Ninja -DCMAKE_BUILD_TYPE=Release >/dev/null
-ninja -C "$copy/build" sim >/dev/null
-"$copy/build/bin/sim" 1 "$seeds" || { echo "the product itself fails" >&2; exit 1; }
+# check NAME FILE PERL
+check() {
+    if perl -0pe "$3" "$root/$2" | cmp -s - "$root/$2"; then
+        echo "$1: the edit does not fit $2 any more"
+        failed="$failed $1"
+    elif ! grep -Eq "^[|] ([a-z_]+, )*$1(,|:| [|])" "$root/tests/sim/README.md"; then
+        echo "$1: is not in README.md"
+        failed="$failed $1"
+    fi
+}
+
+prepare() {
+    copy=$(mktemp -d)
+    trap 'rm -rf "$copy"' EXIT
+    trap 'exit 1' INT TERM
+    for part in CMakeLists.txt cmake common proto edge router tests; do
+        cp -R "$root/$part" "$copy/"
+    done
+    cmake -S "$copy" -B "$copy/build" -G Ninja -DCMAKE_BUILD_TYPE=Release >/dev/null
+    ninja -C "$copy/build" -j "${JOBS:-2}" sim >/dev/null
+    "$copy/build/bin/sim" 1 "$seeds" || { echo "the product itself fails" >&2; exit 1; }
+}
+
+# judge: what became of the mutant in the copy; false when it was not caught.
+judge() {
+    if ! ninja -C "$copy/build" -j "${JOBS:-2}" sim >"$copy/log" 2>&1; then
+        verdict="DOES NOT BUILD: $(grep -m 1 'error:' "$copy/log")"
+        return 1
+    fi
+    ended=0
+    timeout 900 "$copy/build/bin/sim" 1 "$seeds" >"$copy/log" 2>&1 || ended=$?
+    verdict=$(grep -E '^seed|Assertion' "$copy/log" | tail -1)
+    case $ended in
+    0) verdict="SURVIVED $seeds seeds" ;;
+    124) verdict="TOO SLOW: neither caught nor through after 900 s" ;;
+    *) [ -n "$verdict" ] || verdict="ended with status $ended" ;;
+    esac
+    [ "$ended" != 0 ] && [ "$ended" != 124 ]
+}
 
 # mutant NAME FILE PERL: PERL edits the whole text of FILE.
 mutant() {
     if [ "$only" != "  " ] && [ "${only#* "$1" }" = "$only" ]; then
         return
     fi
+    case $seeds in
+    --list) echo "$1" && return ;;
+    --check) check "$@" && return ;;
+    esac
     perl -0pi -e "$3" "$copy/$2"
     if cmp -s "$root/$2" "$copy/$2"; then
-        echo "$1: the edit does not fit $2 any more" >&2
-        exit 1
-    fi
-    if ! ninja -C "$copy/build" sim >"$copy/log" 2>&1; then
-        tail -20 "$copy/log" >&2
-        exit 1
-    fi
-    if timeout 300 "$copy/build/bin/sim" 1 "$seeds" >"$copy/log" 2>&1; then
-        echo "$1: SURVIVED"
-        survived=1
+        verdict="DOES NOT FIT $2 any more"
+        failed="$failed $1"
+    elif judge; then
+        caught=$((caught + 1))
     else
-        echo "$1: $(grep -E '^seed|Assertion' "$copy/log" | tail -1)"
+        failed="$failed $1"
     fi
+    echo "$1: $verdict"
     cp "$root/$2" "$copy/$2"
 }
+
+case $seeds in
+--*) ;;
+*) prepare ;;
+esac
 
 # The link
 mutant ack_before_answers router/plane_hello.c 's/link\.answers = true/link.answers = false/'
@@ -93,7 +132,7 @@ mutant repair_buffer_without_limit edge/uplink_repair.c 's/> uplink->config\.rep
 mutant top_not_told router/session.c 's/        repair_emit_top\(core, channel_find\(core, message->group\), conn->ref\.edge\);\n/        ;\n/'
 mutant former_untold router/announce.c 's/        former_announced\(core, event, channel\);/        ;/'
 mutant former_told_to_one router/former.c 's/uint32_t i = 0; i < channel->edge_count/uint32_t i = 0; false \&\& i < channel->edge_count/'
-mutant nothing_is_no_lack router/former.c 's/\(top != 0 \|\| channel->former_none == epoch\)/top != 0/'
+mutant nothing_is_no_lack router/former.c 's/\(top != 0 \|\| channel_rare\(channel\)->former_none == epoch\)/top != 0/'
 mutant newest_untold edge/uplink_lag.c 's/if \(lag->newest == 0\)/if (true)/'
 mutant newest_unheard router/room.c 's/    former_lagging\(core, channel[^;]*;\n//'
 mutant asked_before_the_end edge/uplink_lag.c 's/lag->asked_kept\) \{/lag->asked) {/'
@@ -123,7 +162,7 @@ mutant watchers_not_told router/unsure.c 's/    bool owed = is_owed\(core, user-
 mutant ended_untold router/session.c 's/ended_early \|\| core->rebuilding/ended_early/'
 mutant grace_forgotten_with_log router/announce.c 's/        unsure_bound\(core, channel, event->edge\); [^\n]*\n//'
 mutant late_comes_silent router/session.c 's/!silent \|\| user->told_offline/!silent/'
-mutant lacking_edge_forgotten router/unsure.c 's/user->came_early \|\| user->edge_lacked/user->came_early/'
+mutant lacking_edge_forgotten router/unsure.c 's/ \|\|\n\s*user->edge_lacked;/;/'
 mutant grace_not_announced edge/uplink_announce.c 's/if \(group->unsure\) \{/if (false) {/'
 mutant edges_not_announced edge/uplink_announce.c 's/\.a = uplink->others,/.a = 0,/'
 mutant shares_without_sum router/plane_admission.c 's/rate \* places \/ places_in_all/rate * 2/'
@@ -166,4 +205,8 @@ mutant bans_of_the_former_stay edge/uplink_bans.c 's/        uplink_bans_fini\(b
 mutant unban_not_told router/session_bans.c 's/    tell_edges\(core, ban, false\);\n//'
 mutant bans_not_kept router/plane_bans.c 's/    plane->engine->ops->put\(.*?\n/    (void)value;\n/'
 
-exit $survived
+case $seeds in
+--*) ;;
+*) echo "$caught caught${failed:+, not caught:$failed}" ;;
+esac
+[ -z "$failed" ]

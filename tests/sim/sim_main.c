@@ -4,9 +4,11 @@
 #include "tests/sim/world.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
     uint64_t seed;
@@ -74,8 +76,19 @@ struct tally {
     uint64_t steps;
 };
 
+/* Of the history that runs. An assertion of the product and a sanitizer know no seeds. */
+static char again[80];
+
+static void on_abort(int signal_number)
+{
+    (void)signal_number;
+    ssize_t written = write(STDERR_FILENO, again, strlen(again));
+    (void)written;
+}
+
 static void run(struct tally *tally, uint64_t seed, unsigned faults)
 {
+    snprintf(again, sizeof(again), "again with: sim %" PRIu64 " %u trace\n", seed, faults);
     tally->steps += world_run(seed, faults, false);
     tally->histories++;
 }
@@ -110,6 +123,7 @@ int main(int argc, char **argv)
     uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 100;
     struct tally tally = {0};
+    signal(SIGABRT, on_abort);
     for (size_t i = 0; i < sizeof(regressions) / sizeof(regressions[0]); i++) {
         run(&tally, regressions[i].seed, regressions[i].faults);
     }

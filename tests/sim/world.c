@@ -92,8 +92,46 @@ static void edge_faults(struct world *world)
     }
 }
 
+static void make_late(struct world *world, uint32_t edge, uint64_t until_ms)
+{
+    if (rng_below(&world->rng, 3) == 0) {
+        world->edges[edge].paused_until = until_ms;
+    } else if (world->cut_until[edge] == 0) {
+        world->net.edges[edge].cut_up = true;
+        world->net.edges[edge].cut_down = true;
+        world->cut_until[edge] = until_ms;
+    }
+}
+
+/* Routers die in a row. To each one edge comes late, and members who lag do so over several. */
+static void rebuild_faults(struct world *world)
+{
+    enum { OFTEN = 1500, NEXT_MS_MAX = 6000, LATE_MS_MAX = 9000, STALL_MS_MAX = 12000 };
+    if (world->router_dies_at == 0 && rng_below(&world->rng, OFTEN) == 0) {
+        world->router_dies_at = world->now_ms + rng_below(&world->rng, NEXT_MS_MAX);
+        for (uint32_t i = 0; i < CLIENTS; i += 1 + rng_below(&world->rng, 4)) {
+            world->clients[i].stalled_until = world->now_ms + rng_below(&world->rng, STALL_MS_MAX);
+        }
+    }
+    if (world->router_dies_at == 0 || world->now_ms < world->router_dies_at ||
+        world->plane == NULL) {
+        return;
+    }
+    router_die(world);
+    world->router_dies_at = 0;
+    make_late(world, rng_below(&world->rng, EDGES),
+              world->now_ms + rng_below(&world->rng, LATE_MS_MAX));
+    if (rng_below(&world->rng, 2) == 0) {
+        world->router_up_again_at = world->now_ms + rng_below(&world->rng, 500);
+        world->router_dies_at = world->now_ms + 500 + rng_below(&world->rng, NEXT_MS_MAX);
+    }
+}
+
 static void make_faults(struct world *world)
 {
+    if ((world->faults & FAULTS_REBUILD) != 0) {
+        rebuild_faults(world);
+    }
     if ((world->faults & FAULTS_ROUTER) != 0 && world->plane != NULL &&
         rng_below(&world->rng, 1500) == 0) {
         router_die(world);
