@@ -384,6 +384,6 @@ void announce_end(struct router_core *core, const struct core_event *event)
     struct router_edge *edge = edges_get(&core->edges, event->edge);
     if (edge != NULL && !edge->synced) {
         release_locals(core, edge, event->edge);
-        unsure_announce_end(core, edge->incarnation, event->others);
+        unsure_announce_end(core, edge->incarnation, event->others, edge->connections != 0);
     }
 }

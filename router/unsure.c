@@ -55,17 +55,20 @@ static void begin(struct unsure *unsure, bool all)
     unsure->cursor = 0;
 }
 
-void unsure_announce_end(struct router_core *core, uint64_t incarnation, uint64_t others)
+void unsure_announce_end(struct router_core *core, uint64_t incarnation, uint64_t others,
+                         bool has_clients)
 {
     struct unsure *unsure = &core->unsure;
     unsure->met ^= edges_mix(incarnation);
+    bool cannot_say = others == 0 && has_clients;
     if (!core->rebuilding) {
-        if (others != 0) {
+        if (others != 0 || cannot_say) {
             begin(unsure, true); /* late: its clients have heard nothing so far */
         }
         return;
     }
-    unsure->differ = unsure->differ || (others != 0 && unsure->told != 0 && others != unsure->told);
+    bool other = others != 0 && unsure->told != 0 && others != unsure->told;
+    unsure->differ = unsure->differ || other || cannot_say;
     unsure->told = others != 0 ? others : unsure->told;
 }
 

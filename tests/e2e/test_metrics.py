@@ -131,12 +131,19 @@ class Named(DurableCase):
             self.assertFalse([l for l in said if l.split()[0] not in KNOWN_COMPLAINTS], said)
             self.assertIn(done.returncode, (0, 3), said)
 
+    async def measured_again(self, port, before, name):
+        """What is measured now and then, not when something happens."""
+        await eventually(lambda: total(page(port), name) > total(before, name), name)
+
     async def test_they_move_with_what_happens(self):
         edge = self.cluster.edges[0]
         before, router_before = page(edge.http_port), page(self.cluster.http_port)
         async with Traffic(self.cluster) as traffic:
             await traffic.everything()
             await eventually(lambda: total(page(edge.http_port), "ws_heartbeat_latency_ms") > 0, "pong")
+            await self.measured_again(edge.http_port, before, "splitrail_edge_canary_rtt_seconds")
+            for name in ("plane_canary_rtt_seconds", "registry_compared_total"):
+                await self.measured_again(self.cluster.http_port, router_before, "splitrail_router_" + name)
             after, router_after = page(edge.http_port), page(self.cluster.http_port)
             self.assertEqual(total(after, "ws_active_connections"), edge.metrics()[
                 'ws_active_connections{server_id="%s"}' % edge.id])

@@ -71,6 +71,7 @@ struct sim_room_view {
     uint64_t epoch;
     uint64_t last_offset;
     enum sim_known users[USERS]; /* as told in this router life */
+    uint32_t said_by_former; /* bits of users: what is known of them is the last router\'s word */
     bool has_past;               /* was in it on a former connection, up to here: */
     uint64_t past_epoch;
     uint64_t past_offset;
@@ -353,6 +354,8 @@ bool truth_may_leave(const struct world *world, uint32_t user, uint32_t room);
 bool truth_may_come(const struct world *world, uint32_t user, uint32_t room);
 /* The present router knows, and has known since then, that the user is there or in grace. */
 bool truth_is_shown_since(const struct world *world, uint32_t user, uint32_t room, uint64_t ms);
+/* The same at that moment, which is no longer ago than what is told may be old. */
+bool truth_was_shown(const struct world *world, uint32_t user, uint32_t room, uint64_t at_ms);
 /* Every deadline after which the router must have noticed has passed. */
 bool truth_is_long_gone(const struct world *world, uint32_t user, uint32_t room);
 /* The edge has told the present router everything: also whom it lost before. */

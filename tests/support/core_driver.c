@@ -465,8 +465,11 @@ const struct core_effect *core_driver_last(const struct core_driver *driver,
 
 void core_driver_edge_up(struct core_driver *driver, uint32_t edge, const char *id)
 {
-    core_driver_step(driver, &(struct core_event){
-                                 .kind = CORE_EDGE_UP, .edge = edge, .edge_id = bytes_of_str(id)});
+    core_driver_step(driver,
+                     &(struct core_event){.kind = CORE_EDGE_UP,
+                                          .edge = edge,
+                                          .edge_id = bytes_of_str(id),
+                                          .edge_incarnation = CORE_DRIVER_INCARNATION + edge});
 }
 
 void core_driver_edge_down(struct core_driver *driver, uint32_t edge)
@@ -511,7 +514,9 @@ void core_driver_announce_conn(struct core_driver *driver, uint32_t edge, uint32
 
 void core_driver_announce_end(struct core_driver *driver, uint32_t edge)
 {
-    core_driver_step(driver, &(struct core_event){.kind = CORE_ANNOUNCE_END, .edge = edge});
+    core_driver_step(
+        driver,
+        &(struct core_event){.kind = CORE_ANNOUNCE_END, .edge = edge, .others = driver->others});
 }
 
 void core_driver_open_gen(struct core_driver *driver, uint32_t edge, uint32_t slot, uint32_t gen,

@@ -18,7 +18,8 @@
 
 enum {
     CORE_DRIVER_WALL_MS = 1000000, /* wall clock at monotonic time 0 */
-    CORE_DRIVER_LOADS = 64
+    CORE_DRIVER_LOADS = 64,
+    CORE_DRIVER_INCARNATION = 10 /* of e0; e1 has the next, and so on */
 };
 
 struct core_driver {
@@ -35,6 +36,7 @@ struct core_driver {
     uint32_t load_count;
     struct bytes rights; /* of the tokens of those who open from now on */
     bool more;           /* the core wants CORE_GO_ON: given at once */
+    uint64_t others;     /* that edges announce with: number of the edges that there were */
     uint64_t next_id;    /* of commands: 1, 2, … ; 0 = commands without ids */
 };
 

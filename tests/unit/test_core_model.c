@@ -59,7 +59,8 @@ struct model {
     struct rng rng;
     struct model_edge edges[EDGES];
     bool observing;
-    bool binding; /* deliveries go to one edge only */
+    bool told_again; /* an edge came late with clients: watchers are told how it is */
+    bool binding;    /* deliveries go to one edge only */
     bool seen_in[ROOMS][USERS];
     bool seen_online[USERS];
     uint64_t appends[APPENDS_MAX];
@@ -148,7 +149,10 @@ static void apply_deliver(struct model *m, const struct core_effect *effect)
         }
         apply_room_delivery(m, effect, room);
     } else if (channel->kind == CHANNEL_WATCH && lists(effect, OBSERVER_EDGE)) {
-        see(m, &m->seen_online[digit_of(push->user)], push->online);
+        bool *seen = &m->seen_online[digit_of(push->user)];
+        if (!m->told_again || *seen != push->online) {
+            see(m, seen, push->online);
+        }
     }
 }
 
@@ -481,6 +485,7 @@ static void announce_conn(struct model *m, uint32_t e, uint32_t s)
 static void announce_end(struct model *m, uint32_t e)
 {
     m->edges[e].announcing = false;
+    m->told_again = true;
     step(m, &(struct core_event){.kind = CORE_ANNOUNCE_END, .edge = e});
 }
 
