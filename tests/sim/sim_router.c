@@ -284,10 +284,12 @@ static void note_synced(struct world *world)
     struct registry_edge edge;
     while (registry_edge_next(router_plane_core(world->plane), &cursor, &edge)) {
         struct sim_edge *at = &world->edges[last_digit(edge.id)];
-        if (edge.synced && !at->synced && at->known) {
-            truth_synced(world, at->number);
-        }
+        bool news = edge.synced && !at->synced && at->known;
         at->synced = edge.synced && at->known;
+        if (news) {
+            truth_synced(world, at->number);
+            truth_step(world); /* who is there is shown from now on, not from the next step */
+        }
     }
 }
 

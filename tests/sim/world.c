@@ -103,27 +103,41 @@ static void make_late(struct world *world, uint32_t edge, uint64_t until_ms)
     }
 }
 
-/* Routers die in a row. To each one edge comes late, and members who lag do so over several. */
+static void plan_death(struct world *world, uint64_t from_ms)
+{
+    enum { SOON_MS_MAX = 600, NEXT_MS_MAX = 6000, STALL_MS_MAX = 12000 };
+    uint32_t max = rng_below(&world->rng, 2) == 0 ? SOON_MS_MAX : NEXT_MS_MAX;
+    world->router_dies_at = from_ms + rng_below(&world->rng, max);
+    for (uint32_t i = 0; i < CLIENTS; i += 1 + rng_below(&world->rng, 4)) {
+        world->clients[i].stalled_until = world->now_ms + rng_below(&world->rng, STALL_MS_MAX);
+    }
+}
+
+/* Routers die in a row. To each some edge comes late, which perhaps did not hear the last words of
+ * the one before; members who lag do so over several. */
 static void rebuild_faults(struct world *world)
 {
-    enum { OFTEN = 1500, NEXT_MS_MAX = 6000, LATE_MS_MAX = 9000, STALL_MS_MAX = 12000 };
-    if (world->router_dies_at == 0 && rng_below(&world->rng, OFTEN) == 0) {
-        world->router_dies_at = world->now_ms + rng_below(&world->rng, NEXT_MS_MAX);
-        for (uint32_t i = 0; i < CLIENTS; i += 1 + rng_below(&world->rng, 4)) {
-            world->clients[i].stalled_until = world->now_ms + rng_below(&world->rng, STALL_MS_MAX);
+    enum { OFTEN = 1500, DEAF_MS = 300, LATE_MS_MAX = 9000, DEATH_MS_MAX = 500 };
+    if (world->router_dies_at == 0) {
+        if (rng_below(&world->rng, OFTEN) == 0) {
+            plan_death(world, world->now_ms);
         }
+        return;
     }
-    if (world->router_dies_at == 0 || world->now_ms < world->router_dies_at ||
-        world->plane == NULL) {
+    bool dies = world->plane != NULL && world->now_ms >= world->router_dies_at;
+    bool last_words = world->router_dies_at - world->now_ms - DEAF_MS < STEP_MS;
+    if ((dies || last_words) && rng_below(&world->rng, 2) == 0) {
+        make_late(world, rng_below(&world->rng, EDGES),
+                  world->now_ms + rng_below(&world->rng, LATE_MS_MAX));
+    }
+    if (!dies) {
         return;
     }
     router_die(world);
     world->router_dies_at = 0;
-    make_late(world, rng_below(&world->rng, EDGES),
-              world->now_ms + rng_below(&world->rng, LATE_MS_MAX));
-    if (rng_below(&world->rng, 2) == 0) {
-        world->router_up_again_at = world->now_ms + rng_below(&world->rng, 500);
-        world->router_dies_at = world->now_ms + 500 + rng_below(&world->rng, NEXT_MS_MAX);
+    if (rng_below(&world->rng, 3) != 0) {
+        world->router_up_again_at = world->now_ms + rng_below(&world->rng, DEATH_MS_MAX);
+        plan_death(world, world->router_up_again_at);
     }
 }
 

@@ -72,7 +72,7 @@ struct sim_room_view {
     uint64_t last_offset;
     enum sim_known users[USERS]; /* as told in this router life */
     uint32_t said_by_former; /* bits of users: what is known of them is the last router\'s word */
-    bool has_past;               /* was in it on a former connection, up to here: */
+    bool has_past;           /* was in it on a former connection, up to here: */
     uint64_t past_epoch;
     uint64_t past_offset;
     uint64_t former_epoch; /* of the life before, by an epoch push, and how far it was heard */
