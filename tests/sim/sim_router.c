@@ -77,6 +77,7 @@ static void router_on_edge(void *owner, enum plane_edge_event event, struct byte
         world_fail(world, "the router gave an honest edge up", NULL);
     case PLANE_EDGE_UP:
         gain_edge(world, &world->edges[last_digit(edge_id)]);
+        rebuild_met(world);
         break;
     case PLANE_EDGE_DEAD:
         if ((world->faults & (FAULTS_NETWORK | FAULTS_EDGE)) == 0) {

@@ -117,7 +117,7 @@ static void plan_death(struct world *world, uint64_t from_ms)
  * the one before; members who lag do so over several. */
 static void rebuild_faults(struct world *world)
 {
-    enum { OFTEN = 1500, DEAF_MS = 300, LATE_MS_MAX = 9000, DEATH_MS_MAX = 500 };
+    enum { OFTEN = 1500, DEAF_MS = 300, LATE_MS_MAX = 12000, DEATH_MS_MAX = 500 };
     if (world->router_dies_at == 0) {
         if (rng_below(&world->rng, OFTEN) == 0) {
             plan_death(world, world->now_ms);
@@ -135,9 +135,18 @@ static void rebuild_faults(struct world *world)
     }
     router_die(world);
     world->router_dies_at = 0;
-    if (rng_below(&world->rng, 3) != 0) {
+    if (rng_below(&world->rng, 2) == 0) {
         world->router_up_again_at = world->now_ms + rng_below(&world->rng, DEATH_MS_MAX);
         plan_death(world, world->router_up_again_at);
+    }
+}
+
+/* Few words with the new router, and it is gone. */
+void rebuild_met(struct world *world)
+{
+    enum { WORDS_MS_MAX = 100 };
+    if ((world->faults & FAULTS_REBUILD) != 0 && !world->calm && rng_below(&world->rng, 6) == 0) {
+        world->router_dies_at = world->now_ms + rng_below(&world->rng, WORDS_MS_MAX);
     }
 }
 

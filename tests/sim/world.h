@@ -237,6 +237,9 @@ uint64_t world_run(uint64_t seed, unsigned faults, bool trace);
 _Noreturn void world_fail(const struct world *world, const char *what,
                           const struct sim_client *client);
 
+/* An edge has met a router. */
+void rebuild_met(struct world *world);
+
 /* The number behind the letter of "r3", "user_u3", "edge-3". */
 uint32_t last_digit(struct bytes name);
 
