@@ -112,6 +112,9 @@ static void run_of_its_own(struct tally *tally, uint64_t seed)
     if (seed % 8 == 5) {
         run(tally, seed, FAULTS_REGISTRY);
     }
+    if (seed % 4 == 3) {
+        run(tally, seed, faults_of(seed) | FAULTS_REBUILD);
+    }
 }
 
 static bool is_number(const char *text)

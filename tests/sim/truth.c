@@ -202,14 +202,16 @@ void truth_lost(struct world *world, const struct sim_client *client)
     }
 }
 
-/* What was said while the edge had no router is heard only now. */
-static void ask_now(struct world *world, uint32_t edge)
+/* What was said while the edge had no router is heard only now; and whom it brings the router may
+ * take for back from another edge's loss. */
+static void hear_now(struct world *world, uint32_t edge)
 {
     for (uint32_t i = 0; i < CLIENTS; i++) {
         const struct sim_client *client = &world->clients[i];
         if (!client->open || client->edge != edge) {
             continue;
         }
+        truth_returned(world, client->user);
         if (!client->welcomed) {
             truth_asked(world, client->user, ROOMS);
         }
@@ -230,7 +232,7 @@ void truth_synced(struct world *world, uint32_t edge)
             }
         }
     }
-    ask_now(world, edge);
+    hear_now(world, edge);
     truth_edge_lost(world, edge);
 }
 

@@ -113,11 +113,29 @@ static void plan_death(struct world *world, uint64_t from_ms)
     }
 }
 
+/* An edge dies, and its clients are not back at once. */
+static void mass_loss(struct world *world)
+{
+    const struct sim_edge *edge = &world->edges[rng_below(&world->rng, EDGES)];
+    if (edge->uplink == NULL || world->now_ms < edge->paused_until) {
+        return;
+    }
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        if (world->clients[i].open && world->clients[i].edge == edge->number) {
+            world->away_until[i] = world->now_ms + rng_below(&world->rng, MASS_GRACE_MS);
+        }
+    }
+    edge_die(&world->edges[edge->number]);
+}
+
 /* Routers die in a row. To each some edge comes late, which perhaps did not hear the last words of
  * the one before; members who lag do so over several. */
 static void rebuild_faults(struct world *world)
 {
     enum { OFTEN = 1500, DEAF_MS = 300, LATE_MS_MAX = 12000, DEATH_MS_MAX = 500 };
+    if (world->masses && (world->faults & FAULTS_EDGE) != 0 && rng_below(&world->rng, OFTEN) == 0) {
+        mass_loss(world);
+    }
     if (world->router_dies_at == 0) {
         if (rng_below(&world->rng, OFTEN) == 0) {
             plan_death(world, world->now_ms);

@@ -202,6 +202,7 @@ struct world {
         settled_ms; /* since then every edge has told everything and the rebuild is over; or 0 */
     uint64_t cut_until[EDGES];
     struct sim_client clients[CLIENTS];
+    uint64_t away_until[CLIENTS]; /* do not come back before */
     uint64_t next_payload;
     struct judge_book *book;
     struct truth *truth;
