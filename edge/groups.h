@@ -37,7 +37,8 @@ struct edge_group {
     uint32_t holds;     /* closed sessions that still count */
     struct hole *hole;  /* something lacks, see holes.h; NULL: nothing does */
     uint32_t pending;   /* scratch of the uplink: first waiting payload + 1 */
-    uint32_t pending_last;
+    uint32_t
+        roster; /* what members were told of who is there, a number of the router; 0 = untold */
 };
 
 /* Slots of its members, `count` of them; valid until the next change. */

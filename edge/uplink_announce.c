@@ -42,6 +42,11 @@ static void announce_groups(struct uplink *uplink, bool heard, struct plane_buil
                                              .a = local,
                                              .b = group->last_offset,
                                              .bytes = bytes_of(group->record, group->record_len)});
+        if (heard && group->roster != 0) {
+            plane_builder_add(
+                builder,
+                &(struct plane_op){.kind = OP_ANNOUNCE_ROSTER, .a = local, .b = group->roster});
+        }
         if (group->unsure) {
             plane_builder_add(builder, &(struct plane_op){.kind = OP_ANNOUNCE_UNSURE, .a = local});
         }

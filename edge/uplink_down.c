@@ -19,7 +19,6 @@ static void hand_out(struct uplink *uplink, struct edge_group *group)
     }
     uint64_t due = count == 0 ? 0 : down->pending[group->pending - 1].due;
     group->pending = 0;
-    group->pending_last = 0;
     if (group->count == 0 || count == 0) {
         return;
     }
@@ -57,14 +56,14 @@ static void join_later(struct uplink *uplink, struct edge_group *group, struct b
         down->pending = mem_resize(down->pending, down->pending_capacity, sizeof(*down->pending));
     }
     uint32_t index = ++down->pending_count;
-    down->pending[index - 1] = (struct uplink_pending){payload, 0, due};
+    down->pending[index - 1] = (struct uplink_pending){.payload = payload, .due = due};
     if (group->pending == 0) {
         group->pending = index;
         touch(down, group);
     } else {
-        down->pending[group->pending_last - 1].next = index;
+        down->pending[down->pending[group->pending - 1].last - 1].next = index;
     }
-    group->pending_last = index;
+    down->pending[group->pending - 1].last = index;
 }
 
 void uplink_give_but_one(struct uplink *uplink, struct edge_group *group, const struct plane_op *op,
@@ -125,6 +124,7 @@ static void on_group_add(struct uplink *uplink, struct edge_session *session,
         group->last_offset = op->b;
         group->droppable = false;
         group->unsure = false;
+        group->roster = 0;
         if (group->hole != NULL) {
             groups_hole_end(&uplink->groups, group);
         }
@@ -169,6 +169,22 @@ static void on_group_policy(struct uplink *uplink, const struct plane_op *op)
     }
     group->droppable = (op->b & PLANE_GROUP_DROPPABLE) != 0;
     group->unsure = (op->b & PLANE_GROUP_UNSURE) != 0;
+}
+
+/* Goes with what is told, and may wait with it. */
+static void on_group_roster(struct uplink *uplink, const struct plane_op *op)
+{
+    struct edge_group *group = groups_find(&uplink->groups, op->a);
+    if (group == NULL) {
+        uplink->stats.unknown_groups++;
+        return;
+    }
+    uint32_t roster = (uint32_t)op->b;
+    if (op->slot == 0) {
+        group->roster = roster;
+    } else if (group->roster != 0) {
+        group->roster ^= roster;
+    }
 }
 
 static void on_admission(struct uplink *uplink, const struct plane_op *op)
@@ -233,6 +249,7 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
     case OP_BINARY:
     case OP_CLOSED:
     case OP_ANNOUNCE_GROUP:
+    case OP_ANNOUNCE_ROSTER:
     case OP_ANNOUNCE_UNSURE:
     case OP_ANNOUNCE_CONN:
     case OP_ANNOUNCE_END:
@@ -249,6 +266,7 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
     case OP_ADMISSION:
     case OP_CANARY_BACK:
     case OP_DIGEST_ASK:
+    case OP_GROUP_ROSTER:
     case OP_GROUP_TOP:
     case OP_BAN:
     case OP_UNBAN:
@@ -284,6 +302,10 @@ void uplink_down_batch(struct uplink *uplink, const struct plane_batch *batch)
         uplink->stats.down_ops++;
         if (op.kind == OP_DELIVER) {
             on_deliver(uplink, &op);
+            continue;
+        }
+        if (op.kind == OP_GROUP_ROSTER) {
+            on_group_roster(uplink, &op);
             continue;
         }
         barrier(uplink);

@@ -15,6 +15,7 @@
 /* A payload waiting to be joined with others of its group. */
 struct uplink_pending {
     struct bytes payload;
+    uint32_t last; /* in the first of a group */
     uint32_t next; /* index + 1, 0 = last */
     uint64_t due;  /* offset that a member without it lacks first */
 };

@@ -39,6 +39,8 @@ enum plane_op_kind {
                         DELIVER to this edge alone */
     OP_ANNOUNCE_UNSURE = 14, /* a = local number of a group that was announced: somebody in it was
                                 in grace (PLANE_GROUP_UNSURE) as far as the former router said */
+    OP_ANNOUNCE_ROSTER = 18, /* a = local number of a group that was announced, b = GROUP_ROSTER as
+                                its members were told by former routers */
     /* router to edge */
     OP_ACCEPT = 20, /* slot gen, bytes session record */
     OP_SEND = 21,   /* slot gen, bytes payload, a = 1 for binary */
@@ -66,7 +68,9 @@ enum plane_op_kind {
                             length; a = for how many ms, 0 = until OP_UNBAN. slot = 1: those known
                             before are forgotten first; then there may be no bytes */
     OP_UNBAN = 36,       /* bytes as in BAN */
-    OP_DRAIN = 37        /* the edge is to drain and to end, as with SIGTERM */
+    OP_GROUP_ROSTER = 41, /* a = group, b = number that stands for what its members were told of
+                             who is there; with slot = 1 it changes by b (exclusive or) */
+    OP_DRAIN = 37         /* the edge is to drain and to end, as with SIGTERM */
 };
 
 enum { PLANE_NET_BYTES = 17 };
@@ -82,11 +86,12 @@ enum plane_group_policy {
 
 /* What one end may ask of the other only if that said so in its greeting; bits on the wire. */
 enum plane_feature {
-    PLANE_FEATURE_CANARY = 1, /* HELLO: the edge sends canaries. WELCOME: they come back */
-    PLANE_FEATURE_DIGEST = 2, /* HELLO: the edge answers OP_DIGEST_ASK */
-    PLANE_FEATURE_DONE = 4,   /* HELLO: the edge wants OP_DONE */
-    PLANE_FEATURE_DRAIN = 16, /* HELLO: the edge acts upon OP_DRAIN */
-    PLANE_FEATURE_BANS = 32   /* HELLO: the edge knows OP_BAN and OP_UNBAN */
+    PLANE_FEATURE_CANARY = 1,   /* HELLO: the edge sends canaries. WELCOME: they come back */
+    PLANE_FEATURE_DIGEST = 2,   /* HELLO: the edge answers OP_DIGEST_ASK */
+    PLANE_FEATURE_DONE = 4,     /* HELLO: the edge wants OP_DONE */
+    PLANE_FEATURE_DRAIN = 16,   /* HELLO: the edge acts upon OP_DRAIN */
+    PLANE_FEATURE_ROSTER = 256, /* HELLO: the edge knows OP_GROUP_ROSTER */
+    PLANE_FEATURE_BANS = 32     /* HELLO: the edge knows OP_BAN and OP_UNBAN */
 };
 
 struct plane_op {

@@ -9,6 +9,7 @@
 #include "router/loss.h"
 #include "router/repair.h"
 #include "router/room.h"
+#include "router/roster.h"
 #include "router/session.h"
 #include "router/unsure.h"
 
@@ -263,6 +264,16 @@ void announce_group(struct router_core *core, const struct core_event *event)
         emit_bind(core, event, channel, channel->top);
     }
     unsure_bound(core, channel, event->edge);
+}
+
+void announce_roster(struct router_core *core, const struct core_event *event)
+{
+    const struct router_edge *edge = edges_get(&core->edges, event->edge);
+    struct channel *channel =
+        edge == NULL ? NULL : channel_find(core, router_edge_local(edge, event->local));
+    if (channel != NULL) {
+        roster_announced(core, channel, event->roster);
+    }
 }
 
 void announce_unsure(struct router_core *core, const struct core_event *event)

@@ -155,12 +155,12 @@ void channel_emit_add(struct router_core *core, const struct channel *channel, s
     }
 }
 
-static void emit_bits(struct router_core *core, const struct channel *channel,
-                      enum core_effect_kind kind, uint32_t edge)
+static struct core_effect *emit_to(struct router_core *core, const struct channel *channel,
+                                   enum core_effect_kind kind, uint32_t edge)
 {
     uint32_t count = edge == ALL_EDGES ? channel->edge_count : 1;
     if (count == 0) {
-        return;
+        return NULL;
     }
     uint32_t *edges = effects_alloc(&core->effects, count, sizeof(*edges));
     for (uint32_t i = 0; i < count; i++) {
@@ -170,8 +170,27 @@ static void emit_bits(struct router_core *core, const struct channel *channel,
     effect->group = channel->id;
     effect->edges = edges;
     effect->edge_count = count;
-    effect->droppable = channel_droppable(channel);
-    effect->unsure = channel->unsure;
+    return effect;
+}
+
+static void emit_bits(struct router_core *core, const struct channel *channel,
+                      enum core_effect_kind kind, uint32_t edge)
+{
+    struct core_effect *effect = emit_to(core, channel, kind, edge);
+    if (effect != NULL) {
+        effect->droppable = channel_droppable(channel);
+        effect->unsure = channel->unsure;
+    }
+}
+
+void channel_emit_roster(struct router_core *core, const struct channel *channel, uint32_t edge,
+                         uint32_t roster, bool changes)
+{
+    struct core_effect *effect = emit_to(core, channel, CORE_GROUP_ROSTER, edge);
+    if (effect != NULL) {
+        effect->roster = roster;
+        effect->roster_changes = changes;
+    }
 }
 
 void channel_emit_policy(struct router_core *core, const struct channel *channel, uint32_t edge)

@@ -51,6 +51,7 @@ struct channel {
     uint32_t edge_count;
     uint32_t edge_capacity;
     uint32_t member_count; /* sum over edges */
+    uint32_t believed;     /* what members were told of who is there, as edges said; 0 = none did */
     uint8_t kind;          /* enum channel_kind */
     bool durable;    /* its messages live in the engine's log; the ring holds the newest of them */
     bool loaded;     /* durable: the log was read once */
@@ -110,6 +111,10 @@ void channel_emit_remove(struct router_core *core, const struct channel *channel
 void channel_emit_policy(struct router_core *core, const struct channel *channel, uint32_t edge);
 /* The same with GROUP_UNSURE. */
 void channel_emit_unsure(struct router_core *core, const struct channel *channel, uint32_t edge);
+
+/* GROUP_ROSTER to one edge or all, see roster.h. */
+void channel_emit_roster(struct router_core *core, const struct channel *channel, uint32_t edge,
+                         uint32_t roster, bool changes);
 
 /* True when deliveries may be left out for slow readers. */
 static inline bool channel_droppable(const struct channel *channel)

@@ -268,6 +268,7 @@ struct core_effects router_core_step(struct router_core *core, const struct core
         [CORE_COMMAND] = session_command,
         [CORE_ANNOUNCE_GROUP] = announce_group,
         [CORE_ANNOUNCE_CONN] = announce_conn,
+        [CORE_ANNOUNCE_ROSTER] = announce_roster,
         [CORE_ANNOUNCE_UNSURE] = announce_unsure,
         [CORE_ANNOUNCE_END] = announce_end,
         [CORE_APPENDED] = appended,

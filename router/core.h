@@ -110,6 +110,7 @@ enum core_event_kind {
     CORE_COMMAND,
     CORE_ANNOUNCE_GROUP,
     CORE_ANNOUNCE_CONN,
+    CORE_ANNOUNCE_ROSTER, /* `roster` is what the clients of the edge in `local` were told */
     CORE_ANNOUNCE_UNSURE, /* in the group `local` somebody was in grace as the former router died */
     CORE_ANNOUNCE_END,
     CORE_APPENDED, /* the engine finished the append of `append_id` */
@@ -188,6 +189,7 @@ struct core_event {
     bool clean;                         /* CONN_CLOSED: the client said goodbye: no grace */
     bool drained;                       /* CONN_CLOSED: by an edge's drain: grace plus its delay */
     uint32_t local;                     /* ANNOUNCE_GROUP: the edge's number of the group */
+    uint32_t roster;                    /* ANNOUNCE_ROSTER */
     uint64_t others; /* ANNOUNCE_END: number of the edges (registry_edges_digest) at the former
                         router, 0 = not known */
     const struct group_info *group;
@@ -224,6 +226,8 @@ enum core_effect_kind {
     CORE_GROUP_BIND,   /* answer to ANNOUNCE_GROUP: local number -> group id; group 0 = forget it */
     CORE_GROUP_POLICY, /* deliveries of the group may be left out on `edges`, or may not */
     CORE_GROUP_UNSURE, /* the same effect for another cause: whether somebody is in grace */
+    CORE_GROUP_ROSTER, /* what the members on `edges` were told of who is there: `roster`, or a
+                          change by it */
     CORE_GROUP_TOP,    /* `offset` is delivered by now: the edge may find that it lacks something */
     CORE_CATCH_UP,     /* answer to LAGGING: push to one connection that lags */
     CORE_CLOSE,        /* close a connection with code and text */
@@ -293,10 +297,12 @@ struct core_effect {
                         what it lacks follows from the next one on */
     bool always;     /* DELIVER without a number: also to who is left out for reading slowly */
     uint64_t span;   /* DELIVER of a gap: numbers before `offset` that it stands for as well */
-    const uint32_t *edges; /* DELIVER, GROUP_POLICY, GROUP_UNSURE */
+    const uint32_t *edges; /* DELIVER, GROUP_POLICY, GROUP_UNSURE, GROUP_ROSTER */
     size_t edge_count;
     bool droppable;                      /* GROUP_POLICY, GROUP_UNSURE */
     bool unsure;                         /* GROUP_POLICY, GROUP_UNSURE: somebody is in grace */
+    bool roster_changes;                 /* GROUP_ROSTER: else it is */
+    uint32_t roster;                     /* GROUP_ROSTER */
     bool last;                           /* CATCH_UP: it lags no more */
     uint64_t token;                      /* CATCH_UP */
     uint32_t edge;                       /* GROUP_BIND */

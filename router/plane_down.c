@@ -120,6 +120,20 @@ static void apply_policy(struct router_plane *plane, const struct core_effect *e
     }
 }
 
+static void apply_roster(struct router_plane *plane, const struct core_effect *effect)
+{
+    for (size_t i = 0; i < effect->edge_count; i++) {
+        struct plane_edge *edge = edge_at(plane, effect->edges[i]);
+        if (edge != NULL && edge->keeps_rosters) {
+            plane_say(plane, edge,
+                      &(struct plane_op){.kind = OP_GROUP_ROSTER,
+                                         .slot = effect->roster_changes ? 1 : 0,
+                                         .a = effect->group,
+                                         .b = effect->roster});
+        }
+    }
+}
+
 static void apply_top(struct router_plane *plane, const struct core_effect *effect)
 {
     for (size_t i = 0; i < effect->edge_count; i++) {
@@ -235,6 +249,7 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
     case CORE_DELIVER:
     case CORE_GROUP_POLICY:
     case CORE_GROUP_UNSURE:
+    case CORE_GROUP_ROSTER:
     case CORE_GROUP_TOP:
     case CORE_APPEND:
     case CORE_LOAD:
@@ -264,6 +279,9 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
         case CORE_GROUP_POLICY:
         case CORE_GROUP_UNSURE:
             apply_policy(plane, effect);
+            break;
+        case CORE_GROUP_ROSTER:
+            apply_roster(plane, effect);
             break;
         case CORE_GROUP_TOP:
             apply_top(plane, effect);

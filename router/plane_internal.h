@@ -69,6 +69,7 @@ struct plane_edge {
     uint32_t *unfinished; /* per received and unfinished frame, a ring: how much of it waits */
     uint32_t frame_capacity;
     bool wants_done;
+    bool keeps_rosters;      /* it knows OP_GROUP_ROSTER */
     struct plane_done *done; /* since a batch was sealed last */
     uint32_t done_count;
     uint32_t done_capacity;

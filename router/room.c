@@ -6,6 +6,7 @@
 #include "router/load.h"
 #include "router/post.h"
 #include "router/room_limits.h"
+#include "router/roster.h"
 #include "router/unsure.h"
 #include "router/user.h"
 
@@ -151,7 +152,9 @@ static void add_member(struct router_core *core, struct room *room, const struct
     bool first = count_of(&room->members, message->user) == 0;
     change_count(&room->members, message->user, 1);
     core->member_count += first;
+    uint32_t change = first ? roster_of_user(user_at(core, message->user)) : 0;
     if (first) {
+        room->roster ^= change;
         taps_member(core, room->channel.name, user_at(core, message->user), true, NULL);
     }
     if (first && !silent && room->channel.policy->presence_events == POLICY_ON) {
@@ -161,6 +164,7 @@ static void add_member(struct router_core *core, struct room *room, const struct
         push->server_id = message->server_id;
         push->info = user_info(user_at(core, message->user));
         channel_deliver(core, &room->channel, push, 0, NULL);
+        roster_told(core, &room->channel, change);
     }
 }
 
@@ -190,7 +194,9 @@ static void remove_member(struct router_core *core, struct room *room,
         change_detached(core, room, message->user, -1);
     }
     change_count(&room->members, message->user, -1);
+    uint32_t change = last ? roster_of_user(user_at(core, message->user)) : 0;
     if (last) {
+        room->roster ^= change;
         core->member_count--;
         user_at(core, message->user)->told_left = true;
         taps_member(core, room->channel.name, user_at(core, message->user), false, message->reason);
@@ -199,6 +205,7 @@ static void remove_member(struct router_core *core, struct room *room,
         struct push *push = presence_push(core, room, PUSH_USER_LEFT, message->user);
         push->text = bytes_of_str(message->reason);
         channel_deliver(core, &room->channel, push, 0, NULL);
+        roster_told(core, &room->channel, change);
     }
     room_settle(core, room);
 }

@@ -21,6 +21,7 @@ struct room {
     struct gcra rate;      /* of all messages of clients */
     struct u32map sent_at; /* slow mode: user index -> when it sent last, see room_limits.c */
     uint32_t sweep_at;     /* so many of them are looked through */
+    uint32_t roster;       /* of its members, see roster.h */
     uint8_t name_len;
     uint8_t name[];
 };

@@ -9,6 +9,7 @@
 #include "router/repair.h"
 #include "router/rights.h"
 #include "router/room.h"
+#include "router/roster.h"
 #include "router/unsure.h"
 
 #include <assert.h>
@@ -347,8 +348,11 @@ static void joined(struct router_core *core, struct conn *conn, const struct mes
     }
     if (!message->member) {
         conn_add_room(core, conn, message->group);
-        channel_emit_add(core, channel_find(core, message->group), conn->ref,
-                         message->first_on_edge);
+        struct channel *channel = channel_find(core, message->group);
+        channel_emit_add(core, channel, conn->ref, message->first_on_edge);
+        if (message->first_on_edge) {
+            roster_known(core, channel, conn->ref.edge);
+        }
     }
 }
 

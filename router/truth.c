@@ -2,6 +2,7 @@
 
 #include "router/core_internal.h"
 #include "router/room.h"
+#include "router/roster.h"
 #include "router/session.h"
 
 enum {
@@ -188,6 +189,9 @@ static void mend_room(struct router_core *core, const struct user *user, slot_id
     set_count(&room->detached, index, places_of(user, group, true));
     core->member_count += room->members.count;
     core->member_count -= before;
+    if (room->members.count != before) {
+        room->roster ^= roster_of_user(user);
+    }
     room->channel.edge_count = 0;
     room->channel.member_count = 0;
     for (uint32_t i = 0; i < core->conns.used; i++) {

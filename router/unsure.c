@@ -3,6 +3,7 @@
 #include "router/core_internal.h"
 #include "router/presence.h"
 #include "router/room.h"
+#include "router/roster.h"
 
 enum { LOOKED_AT_PER_STEP = 4096, TOLD_PER_STEP = 256 };
 
@@ -98,11 +99,14 @@ static bool is_owed(const struct router_core *core, const struct channel *channe
 
 static bool look_at_room(struct router_core *core, struct room *room)
 {
-    bool owed = is_owed(core, &room->channel, room->channel.came_early);
+    bool owed = is_owed(core, &room->channel, room->channel.came_early) ||
+                roster_differs(core, &room->channel);
     room->channel.was_unsure = false;
     room->channel.came_early = false;
+    room->channel.believed = 0;
     if (owed) {
         tell_room(core, room);
+        roster_known(core, &room->channel, ALL_EDGES);
     }
     unsure_room(core, &room->channel, room->detached.count != 0);
     return owed;
@@ -113,8 +117,9 @@ static bool look_at_user(struct router_core *core, struct user *user)
     /* Who ended and is back was online all the time for this router alone. Who is not back is told
      * to leave in a moment. */
     bool early = user->came_early || (user->ended_early && user->attached != 0);
-    bool owed = is_owed(core, user->watch, early);
+    bool owed = is_owed(core, user->watch, early) || roster_differs(core, user->watch);
     user->watch->was_unsure = false;
+    user->watch->believed = 0;
     user->came_early = false;
     user->ended_early = false;
     if (owed) {

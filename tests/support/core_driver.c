@@ -321,6 +321,17 @@ static void out_effect(struct core_driver *driver, const struct core_effect *eff
         }
         out(driver, effect->droppable ? " gap" : " whole");
         break;
+    case CORE_GROUP_ROSTER:
+        if (!driver->tells_rosters) {
+            return;
+        }
+        out(driver, effect->roster_changes ? "roster changes" : "roster");
+        out_group(driver, effect->group);
+        out(driver, " to");
+        for (size_t i = 0; i < effect->edge_count; i++) {
+            out(driver, " %u", effect->edges[i]);
+        }
+        break;
     case CORE_GROUP_UNSURE:
         if (!driver->tells_unsure) {
             return;

@@ -31,6 +31,7 @@ struct core_driver {
     uint64_t append_ids[64];     /* of APPEND effects, in order */
     size_t append_count;
     bool tells_unsure;                 /* with a line for GROUP_UNSURE */
+    bool tells_rosters;                /* with a line for GROUP_ROSTER */
     bool loads_by_hand;                /* else logs are empty, at once and without a line */
     uint64_t loads[CORE_DRIVER_LOADS]; /* channels of LOAD effects, a ring */
     uint32_t load_count;

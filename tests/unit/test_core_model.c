@@ -218,6 +218,7 @@ static void apply(struct model *m, const struct core_effect *effect)
     case CORE_GROUP_BIND:
         apply_bind(m, effect);
         break;
+    case CORE_GROUP_ROSTER:
     case CORE_GROUP_UNSURE:
         break;
     case CORE_GROUP_POLICY:
