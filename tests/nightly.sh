@@ -13,9 +13,9 @@ steps() {
     cat <<'TEXT'
 sim-all        every fault at once (set 15)
 sim-own        the fault set of each seed
-sim-rebuild    every fault, and routers that die in a row (set 47)
+sim-rebuild    1, 2 and 4, and routers that die in a row while edges are late (set 39)
 sim-registry   records that go wrong by themselves (set 16)
-sim-sanitized  a tenth of the seeds, with sanitizers: every fault
+sim-sanitized  a tenth of the seeds, with sanitizers: every fault, routers in a row (set 47)
 mutants        the product broken on purpose: the simulator must notice
 models         every state of the Spin models, in their large forms too, and their mutants
 fuzz           every fuzz target for a while
@@ -105,7 +105,7 @@ simulate() {
 
 step_sim_all() { simulate release 15; }
 step_sim_own() { simulate release own; }
-step_sim_rebuild() { simulate release 47; }
+step_sim_rebuild() { simulate release 39; }
 step_sim_registry() { simulate release 16; }
 
 step_sim_sanitized() {
@@ -118,7 +118,7 @@ step_sim_sanitized() {
 mutants_part() {
     local log=$1.$2
     shift 2
-    JOBS=1 sh tests/sim/mutants.sh "$mutant_seeds" "$@" >"$log" 2>&1
+    JOBS=1 exec sh tests/sim/mutants.sh "$mutant_seeds" "$@" >"$log" 2>&1
 }
 
 step_mutants() {
@@ -138,7 +138,7 @@ step_mutants() {
 # --- the others -----------------------------------------------------------------------------------
 
 model_part() {
-    bash tests/model/run.sh "$2" "$out/models" large >"$1.$2" 2>&1
+    exec bash tests/model/run.sh "$2" "$out/models" large >"$1.$2" 2>&1
 }
 
 step_models() {

@@ -164,7 +164,8 @@ mutant announced_aloud router/announce.c 's/return core->rebuilding \|\|[^;]*;/r
 mutant who_left_comes_silent router/announce.c 's/ && !user->told_left//' test_core_rebuild
 mutant always_silent router/announce.c 's/return core->rebuilding \|\|[^;]*;/return true;/'
 mutant no_mass_grace router/loss.c 's/if \(!loss->mass\) \{/if (true) {/'
-mutant watchers_not_told router/unsure.c 's/    bool owed = is_owed\(core, user->watch, early\);/    bool owed = false \&\& early;/'
+mutant watchers_not_told router/unsure.c 's/is_owed\(core, user->watch, early\) \|\| roster_differs\(core, user->watch\)/false \&\& early/'
+mutant roster_not_compared router/roster.c 's/(bool roster_differs\([^{]*\{)/$1\n    if (core != NULL) {\n        return false;\n    }/'
 mutant ended_untold router/session.c 's/ended_early \|\| core->rebuilding/ended_early/'
 mutant grace_forgotten_with_log router/announce.c 's/        unsure_bound\(core, channel, event->edge\); [^\n]*\n//'
 mutant late_comes_silent router/session.c 's/!silent \|\| user->told_offline/!silent/' test_core_rebuild
