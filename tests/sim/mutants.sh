@@ -111,7 +111,7 @@ mutant closed_forgotten_at_once edge/uplink.c 's/uplink->closed_first->closed_ta
 mutant closed_never_forgotten edge/uplink.c 's/uplink->closed_first->closed_tag <= uplink->link\.acked_tag/false/'
 mutant hold_without_limit edge/uplink.c 's/return STATUS_LIMIT;/;/'
 mutant groups_not_joined edge/uplink_down.c 's/groups_merge\(&uplink->groups, groups_at\(&uplink->groups, op->slot\), group\);/uplink->stats.bad_frames++;/'
-mutant unheard_groups_first edge/uplink_announce.c 's/announce_groups\(uplink, true, &builder\);\n    announce_groups\(uplink, false, &builder\);/announce_groups(uplink, false, &builder);\n    announce_groups(uplink, true, &builder);/'
+mutant unheard_groups_first edge/uplink_announce.c 's/announce_groups\(uplink, true, &builder\);\n    announce_groups\(uplink, false, &builder\);/announce_groups(uplink, false, &builder);\n    announce_groups(uplink, true, &builder);/' test_uplink
 mutant first_offset_ignored edge/uplink_down.c 's/if \(op->bytes\.len != 0\) \{/if (group->count == 0 && group->holds == 0) {/'
 
 # Slow readers
@@ -141,7 +141,7 @@ mutant former_told_to_one router/former.c 's/uint32_t i = 0; i < channel->edge_c
 mutant nothing_is_no_lack router/former.c 's/\(top != 0 \|\| channel_rare\(channel\)->former_none == epoch\)/top != 0/'
 mutant newest_untold edge/uplink_lag.c 's/if \(lag->newest == 0\)/if (true)/'
 mutant newest_unheard router/room.c 's/    former_lagging\(core, channel[^;]*;\n//'
-mutant asked_before_the_end edge/uplink_lag.c 's/lag->asked_kept\) \{/lag->asked) {/'
+mutant asked_before_the_end edge/uplink_lag.c 's/lag->asked_kept\) \{/lag->asked) {/' test_uplink
 
 # The plane
 mutant no_fence router/plane_hello.c 's/if \(is_fenced\(plane, hello->edge_incarnation\) \|\|\n\s*hello->router_incarnation == plane->incarnation\)/if (false)/'
@@ -158,14 +158,14 @@ mutant end_dropped_with_opening router/plane_verify.c 's/(waiting_free\(plane, t
 
 # The core
 mutant no_epoch_push router/announce.c 's/if \(!same && room\)/if (false)/'
-mutant twice_up_to_date router/announce.c 's/    if \(first\) \{/    (void)first;\n    if (true) {/'
+mutant twice_up_to_date router/announce.c 's/    if \(first\) \{/    (void)first;\n    if (true) {/' test_core_rebuild
 mutant watches_not_announced router/announce.c 's/            attach_watch\(core, conn, channel\);/            ;/'
 mutant announced_aloud router/announce.c 's/return core->rebuilding \|\|[^;]*;/return false;/'
 mutant who_left_comes_silent router/announce.c 's/ && !user->told_left//' test_core_rebuild
-mutant always_silent router/announce.c 's/return core->rebuilding \|\|[^;]*;/return true;/'
+mutant always_silent router/announce.c 's/return core->rebuilding \|\|[^;]*;/return true;/' test_core_rebuild
 mutant no_mass_grace router/loss.c 's/if \(!loss->mass\) \{/if (true) {/'
 mutant watchers_not_told router/unsure.c 's/is_owed\(core, user->watch, early\) \|\| roster_differs\(core, user->watch\)/false \&\& early/'
-mutant roster_not_compared router/roster.c 's/(bool roster_differs\([^{]*\{)/$1\n    if (core != NULL) {\n        return false;\n    }/'
+mutant roster_not_compared router/roster.c 's/(bool roster_differs\([^{]*\{)/$1\n    if (core != NULL) {\n        return false;\n    }/' test_core_roster
 mutant ended_untold router/session.c 's/ended_early \|\| core->rebuilding/ended_early/'
 mutant grace_forgotten_with_log router/announce.c 's/        unsure_bound\(core, channel, event->edge\); [^\n]*\n//'
 mutant late_comes_silent router/session.c 's/!silent \|\| user->told_offline/!silent/' test_core_rebuild
@@ -194,7 +194,7 @@ mutant ids_of_keyed_forgotten router/post.c 's/both\[0\] = MESSAGE_BOTH_MARK;/id
 mutant done_untold router/plane_frames.c 's/for \(uint32_t i = 0; !all && i < edge->done_count; i\+\+\)/for (uint32_t i = 0; all \&\& i < edge->done_count; i++)/'
 mutant loads_not_awaited router/load.c 's/channel->loaded && !channel->loading && served/true/'
 mutant epochs_drawn router/channel.c 's/: first_epoch\(core, channel, log->forgotten\)/: core_random(core)/; s/static uint64_t first_epoch/__attribute__((unused)) static uint64_t first_epoch/'
-mutant failed_is_final router/post.c 's/pending->unknown && \(result == APPEND_UNKNOWN \|\| result == APPEND_FAILED\)/pending->unknown \&\& result == APPEND_UNKNOWN/'
+mutant failed_is_final router/post.c 's/pending->unknown && \(result == APPEND_UNKNOWN \|\| result == APPEND_FAILED\)/pending->unknown \&\& result == APPEND_UNKNOWN/' test_core_durable
 
 # Truth
 mutant differences_ignored router/truth.c 's/verdict\.differs &= verdict\.compared;/verdict.differs = 0;/'

@@ -78,6 +78,11 @@ static const struct {
     /* a joined was still queued for one edge when the router died: its clients never heard */
     {1346, FAULTS_ROUTER | FAULTS_DISK},
     {2718, FAULTS_ALL},
+    /* a router died after few words with an edge whose members lagged in the life before: the next
+       one was not told how far that went (a mutant that few histories notice) */
+    {20, FAULTS_ROUTER | FAULTS_NETWORK | FAULTS_REBUILD},
+    /* that an edge has nothing of a life was taken for lacking nothing (the same) */
+    {6, FAULTS_ROUTER | FAULTS_NETWORK | FAULTS_REBUILD},
 };
 
 struct tally {
