@@ -34,6 +34,24 @@ void hole_forget_entries(struct holes *holes, struct hole *hole)
     }
 }
 
+void hole_forget_numbered(struct holes *holes, struct hole *hole)
+{
+    struct hole_entry **at = &hole->entries;
+    hole->last = NULL;
+    while (*at != NULL) {
+        struct hole_entry *entry = *at;
+        if (entry->offset == 0) {
+            hole->last = entry;
+            at = &entry->next;
+            continue;
+        }
+        *at = entry->next;
+        hole->bytes -= hole_entry_cost(entry->len);
+        holes->bytes -= hole_entry_cost(entry->len);
+        mem_free(entry);
+    }
+}
+
 void holes_remove(struct holes *holes, struct hole *hole)
 {
     hole_forget_entries(holes, hole);

@@ -75,6 +75,8 @@ struct hole_entry *holes_take(struct holes *holes, struct hole *hole);
 
 /* Nothing is held back any more. */
 void hole_forget_entries(struct holes *holes, struct hole *hole);
+/* Nothing that has a number is. */
+void hole_forget_numbered(struct holes *holes, struct hole *hole);
 
 /* The member of the slot has everything up to `offset`, and all that is held back now. */
 void hole_newcomer(struct hole *hole, uint32_t slot, uint64_t offset);

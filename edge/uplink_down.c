@@ -170,9 +170,10 @@ static void on_group_bind(struct uplink *uplink, const struct plane_op *op)
         return;
     }
     bool same = bytes_equal(op->bytes, edge_group_record(group));
+    bool again = group->id != 0;
     if (groups_bind(&uplink->groups, group, op->a, op->bytes)) {
         group->last_offset = op->b; /* what lacks follows */
-        uplink_repair_bound(uplink, group, same);
+        uplink_repair_bound(uplink, group, same, again);
     } else {
         group = groups_find(&uplink->groups, op->a);
         groups_merge(&uplink->groups, groups_at(&uplink->groups, op->slot), group);

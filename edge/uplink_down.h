@@ -136,8 +136,10 @@ void uplink_repair_deliver(struct uplink *uplink, struct edge_group *group,
 void uplink_repair_top(struct uplink *uplink, struct edge_group *group, uint64_t offset);
 /* The link starts fresh, and everything was announced: what lacks comes with that. */
 void uplink_repair_restart(struct uplink *uplink);
-/* The router has said where the group stands, in the life that it had or another one. */
-void uplink_repair_bound(struct uplink *uplink, struct edge_group *group, bool same_life);
+/* The router has said where the group stands, in the life that it had or another one, and perhaps
+ * `again`: now that it has read the log. */
+void uplink_repair_bound(struct uplink *uplink, struct edge_group *group, bool same_life,
+                         bool again);
 /* The link was away, and so was the answer. */
 void uplink_repair_resumed(struct uplink *uplink);
 /* Asks again, gives up. While the link is up. */

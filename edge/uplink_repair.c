@@ -8,7 +8,8 @@
  * by the same question as slow readers (uplink_lag.c) which numbers they did not get.
  *
  * A link that starts fresh ends all holes: the announce says what members have, and the router
- * brings the group up to date. What stays is which members have more than the others. */
+ * brings the group up to date. What stays is which members have more than the others. It may do so
+ * later, when it has read the room's log: then it binds the group a second time. */
 #include "common/mem.h"
 #include "edge/uplink_down.h"
 
@@ -227,19 +228,41 @@ void uplink_repair_restart(struct uplink *uplink)
     }
 }
 
-void uplink_repair_bound(struct uplink *uplink, struct edge_group *group, bool same_life)
+/* Numbers are said again now. What has none was said by this router if it bound the group before,
+ * and keeps its place among them. */
+static void keep_unnumbered(struct uplink *uplink, struct edge_group *group, bool same_life)
+{
+    struct hole *hole = group->hole;
+    if (!same_life) {
+        give_unnumbered(uplink, group); /* their places are no more */
+        return;
+    }
+    hole_forget_numbered(&uplink->groups.holes, hole);
+    uint64_t after = hole->last == NULL ? 0 : hole->last->after;
+    hole->newest = after > hole->newest ? after : hole->newest;
+}
+
+void uplink_repair_bound(struct uplink *uplink, struct edge_group *group, bool same_life,
+                         bool again)
 {
     struct hole *hole = group->hole;
     if (hole == NULL) {
         return;
     }
-    hole_forget_entries(&uplink->groups.holes, hole);
     hole->newest = same_life ? hole_known_most(hole) : 0;
-    hole->asked_to = hole->newest;
-    if (hole->newest <= group->last_offset) {
-        groups_hole_end(&uplink->groups, group);
+    if (again) {
+        keep_unnumbered(uplink, group, same_life);
     } else {
-        set_due(uplink, hole);
+        hole_forget_entries(&uplink->groups.holes, hole);
+    }
+    hole->asked_to = hole->newest;
+    if (hole->entries == NULL && hole->newest <= group->last_offset) {
+        groups_hole_end(&uplink->groups, group);
+        return;
+    }
+    set_due(uplink, hole);
+    if (hole->entries != NULL) {
+        drain(uplink, group);
     }
 }
 

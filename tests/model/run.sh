@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# run.sh MODEL OUT_DIR: verifies MODEL.pml exhaustively, and demands a counter-example of each of its
-# mutants. Everything that is made, counter-examples too, goes to OUT_DIR.
+# run.sh MODEL OUT_DIR [large]: verifies MODEL.pml exhaustively, and demands a counter-example of each
+# of its mutants; large: in its larger forms besides. Everything that is made, counter-examples too,
+# goes to OUT_DIR.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 model=$1
 out=$2
+size=${3:-}
 limit_s=400
+[ -z "$size" ] || limit_s=3000
 limit_mb=4000
 depth=100000
 
@@ -19,6 +22,15 @@ good() {
         printf '%s\n' "default:-DROUTERS=2" \
             "three-routers:-DROUTERS=3 -DMESSAGES0=1 -DMESSAGES1=1 -DGIVE_UP=0" \
             "three-routers-one-gives-up:-DROUTERS=3 -DMESSAGES0=1 -DMESSAGES1=0"
+        ;;
+    esac
+}
+
+large() {
+    case $size$model in
+    largelink)
+        printf '%s\n' "four-sockets:-DNEWS=0 -DSOCKETS=4" "four-messages:-DNEWS=0 -DNUP=4" \
+            "deep-pipe:-DPIPE=3 -DWINDOW=3"
         ;;
     esac
 }
@@ -90,7 +102,7 @@ run_good() {
                 "-k $model.pml.trail $here/$model.pml"
         fi
         print_figures "$name"
-    done < <(good)
+    done < <(good && large)
 }
 
 # Without its rule it must not hold: a model that cannot fail proves nothing.

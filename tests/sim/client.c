@@ -307,7 +307,9 @@ static void retry(struct world *world, struct sim_client *client)
 void client_act(struct world *world, struct sim_client *client)
 {
     if (!client->open) {
-        open_somewhere(world, client);
+        if (world->now_ms >= world->away_until[client->number]) {
+            open_somewhere(world, client);
+        }
         return;
     }
     if (!client_may_speak(world, client)) {

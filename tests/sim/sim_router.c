@@ -77,6 +77,7 @@ static void router_on_edge(void *owner, enum plane_edge_event event, struct byte
         world_fail(world, "the router gave an honest edge up", NULL);
     case PLANE_EDGE_UP:
         gain_edge(world, &world->edges[last_digit(edge_id)]);
+        rebuild_met(world);
         break;
     case PLANE_EDGE_DEAD:
         if ((world->faults & (FAULTS_NETWORK | FAULTS_EDGE)) == 0) {
@@ -288,10 +289,12 @@ static void note_synced(struct world *world)
     struct registry_edge edge;
     while (registry_edge_next(router_plane_core(world->plane), &cursor, &edge)) {
         struct sim_edge *at = &world->edges[last_digit(edge.id)];
-        if (edge.synced && !at->synced && at->known) {
-            truth_synced(world, at->number);
-        }
+        bool news = edge.synced && !at->synced && at->known;
         at->synced = edge.synced && at->known;
+        if (news) {
+            truth_synced(world, at->number);
+            truth_step(world); /* who is there is shown from now on, not from the next step */
+        }
     }
 }
 

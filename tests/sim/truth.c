@@ -202,6 +202,27 @@ void truth_lost(struct world *world, const struct sim_client *client)
     }
 }
 
+/* What was said while the edge had no router is heard only now; and whom it brings the router may
+ * take for back from another edge's loss. */
+static void hear_now(struct world *world, uint32_t edge)
+{
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        const struct sim_client *client = &world->clients[i];
+        if (!client->open || client->edge != edge) {
+            continue;
+        }
+        truth_returned(world, client->user);
+        if (!client->welcomed) {
+            truth_asked(world, client->user, ROOMS);
+        }
+        for (size_t j = 0; j < client->pending_count; j++) {
+            if (client->pending[j].kind == COMMAND_JOIN) {
+                truth_asked(world, client->user, client->pending[j].room);
+            }
+        }
+    }
+}
+
 void truth_synced(struct world *world, uint32_t edge)
 {
     for (uint32_t user = 0; user < USERS; user++) {
@@ -211,6 +232,7 @@ void truth_synced(struct world *world, uint32_t edge)
             }
         }
     }
+    hear_now(world, edge);
     truth_edge_lost(world, edge);
 }
 
@@ -292,7 +314,7 @@ static bool is_past(const struct past *past, uint64_t at_ms)
 
 bool truth_was_shown(const struct world *world, uint32_t user, uint32_t room, uint64_t at_ms)
 {
-    return truth_is_shown_since(world, user, room, at_ms) ||
+    return truth_is_shown_since(world, user, room, at_ms + 1) ||
            (is_past(&world->truth->was_shown[user][room], at_ms) && is_fresh(world, at_ms));
 }
 

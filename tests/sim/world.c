@@ -92,8 +92,87 @@ static void edge_faults(struct world *world)
     }
 }
 
+static void make_late(struct world *world, uint32_t edge, uint64_t until_ms)
+{
+    if (rng_below(&world->rng, 3) == 0) {
+        world->edges[edge].paused_until = until_ms;
+    } else if (world->cut_until[edge] == 0) {
+        world->net.edges[edge].cut_up = true;
+        world->net.edges[edge].cut_down = true;
+        world->cut_until[edge] = until_ms;
+    }
+}
+
+static void plan_death(struct world *world, uint64_t from_ms)
+{
+    enum { SOON_MS_MAX = 600, NEXT_MS_MAX = 6000, STALL_MS_MAX = 12000 };
+    uint32_t max = rng_below(&world->rng, 2) == 0 ? SOON_MS_MAX : NEXT_MS_MAX;
+    world->router_dies_at = from_ms + rng_below(&world->rng, max);
+    for (uint32_t i = 0; i < CLIENTS; i += 1 + rng_below(&world->rng, 4)) {
+        world->clients[i].stalled_until = world->now_ms + rng_below(&world->rng, STALL_MS_MAX);
+    }
+}
+
+/* An edge dies, and its clients are not back at once. */
+static void mass_loss(struct world *world)
+{
+    const struct sim_edge *edge = &world->edges[rng_below(&world->rng, EDGES)];
+    if (edge->uplink == NULL || world->now_ms < edge->paused_until) {
+        return;
+    }
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        if (world->clients[i].open && world->clients[i].edge == edge->number) {
+            world->away_until[i] = world->now_ms + rng_below(&world->rng, MASS_GRACE_MS);
+        }
+    }
+    edge_die(&world->edges[edge->number]);
+}
+
+/* Routers die in a row. To each some edge comes late, which perhaps did not hear the last words of
+ * the one before; members who lag do so over several. */
+static void rebuild_faults(struct world *world)
+{
+    enum { OFTEN = 1500, DEAF_MS = 300, LATE_MS_MAX = 12000, DEATH_MS_MAX = 500 };
+    if (world->masses && (world->faults & FAULTS_EDGE) != 0 && rng_below(&world->rng, OFTEN) == 0) {
+        mass_loss(world);
+    }
+    if (world->router_dies_at == 0) {
+        if (rng_below(&world->rng, OFTEN) == 0) {
+            plan_death(world, world->now_ms);
+        }
+        return;
+    }
+    bool dies = world->plane != NULL && world->now_ms >= world->router_dies_at;
+    bool last_words = world->router_dies_at - world->now_ms - DEAF_MS < STEP_MS;
+    if ((dies || last_words) && rng_below(&world->rng, 2) == 0) {
+        make_late(world, rng_below(&world->rng, EDGES),
+                  world->now_ms + rng_below(&world->rng, LATE_MS_MAX));
+    }
+    if (!dies) {
+        return;
+    }
+    router_die(world);
+    world->router_dies_at = 0;
+    if (rng_below(&world->rng, 2) == 0) {
+        world->router_up_again_at = world->now_ms + rng_below(&world->rng, DEATH_MS_MAX);
+        plan_death(world, world->router_up_again_at);
+    }
+}
+
+/* Few words with the new router, and it is gone. */
+void rebuild_met(struct world *world)
+{
+    enum { WORDS_MS_MAX = 100 };
+    if ((world->faults & FAULTS_REBUILD) != 0 && !world->calm && rng_below(&world->rng, 6) == 0) {
+        world->router_dies_at = world->now_ms + rng_below(&world->rng, WORDS_MS_MAX);
+    }
+}
+
 static void make_faults(struct world *world)
 {
+    if ((world->faults & FAULTS_REBUILD) != 0) {
+        rebuild_faults(world);
+    }
     if ((world->faults & FAULTS_ROUTER) != 0 && world->plane != NULL &&
         rng_below(&world->rng, 1500) == 0) {
         router_die(world);

@@ -59,7 +59,8 @@ enum fault_set {
     FAULTS_EDGE = 4,      /* kill, pause, drain */
     FAULTS_REGISTRY = 16, /* records of edges and router go wrong; alone, and without kicks */
     FAULTS_DISK = 8, /* appends and loads fail or may have failed, the disk is full for a while */
-    FAULTS_ALL = FAULTS_ROUTER | FAULTS_NETWORK | FAULTS_EDGE | FAULTS_DISK /* but for REGISTRY */
+    FAULTS_REBUILD = 32, /* routers die in a row and edges are late to them; with the first three */
+    FAULTS_ALL = FAULTS_ROUTER | FAULTS_NETWORK | FAULTS_EDGE | FAULTS_DISK /* of 1 to 8 */
 };
 
 /* That a user is away is not held against a router that forgets users at once: one whom a late edge
@@ -196,13 +197,15 @@ struct world {
     uint64_t router_started_ms;
     uint64_t router_up_again_at;
     uint64_t router_died_ms;
-    uint64_t compared; /* digests, over all router lives */
+    uint64_t router_dies_at; /* planned, or 0 */
+    uint64_t compared;       /* digests, over all router lives */
     struct sim_corruption corruption;
     uint8_t ticket_keys; /* drawn so far; fills the next one */
     uint64_t
         settled_ms; /* since then every edge has told everything and the rebuild is over; or 0 */
     uint64_t cut_until[EDGES];
     struct sim_client clients[CLIENTS];
+    uint64_t away_until[CLIENTS]; /* do not come back before */
     uint64_t next_payload;
     struct judge_book *book;
     struct truth *truth;
@@ -241,6 +244,9 @@ struct world {
 uint64_t world_run(uint64_t seed, unsigned faults, bool trace);
 _Noreturn void world_fail(const struct world *world, const char *what,
                           const struct sim_client *client);
+
+/* An edge has met a router. */
+void rebuild_met(struct world *world);
 
 /* The number behind the letter of "r3", "user_u3", "edge-3". */
 uint32_t last_digit(struct bytes name);

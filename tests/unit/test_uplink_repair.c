@@ -438,6 +438,60 @@ START_TEST(a_new_router_is_told_what_members_have_and_what_is_known_of)
 }
 END_TEST
 
+/* First it waited for the room's log, now that is there. */
+static void bind_again(struct rig *rig, const char *record, uint64_t offset)
+{
+    say(rig,
+        &(struct plane_op){
+            .kind = OP_GROUP_BIND, .a = GROUP, .b = offset, .bytes = bytes_of_str(record)},
+        1);
+}
+
+START_TEST(what_has_no_number_stays_when_the_group_is_bound_again)
+{
+    struct rig rig;
+    start(&rig);
+    message(&rig, 7, "seven");
+    message(&rig, 0, "after");
+    expect(&rig, "repair 6-6\n");
+    bind_again(&rig, "record", 5);
+    expect(&rig, "");
+    message(&rig, 6, "six");
+    message(&rig, 7, "seven");
+    expect(&rig, "0 1 < six\n0 1 < seven\n0 1 < after\n");
+    message(&rig, 8, "eight");
+    expect(&rig, "0 1 < eight\n");
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(what_has_no_number_follows_when_the_bind_says_that_nothing_lacks)
+{
+    struct rig rig;
+    start(&rig);
+    message(&rig, 7, "seven");
+    message(&rig, 0, "after");
+    expect(&rig, "repair 6-6\n");
+    bind_again(&rig, "record", 7);
+    expect(&rig, "0 1 < after\n");
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(what_has_no_number_is_given_when_a_life_ends)
+{
+    struct rig rig;
+    start(&rig);
+    message(&rig, 7, "seven");
+    message(&rig, 0, "after");
+    expect(&rig, "repair 6-6\n");
+    bind_again(&rig, "another", 0);
+    message(&rig, 1, "one");
+    expect(&rig, "0 1 < after\n0 1 < one\n");
+    stop(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *all = suite_create("uplink_repair");
@@ -453,6 +507,9 @@ int main(void)
     tcase_add_test(tcase, the_question_is_repeated_and_then_the_members_are_told);
     tcase_add_test(tcase, what_is_held_back_is_bounded);
     tcase_add_test(tcase, a_new_router_is_told_what_members_have_and_what_is_known_of);
+    tcase_add_test(tcase, what_has_no_number_stays_when_the_group_is_bound_again);
+    tcase_add_test(tcase, what_has_no_number_follows_when_the_bind_says_that_nothing_lacks);
+    tcase_add_test(tcase, what_has_no_number_is_given_when_a_life_ends);
     suite_add_tcase(all, tcase);
     return check_main(all);
 }
