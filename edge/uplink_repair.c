@@ -59,9 +59,34 @@ static void begin(struct uplink *uplink, struct edge_group *group)
     uplink->stats.offset_holes++;
 }
 
+static void lag_from(struct uplink *uplink, struct edge_group *group, uint32_t slot, uint64_t first)
+{
+    if (groups_lag_of(&uplink->groups, group, slot) == NULL) {
+        groups_lag(&uplink->groups, group, slot, first);
+        uplink_ask_for_lag(uplink, groups_lag_of(&uplink->groups, group, slot));
+    }
+}
+
+/* One gap for many numbers, of which a member has some: it is to be told of the others only, and
+ * the words are not ours. */
+static void lag_who_has_some(struct uplink *uplink, struct edge_group *group,
+                             const struct hole_entry *gap)
+{
+    for (uint32_t i = 0; i < group->count; i++) {
+        uint32_t slot = groups_members(group)[i];
+        uint64_t known = hole_known(group->hole, slot);
+        if (known >= gap->first && known < gap->offset) {
+            lag_from(uplink, group, slot, known + 1);
+        }
+    }
+}
+
 static void give(struct uplink *uplink, struct edge_group *group, const struct hole_entry *what,
                  struct bytes payload)
 {
+    if (group->hole != NULL && what->first < what->offset) {
+        lag_who_has_some(uplink, group, what);
+    }
     uint64_t due = group->last_offset + 1;
     group->last_offset = what->offset == 0 ? group->last_offset : what->offset;
     if (group->hole != NULL) {
@@ -97,9 +122,8 @@ static void give_up(struct uplink *uplink, struct edge_group *group)
         uint32_t slot = groups_members(group)[i];
         uint64_t known = hole_known(hole, slot);
         known = known > group->last_offset ? known : group->last_offset;
-        if (known < hole->newest && groups_lag_of(&uplink->groups, group, slot) == NULL) {
-            groups_lag(&uplink->groups, group, slot, known + 1);
-            uplink_ask_for_lag(uplink, groups_lag_of(&uplink->groups, group, slot));
+        if (known < hole->newest) {
+            lag_from(uplink, group, slot, known + 1);
         }
     }
     group->last_offset = hole->newest;

@@ -438,7 +438,7 @@ START_TEST(a_plan_with_tls_and_rooms_counts_them)
     load.rooms_each = 10;
     struct ctl_plan plan = ctl_plan_of(&load);
     ck_assert_uint_eq(plan.edge_memory - plain.edge_memory, 1000 * (13903 + 10 * 52));
-    ck_assert_uint_eq(plan.router_memory - plain.router_memory, 1000 * 10 * 100);
+    ck_assert_uint_eq(plan.router_memory - plain.router_memory, 1000 * 10 * 58);
 }
 END_TEST
 

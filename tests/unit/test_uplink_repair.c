@@ -340,6 +340,25 @@ START_TEST(who_comes_meanwhile_gets_only_what_it_lacks)
 }
 END_TEST
 
+START_TEST(who_has_some_of_what_one_gap_stands_for_is_told_by_the_router)
+{
+    struct rig rig;
+    start(&rig);
+    message(&rig, 9, "nine");
+    join(&rig, 2, 7, false);
+    join(&rig, 3, 9, false);
+    expect(&rig, "repair 6-8\n");
+    say(&rig,
+        &(struct plane_op){
+            .kind = OP_DELIVER, .slot = 2, .a = GROUP, .b = 8, .bytes = BYTES_LIT("gap 6-8")},
+        1);
+    expect(&rig, "0 1 < gap 6-8\n0 1 < nine\nlagging 2 from 8\n");
+    message(&rig, 10, "ten");
+    expect(&rig, "0 1 3 < ten\n");
+    stop(&rig);
+}
+END_TEST
+
 START_TEST(a_member_that_comes_shows_what_the_others_lack)
 {
     struct rig rig;
@@ -502,6 +521,7 @@ int main(void)
     tcase_add_test(tcase, a_second_hole_is_asked_for_after_the_first);
     tcase_add_test(tcase, a_gap_stands_for_all_its_numbers);
     tcase_add_test(tcase, who_comes_meanwhile_gets_only_what_it_lacks);
+    tcase_add_test(tcase, who_has_some_of_what_one_gap_stands_for_is_told_by_the_router);
     tcase_add_test(tcase, a_member_that_comes_shows_what_the_others_lack);
     tcase_add_test(tcase, the_newest_number_shows_what_lacks);
     tcase_add_test(tcase, the_question_is_repeated_and_then_the_members_are_told);
