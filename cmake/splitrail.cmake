@@ -47,6 +47,19 @@ if(SPLITRAIL_FUZZ)
     target_link_options(splitrail_flags INTERFACE -fsanitize=address,undefined)
 endif()
 
+# How many times longer a test may take: the thread sanitizer needs several times the processor.
+# (What the tests of tests/e2e judge by is bearable() in its cluster.py.)
+set(SPLITRAIL_TEST_SLOWNESS 1)
+if(SPLITRAIL_SANITIZE MATCHES thread)
+    set(SPLITRAIL_TEST_SLOWNESS 4)
+endif()
+
+# test_timeout(VAR SECONDS): what a test that needs so long by itself may take in this build
+function(test_timeout var seconds)
+    math(EXPR timeout "${seconds} * ${SPLITRAIL_TEST_SLOWNESS}")
+    set(${var} ${timeout} PARENT_SCOPE)
+endfunction()
+
 # splitrail_lib(NAME SOURCES … [LINK …])
 function(splitrail_lib name)
     cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
@@ -67,8 +80,9 @@ function(unit_test stem)
     add_executable(test_${stem} test_${stem}.c)
     target_link_libraries(test_${stem} PRIVATE splitrail_flags test_support ${ARG_LINK})
     add_test(NAME unit.${stem} COMMAND test_${stem})
-    set_tests_properties(unit.${stem} PROPERTIES LABELS unit TIMEOUT 240
-        ENVIRONMENT "CK_DEFAULT_TIMEOUT=120") # a slow machine is no failure
+    test_timeout(timeout 240)
+    set_tests_properties(unit.${stem} PROPERTIES LABELS unit TIMEOUT ${timeout} ENVIRONMENT
+        "CK_DEFAULT_TIMEOUT=120;CK_TIMEOUT_MULTIPLIER=${SPLITRAIL_TEST_SLOWNESS}") # a slow machine is no failure
 endfunction()
 
 # fuzz_target(STEM LINK …): tests/fuzz/fuzz_STEM.c with corpus/STEM, a time-boxed ctest "fuzz.STEM".

@@ -60,6 +60,7 @@ struct uplink *uplink_new(const struct uplink_config *config,
     memcpy(seed, halves, sizeof(seed));
     groups_init(&uplink->groups, seed);
     uplink_bans_init(&uplink->bans, seed);
+    uplink_spent_init(&uplink->spent, seed);
     link_init(&uplink->link, &timing_default, config->credit_bytes, now_ms);
     plane_builder_init(&uplink->up);
     arena_init(&uplink->arena, (size_t)PLANE_FRAME_BYTES_MAX * 8);
@@ -79,6 +80,7 @@ void uplink_free(struct uplink **uplink)
     }
     groups_fini(&(*uplink)->groups);
     uplink_bans_fini(&(*uplink)->bans);
+    uplink_spent_fini(&(*uplink)->spent);
     link_fini(&(*uplink)->link);
     plane_builder_fini(&(*uplink)->up);
     arena_fini(&(*uplink)->arena);
@@ -302,19 +304,20 @@ static void send_hello(struct uplink *uplink, uint64_t now_ms)
     }
     buf_clear(&uplink->scratch);
     plane_hello_write(
-        &(struct plane_greeting){.version = PLANE_VERSION,
-                                 .id = uplink->config.edge_id,
-                                 .edge_incarnation = uplink->incarnation,
-                                 .router_incarnation = uplink->router_incarnation,
-                                 .received = uplink->link.received,
-                                 .credit = uplink->config.credit_bytes,
-                                 .attempt = ++uplink->attempt,
-                                 .clock_ms = now_ms,
-                                 .features =
-                                     PLANE_FEATURE_DIGEST | PLANE_FEATURE_DONE |
-                                     PLANE_FEATURE_BANS | PLANE_FEATURE_ROSTER |
-                                     (uplink->callbacks.drain != NULL ? PLANE_FEATURE_DRAIN : 0) |
-                                     (uplink->config.canary_ms != 0 ? PLANE_FEATURE_CANARY : 0)},
+        &(struct plane_greeting){
+            .version = PLANE_VERSION,
+            .id = uplink->config.edge_id,
+            .edge_incarnation = uplink->incarnation,
+            .router_incarnation = uplink->router_incarnation,
+            .received = uplink->link.received,
+            .credit = uplink->config.credit_bytes,
+            .attempt = ++uplink->attempt,
+            .clock_ms = now_ms,
+            .features = PLANE_FEATURE_DIGEST | PLANE_FEATURE_DONE | PLANE_FEATURE_BANS |
+                        PLANE_FEATURE_ROSTER | PLANE_FEATURE_SPENT |
+                        (uplink->callbacks.drain != NULL ? PLANE_FEATURE_DRAIN : 0) |
+                        (uplink->callbacks.conn_state != NULL ? PLANE_FEATURE_REPORTS : 0) |
+                        (uplink->config.canary_ms != 0 ? PLANE_FEATURE_CANARY : 0)},
         &uplink->scratch);
     if (transmit(uplink, buf_bytes(&uplink->scratch), BYTES_EMPTY)) {
         uplink->hello_sent = true;

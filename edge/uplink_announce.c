@@ -35,13 +35,12 @@ static void announce_groups(struct uplink *uplink, bool heard, struct plane_buil
             continue;
         }
         uint64_t newest = group->hole == NULL ? group->last_offset : group->hole->newest;
-        plane_builder_add(builder,
-                          &(struct plane_op){.kind = OP_ANNOUNCE_GROUP,
-                                             .slot = (uint32_t)newest,
-                                             .gen = (uint32_t)(newest >> 32),
-                                             .a = local,
-                                             .b = group->last_offset,
-                                             .bytes = bytes_of(group->record, group->record_len)});
+        plane_builder_add(builder, &(struct plane_op){.kind = OP_ANNOUNCE_GROUP,
+                                                      .slot = (uint32_t)newest,
+                                                      .gen = (uint32_t)(newest >> 32),
+                                                      .a = local,
+                                                      .b = group->last_offset,
+                                                      .bytes = edge_group_record(group)});
         if (heard && group->roster != 0) {
             plane_builder_add(
                 builder,
@@ -59,7 +58,7 @@ static void announce_groups(struct uplink *uplink, bool heard, struct plane_buil
 static void announce_session(struct uplink *uplink, const struct edge_session *session,
                              struct plane_builder *builder)
 {
-    if (session->record == NULL || session->orphan) {
+    if (!session->accepted || session->orphan) {
         return; /* no router has accepted it: its OPEN is sent again instead */
     }
     if (session->ending) {
@@ -70,11 +69,10 @@ static void announce_session(struct uplink *uplink, const struct edge_session *s
         locals[i] = groups_of(session)[i].local;
     }
     buf_clear(&uplink->scratch);
-    plane_announce_conn_write(
-        &(struct plane_announce_conn){.record = bytes_of(session->record, session->record_len),
-                                      .locals = locals,
-                                      .local_count = session->group_count},
-        &uplink->scratch);
+    plane_announce_conn_write(&(struct plane_announce_conn){.record = edge_session_record(session),
+                                                            .locals = locals,
+                                                            .local_count = session->group_count},
+                              &uplink->scratch);
     mem_free(locals);
     plane_builder_add(builder, &(struct plane_op){.kind = OP_ANNOUNCE_CONN,
                                                   .slot = session->slot,
@@ -99,6 +97,20 @@ static void announce_slot(struct uplink *uplink, uint32_t slot, struct plane_bui
     }
 }
 
+/* After the connections, by which the router knows whose users they are. */
+static void announce_spent(struct uplink *uplink, struct plane_builder *builder)
+{
+    size_t cursor = 0;
+    struct plane_op op;
+    uplink_spent_sweep(uplink);
+    while (uplink_spent_next(uplink, &cursor, &op)) {
+        plane_builder_add(builder, &op);
+        if (plane_builder_bytes(builder) > ANNOUNCE_BATCH_BYTES) {
+            push_announce(uplink, builder);
+        }
+    }
+}
+
 void uplink_announce(struct uplink *uplink)
 {
     struct plane_builder builder;
@@ -108,6 +120,7 @@ void uplink_announce(struct uplink *uplink)
     for (uint32_t slot = 0; slot < uplink->groups.session_capacity; slot++) {
         announce_slot(uplink, slot, &builder);
     }
+    announce_spent(uplink, &builder);
     if (uplink->draining) {
         plane_builder_add(&builder,
                           &(struct plane_op){.kind = OP_DRAINING, .a = uplink->drain_delay_ms});
@@ -117,4 +130,10 @@ void uplink_announce(struct uplink *uplink)
                                                    .b = uplink->config.slots_max});
     push_announce(uplink, &builder);
     plane_builder_fini(&builder);
+}
+
+void uplink_trim(struct uplink *uplink)
+{
+    arena_trim(&uplink->arena);
+    plane_builder_trim(&uplink->up);
 }

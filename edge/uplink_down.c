@@ -66,17 +66,36 @@ static void join_later(struct uplink *uplink, struct edge_group *group, struct b
     down->pending[group->pending - 1].last = index;
 }
 
+static bool is_traced(const struct uplink *uplink, const struct plane_op *deliver)
+{
+    const struct plane_op *trace = &uplink->trace;
+    return trace->a != 0 && trace->b == deliver->b &&
+           ((uint64_t)trace->gen << 32 | trace->slot) == deliver->a;
+}
+
+/* The number of the question after this delivery, 0 = none; it is asked once. */
+static uint64_t take_trace(struct uplink *uplink, const struct plane_op *deliver)
+{
+    uint64_t trace = is_traced(uplink, deliver) ? uplink->trace.a : 0;
+    uplink->trace = (struct plane_op){0};
+    return trace;
+}
+
 void uplink_give_but_one(struct uplink *uplink, struct edge_group *group, const struct plane_op *op,
                          uint64_t due)
 {
+    uint64_t trace = take_trace(uplink, op);
     if (group->count == 0) {
+        uplink_not_given(uplink, trace, false);
         return;
     }
     const struct edge_session *except =
         op->gen == 0 ? NULL : groups_session(&uplink->groups, op->slot, op->gen);
     bool here = except != NULL && !except->closed;
-    struct uplink_delivery delivery = {
-        .except = here ? op->slot : UINT32_MAX, .payloads = &op->bytes, .payload_count = 1};
+    struct uplink_delivery delivery = {.except = here ? op->slot : UINT32_MAX,
+                                       .payloads = &op->bytes,
+                                       .payload_count = 1,
+                                       .trace = trace};
     uplink_give(uplink, group, &delivery, due, uplink_delivery_always(op));
 }
 
@@ -90,16 +109,18 @@ static void on_deliver(struct uplink *uplink, const struct plane_op *op)
     struct edge_group *group = groups_find(&uplink->groups, op->a);
     if (group == NULL) {
         uplink->stats.unknown_groups++;
+        uplink_not_given(uplink, take_trace(uplink, op), false);
         return;
     }
     if (group->hole != NULL || !follows(group, op)) {
         barrier(uplink);
+        uplink_not_given(uplink, take_trace(uplink, op), true);
         uplink_repair_deliver(uplink, group, op);
         return;
     }
     uint64_t due = group->last_offset + 1;
     group->last_offset = op->b == 0 ? group->last_offset : op->b;
-    if (op->gen == 0 && !uplink_delivery_always(op)) {
+    if (op->gen == 0 && !uplink_delivery_always(op) && !is_traced(uplink, op)) {
         join_later(uplink, group, op->bytes, due);
         return;
     }
@@ -148,7 +169,7 @@ static void on_group_bind(struct uplink *uplink, const struct plane_op *op)
         groups_drop(&uplink->groups, group);
         return;
     }
-    bool same = bytes_equal(op->bytes, bytes_of(group->record, group->record_len));
+    bool same = bytes_equal(op->bytes, edge_group_record(group));
     bool again = group->id != 0;
     if (groups_bind(&uplink->groups, group, op->a, op->bytes)) {
         group->last_offset = op->b; /* what lacks follows */
@@ -252,6 +273,7 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
     case OP_ANNOUNCE_ROSTER:
     case OP_ANNOUNCE_UNSURE:
     case OP_ANNOUNCE_CONN:
+    case OP_ANNOUNCE_SPENT:
     case OP_ANNOUNCE_END:
     case OP_DRAINING:
     case OP_GOODBYE:
@@ -259,6 +281,8 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
     case OP_CANARY:
     case OP_DIGEST:
     case OP_REPAIR:
+    case OP_CONN_STATE:
+    case OP_TRACED:
     case OP_DELIVER:
     case OP_GROUP_BIND:
     case OP_TICKET_KEYS:
@@ -271,6 +295,9 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
     case OP_BAN:
     case OP_UNBAN:
     case OP_DRAIN:
+    case OP_CONN_ASK:
+    case OP_TRACE:
+    case OP_SPENT:
     default:
         uplink->stats.bad_frames++;
         break;
@@ -301,6 +328,7 @@ void uplink_down_batch(struct uplink *uplink, const struct plane_batch *batch)
     while (plane_batch_next(batch, &cursor, &op)) {
         uplink->stats.down_ops++;
         if (op.kind == OP_DELIVER) {
+            uplink->trace.a = is_traced(uplink, &op) ? uplink->trace.a : 0;
             on_deliver(uplink, &op);
             continue;
         }
@@ -309,7 +337,13 @@ void uplink_down_batch(struct uplink *uplink, const struct plane_batch *batch)
             continue;
         }
         barrier(uplink);
-        if (op.kind == OP_GROUP_BIND) {
+        uplink->trace = op.kind == OP_TRACE ? op : (struct plane_op){0};
+        if (op.kind == OP_TRACE) {
+            continue;
+        }
+        if (op.kind == OP_CONN_ASK) {
+            uplink_conn_ask(uplink, &op);
+        } else if (op.kind == OP_GROUP_BIND) {
             on_group_bind(uplink, &op);
         } else if (op.kind == OP_TICKET_KEYS) {
             uplink_ticket_keys(uplink, op.bytes);
@@ -323,6 +357,8 @@ void uplink_down_batch(struct uplink *uplink, const struct plane_batch *batch)
             uplink_digest_ask(uplink, &op);
         } else if (op.kind == OP_BAN || op.kind == OP_UNBAN) {
             uplink_bans_op(uplink, &op);
+        } else if (op.kind == OP_SPENT) {
+            uplink_spent_op(uplink, &op);
         } else if (op.kind == OP_GROUP_TOP) {
             on_group_top(uplink, &op);
         } else if (op.kind == OP_DRAIN) {

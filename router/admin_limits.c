@@ -19,6 +19,7 @@ static const struct rate rates[] = {
     {"max-joins-per-second", offsetof(struct core_rates, joins_per_second)},
     {"max-messages-per-second-per-user", offsetof(struct core_rates, user_messages_per_second)},
     {"max-bytes-per-second-per-user", offsetof(struct core_rates, user_bytes_per_second)},
+    {"max-new-rooms-per-minute-per-user", offsetof(struct core_rates, user_logs_per_minute)},
 };
 
 enum { RATE_COUNT = sizeof(rates) / sizeof(rates[0]), POLICY_ROWS = 4 };

@@ -97,7 +97,7 @@ static struct push *about_room(struct router_core *core, const struct channel *c
                                enum push_kind kind)
 {
     struct push *push = effects_push(&core->effects, kind);
-    push->room = channel->kind == CHANNEL_ROOM ? channel->name : BYTES_EMPTY;
+    push->room = channel->kind == CHANNEL_ROOM ? channel_name(channel) : BYTES_EMPTY;
     return push;
 }
 
@@ -126,7 +126,7 @@ static void bind_for_now(struct router_core *core, const struct core_event *even
 {
     struct group_info *info = effects_alloc(&core->effects, 1, sizeof(*info));
     *info = (struct group_info){
-        .kind = channel->kind, .name = channel->name, .epoch = event->group->epoch};
+        .kind = channel->kind, .name = channel_name(channel), .epoch = event->group->epoch};
     emit_bind_as(core, event, channel, event->last_offset, info);
 }
 
@@ -286,6 +286,32 @@ void announce_unsure(struct router_core *core, const struct core_event *event)
     }
 }
 
+static bool is_at(const struct user *user, uint32_t edge)
+{
+    const struct conn *conn = user->oldest;
+    while (conn != NULL && conn->ref.edge != edge) {
+        conn = conn->newer;
+    }
+    return conn != NULL;
+}
+
+/* Only of its own users: no edge slows down those of another. */
+void announce_spent(struct router_core *core, const struct core_event *event)
+{
+    const struct router_edge *edge = edges_get(&core->edges, event->edge);
+    bool announces = edge != NULL && !edge->synced && client_name_valid(event->user);
+    struct user *user = announces ? user_find(core, event->user) : NULL;
+    if (user == NULL || !is_at(user, event->edge) || !policy_has_user_limits(&core->config)) {
+        return;
+    }
+    struct user_rare *rare = user_rare_made(user);
+    if (!rare->has_rates) { /* not half full: we know better */
+        rare->has_rates = true;
+        policy_user_init_told(&rare->rates, core->started_ms);
+    }
+    policy_user_spent_before(&rare->rates, core->now_ms, event->messages_ms, event->bytes_ms);
+}
+
 /* Who was never seen to leave since this router started was there all the time, as far as others
  * know; who was lost and given up comes back aloud. */
 static bool everybody_knows(const struct router_core *core, const struct user *user)
@@ -304,8 +330,9 @@ static struct conn *new_conn(struct router_core *core, const struct core_event *
     bool was_online = user_online(user);
     struct conn *conn = conn_new(core, user, event->conn, event->session);
     conn->number = event->number;
-    conn->rates.half_ms =
-        edge_clock_theirs(&edges_get(&core->edges, conn->ref.edge)->clock, core->now_ms);
+    policy_half(rates_made(core, conn),
+                edge_clock_theirs(&edges_get(&core->edges, conn->ref.edge)->clock, core->now_ms),
+                core->now_ms);
     session_came_online(core, user, was_online, event->session->connected_at_ms,
                         everybody_knows(core, user));
     return conn;
@@ -330,7 +357,7 @@ static void attach_room(struct router_core *core, struct conn *conn, const struc
 
 static void attach_watch(struct router_core *core, struct conn *conn, const struct channel *channel)
 {
-    struct user *watched = user_find(core, channel->name);
+    struct user *watched = user_find(core, channel_name(channel));
     if (!conn_watches(conn, watched->id)) {
         (void)conn_add_watch(core, conn, watched);
     }

@@ -15,6 +15,7 @@ void announce_catch_up(struct router_core *core, const struct core_event *event,
 void announce_conn(struct router_core *core, const struct core_event *event);
 void announce_roster(struct router_core *core, const struct core_event *event);
 void announce_unsure(struct router_core *core, const struct core_event *event);
+void announce_spent(struct router_core *core, const struct core_event *event);
 void announce_end(struct router_core *core, const struct core_event *event);
 
 #endif

@@ -1,6 +1,7 @@
 #include "router/auth_job.h"
 
 #include "common/mem.h"
+#include "router/jws.h"
 
 struct auth_job *auth_job_new(uint64_t id, const struct auth_config *config, struct bytes token,
                               uint64_t wall_ms)
@@ -13,6 +14,12 @@ struct auth_job *auth_job_new(uint64_t id, const struct auth_config *config, str
     buf_init(&job->token, 0);
     buf_init(&job->scratch, 0);
     buf_append(&job->token, token);
+    /* All that jws_parse() will want, from the memory of this thread: no allocator's lock is to be
+     * shared with threads that may be put aside while they hold it. */
+    if (token.len <= JWS_BYTES_MAX) {
+        (void)buf_extend(&job->scratch, token.len * 4);
+        buf_clear(&job->scratch);
+    }
     return job;
 }
 

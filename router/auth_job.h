@@ -12,6 +12,7 @@ struct auth_job {
     struct auth_config config;
     struct jws_keys *keys; /* a reference */
     uint64_t wall_ms;
+    uint64_t submitted_ms; /* to the threads, monotonic */
     struct buf token;
     struct buf scratch;
     struct auth_verdict verdict; /* after auth_job_run(); its views live as long as the job */

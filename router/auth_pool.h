@@ -1,5 +1,6 @@
 /* Threads that check signatures, so that a storm of new clients does not stall those who talk. They
- * run at a lower priority than the loop. */
+ * take what others leave of the machine (SCHED_IDLE). One more does what has waited for a second, so
+ * that newcomers come in on a machine that is never idle. */
 #ifndef ROUTER_AUTH_POOL_H
 #define ROUTER_AUTH_POOL_H
 
@@ -7,7 +8,8 @@
 
 struct auth_pool;
 
-/* NULL when threads or the descriptor cannot be had. */
+/* `threads` of them and the one for late checks. NULL when threads or the descriptor cannot be
+ * had. */
 struct auth_pool *auth_pool_new(unsigned threads);
 
 /* Waits for the checks that run; those that wait are dropped. Sets *pool NULL. */

@@ -13,7 +13,8 @@ void channel_init(struct router_core *core, struct channel *channel, enum channe
                   struct bytes name)
 {
     *channel = (struct channel){.kind = (uint8_t)kind,
-                                .name = name,
+                                .name = name.data,
+                                .name_len = (uint8_t)name.len,
                                 .epoch = core_random(core),
                                 .policy = kind == CHANNEL_ROOM
                                               ? policy_table_find(&core->config.policy, name)
@@ -27,11 +28,12 @@ void channel_init(struct router_core *core, struct channel *channel, enum channe
 static uint64_t first_epoch(const struct router_core *core, const struct channel *channel,
                             uint64_t forgotten)
 {
+    struct bytes name = channel_name(channel);
     uint8_t text[1 + NAME_BYTES_MAX + sizeof(forgotten)];
-    size_t len = 1 + channel->name.len;
+    size_t len = 1 + name.len;
     uint64_t epoch = 0;
     text[0] = (uint8_t)channel->kind;
-    memcpy(text + 1, channel->name.data, channel->name.len);
+    memcpy(text + 1, name.data, name.len);
     _Static_assert(sizeof(epoch) == crypto_shorthash_BYTES, "the hash is one word");
     memcpy(text + len, &forgotten, sizeof(forgotten));
     len += forgotten == 0 ? 0 : sizeof(forgotten);
@@ -134,8 +136,8 @@ void channel_deliver_to(struct router_core *core, const struct channel *channel,
 const struct group_info *channel_info(struct router_core *core, const struct channel *channel)
 {
     struct group_info *info = effects_alloc(&core->effects, 1, sizeof(*info));
-    *info =
-        (struct group_info){.kind = channel->kind, .name = channel->name, .epoch = channel->epoch};
+    *info = (struct group_info){
+        .kind = channel->kind, .name = channel_name(channel), .epoch = channel->epoch};
     return info;
 }
 
@@ -333,7 +335,7 @@ const struct push *channel_push_at(struct router_core *core, const struct channe
     const struct stored *stored = channel_at(channel, offset);
     enum push_kind kind = channel->kind == CHANNEL_ROOM ? PUSH_ROOM_MESSAGE : PUSH_DIRECT_MESSAGE;
     struct push *push = effects_push(&core->effects, stored->hole ? PUSH_GAP : kind);
-    push->room = channel->kind == CHANNEL_ROOM ? channel->name : BYTES_EMPTY;
+    push->room = channel->kind == CHANNEL_ROOM ? channel_name(channel) : BYTES_EMPTY;
     if (stored->hole) {
         push->from = offset;
         push->to = offset;

@@ -61,6 +61,7 @@ struct core_rates {
     uint64_t joins_per_second;
     uint64_t user_messages_per_second; /* per user over all connections */
     uint64_t user_bytes_per_second;
+    uint64_t user_logs_per_minute; /* rooms and inboxes of others that a user begins on disk */
 };
 
 struct core_config {
@@ -113,12 +114,13 @@ enum core_event_kind {
     CORE_ANNOUNCE_ROSTER, /* `roster` is what the clients of the edge in `local` were told */
     CORE_ANNOUNCE_UNSURE, /* in the group `local` somebody was in grace as the former router died */
     CORE_ANNOUNCE_END,
-    CORE_APPENDED, /* the engine finished the append of `append_id` */
-    CORE_LOADED,   /* the engine has read the log of `channel`; NULL: it could not */
-    CORE_PUBLISH,  /* by an operator or the API: room, user (may be empty), payload, key; `conn` is
-                      left out unless its gen is 0 */
-    CORE_SEND,     /* direct message by an operator: target user, user = from */
-    CORE_KICK,     /* user or connection, or only out of `room` */
+    CORE_ANNOUNCE_SPENT, /* `user` of a connection of `edge` had taken so much of its limits */
+    CORE_APPENDED,       /* the engine finished the append of `append_id` */
+    CORE_LOADED,         /* the engine has read the log of `channel`; NULL: it could not */
+    CORE_PUBLISH, /* by an operator or the API: room, user (may be empty), payload, key; `conn` is
+                     left out unless its gen is 0 */
+    CORE_SEND,    /* direct message by an operator: target user, user = from */
+    CORE_KICK,    /* user or connection, or only out of `room` */
     CORE_BAN,     /* by an operator: `ban` (kind, whom, reason, by) for delay_ms, 0 = until removed;
                      whom it concerns is closed */
     CORE_UNBAN,   /* `ban`: kind and whom */
@@ -183,13 +185,16 @@ struct core_event {
                             one not above the last is a repetition and ignored */
     uint64_t arrived_ms; /* COMMAND: when it came, by its edge's monotonic clock; 0 = now. Rates are
                             counted by it: whom we held up said no more for that */
-    uint64_t wire_bytes; /* COMMAND: size for the byte rate */
+    uint64_t received_us; /* COMMAND: when its frame came to this router, monotonic; 0 = now */
+    uint64_t wire_bytes;  /* COMMAND: size for the byte rate */
     const struct command *command;
     const struct session_info *session; /* CONN_OPEN, ANNOUNCE_CONN */
     bool clean;                         /* CONN_CLOSED: the client said goodbye: no grace */
     bool drained;                       /* CONN_CLOSED: by an edge's drain: grace plus its delay */
     uint32_t local;                     /* ANNOUNCE_GROUP: the edge's number of the group */
     uint32_t roster;                    /* ANNOUNCE_ROSTER */
+    uint64_t messages_ms;               /* ANNOUNCE_SPENT: until they are paid back */
+    uint64_t bytes_ms;                  /* likewise */
     uint64_t others; /* ANNOUNCE_END: number of the edges (registry_edges_digest) at the former
                         router, 0 = not known */
     const struct group_info *group;
@@ -244,7 +249,10 @@ enum core_effect_kind {
     CORE_KEEP_BAN,  /* engine: the value `text` under `key` among the bans; empty: none any more */
     CORE_BAN_NET,   /* all edges: turn away who comes from `net`, for for_ms (0 = until told) */
     CORE_UNBAN_NET, /* all edges: no more */
-    CORE_TAPPED,    /* `tapped`: something that an operator watches */
+    CORE_SPENT,  /* the edge of `conn` is to tell the next router what the user `text` has taken of
+                    its limits */
+    CORE_TAPPED, /* `tapped`: something that an operator watches. A kept message's stands before its
+                    DELIVER, so that the edges can be asked how that goes */
     CORE_ADMIN_DONE
 };
 
@@ -280,7 +288,9 @@ struct core_tapped {
     const struct push_message *message; /* MESSAGE, as the rest */
     uint64_t epoch;
     uint64_t edge_ms;   /* came to its edge, by our clock; 0 = not known */
-    uint64_t router_ms; /* came to the core; now_ms is when it was delivered */
+    uint64_t router_us; /* came to the router, monotonic; now_ms is when it was delivered */
+    uint64_t group;     /* that it is delivered to */
+    bool pinned;        /* somebody traces or tails its room or sender */
     uint32_t edges;     /* that it is delivered to */
     uint32_t members;   /* connections there */
 };
@@ -315,6 +325,8 @@ struct core_effect {
     struct bytes text;                   /* CLOSE, KEEP_BAN */
     struct address_net net;              /* BAN_NET, UNBAN_NET */
     uint64_t for_ms;                     /* BAN_NET */
+    uint64_t messages_ms;                /* SPENT: until they are paid back */
+    uint64_t bytes_ms;                   /* likewise */
     uint64_t append_id;
     const struct push_message *message; /* APPEND */
     struct bytes key;                   /* APPEND, KEEP_BAN */

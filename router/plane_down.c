@@ -96,6 +96,7 @@ static void apply_deliver(struct router_plane *plane, const struct core_effect *
         if (edge == NULL) {
             continue; /* went down in this very step */
         }
+        plane_reports_ask(plane, edge, effect);
         bool except = effect->has_except && effect->conn.edge == edge->index;
         plane_say(plane, edge,
                   &(struct plane_op){.kind = OP_DELIVER,
@@ -234,6 +235,15 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
         op.b = effect->last;
         op.bytes = effect->push == NULL ? BYTES_EMPTY : write_push(plane, effect->push);
         break;
+    case CORE_SPENT:
+        if (!edge->knows_spent) {
+            return;
+        }
+        op = (struct plane_op){.kind = OP_SPENT,
+                               .a = effect->messages_ms,
+                               .b = effect->bytes_ms,
+                               .bytes = effect->text};
+        break;
     case CORE_CLOSE:
         plane_close_conn(edge, op.slot, op.gen, effect->code, effect->text);
         return;
@@ -312,9 +322,7 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
             plane->more = true;
             break;
         case CORE_TAPPED:
-            if (plane->callbacks.on_tapped != NULL) {
-                plane->callbacks.on_tapped(plane->owner, effect->tapped);
-            }
+            plane_reports_tapped(plane, effect->tapped);
             break;
         case CORE_ADMIN_DONE:
             plane->callbacks.on_admin_done(plane->owner, effect);
@@ -326,6 +334,7 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
         case CORE_GROUP_BIND:
         case CORE_CATCH_UP:
         case CORE_CLOSE:
+        case CORE_SPENT:
         case CORE_DONE:
         case CORE_CANARY_BACK:
         case CORE_DIVERGED:
@@ -354,6 +363,7 @@ void plane_step_once(struct router_plane *plane, struct core_event *event)
 {
     event->wall_ms = plane->wall_ms;
     event->cause = plane->cause;
+    event->received_us = plane->sender == NULL ? 0 : plane->sender->received_us;
     struct core_effects effects = router_core_step(plane->core, event, plane->now_ms);
     plane_apply(plane, &effects);
     if (plane->batch_huge || (plane->batch_full && plane->reading == NULL)) {

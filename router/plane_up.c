@@ -288,6 +288,13 @@ bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const stru
         return true;
     case OP_ANNOUNCE_CONN:
         return on_announce_conn(plane, edge, op);
+    case OP_ANNOUNCE_SPENT:
+        plane_step(plane, &(struct core_event){.kind = CORE_ANNOUNCE_SPENT,
+                                               .edge = edge->index,
+                                               .user = op->bytes,
+                                               .messages_ms = op->a,
+                                               .bytes_ms = op->b});
+        return true;
     case OP_ANNOUNCE_END:
         return on_announce_end(plane, edge, op);
     case OP_DRAINING:
@@ -306,6 +313,10 @@ bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const stru
         return plane_truth_answer(plane, edge, op);
     case OP_REPAIR:
         return on_repair(plane, edge, op);
+    case OP_CONN_STATE:
+        return plane_reports_state(plane, edge, op);
+    case OP_TRACED:
+        return plane_reports_traced(plane, edge, op);
     case OP_ACCEPT:
     case OP_SEND:
     case OP_DELIVER:
@@ -324,6 +335,9 @@ bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const stru
     case OP_BAN:
     case OP_UNBAN:
     case OP_DRAIN:
+    case OP_CONN_ASK:
+    case OP_TRACE:
+    case OP_SPENT:
     case OP_DONE:
         return false; /* the router's own words */
     }

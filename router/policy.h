@@ -17,12 +17,16 @@ struct policy_rates {
                     half full then. 0 = all its life is known; UINT64_MAX = that clock is not */
     struct gcra denials;
     uint64_t recovered_ms; /* until then, at the byte rate, lasts what recovery has given out */
+    uint64_t quiet_ms; /* from then on, by the router's clock, all is as if it had never spoken */
 };
 
 /* What all connections of a user share. */
 struct policy_user {
     struct gcra messages;
     struct gcra bytes;
+    struct gcra logs;
+    uint64_t messages_base_ns; /* what is known of the buckets before this router counted */
+    uint64_t bytes_base_ns;
     uint64_t at_ms; /* of its newest message: edges that hand over what they held come one after the
                        other, but no time is given out twice */
 };
@@ -51,11 +55,37 @@ enum policy_verdict policy_admit(struct policy_rates *rates, struct policy_user 
                                  const struct core_config *config,
                                  const struct policy_message *message, uint64_t *ret_retry_ms);
 
+/* After a charge at `at_ms` by the clock of its edge, which was `now_ms` by ours: says until when
+ * it counts. */
+void policy_charged(struct policy_rates *rates, uint64_t at_ms, uint64_t now_ms);
+
+/* The connection was announced at `at_ms` by the clock of its edge (UINT64_MAX: not known). */
+void policy_half(struct policy_rates *rates, uint64_t at_ms, uint64_t now_ms);
+
+/* True when fresh rates would say the same. */
+bool policy_quiet(const struct policy_rates *rates, uint64_t now_ms);
+
 /* True when users have limits over all their connections. */
 bool policy_has_user_limits(const struct core_config *config);
 
 /* A user's buckets were half full at `at_ms`, by the router's clock. */
 void policy_user_init(struct policy_user *user, uint64_t at_ms);
+
+/* How long, from now on, until a user's messages and bytes are paid back. True when that is more
+ * than half a burst: a router that knows nothing would let the user have more than its limits. */
+bool policy_user_spent(const struct policy_user *user, uint64_t now_ms, uint64_t *ret_messages_ms,
+                       uint64_t *ret_bytes_ms);
+
+/* The former router had told so. In whatever order edges say it: what was counted since stays. */
+void policy_user_spent_before(struct policy_user *user, uint64_t now_ms, uint64_t messages_ms,
+                              uint64_t bytes_ms);
+
+/* Of a user of whom only that is known which policy_user_spent_before() is to tell. */
+void policy_user_init_told(struct policy_user *user, uint64_t at_ms);
+
+/* Charges a user for beginning a log, with a minute's worth at once. False: not now. */
+bool policy_user_begins(struct policy_user *user, const struct core_config *config, uint64_t now_ms,
+                        uint64_t *ret_retry_ms);
 
 /* Charges one refusal. False: the connection has kept exceeding its limits and is to be closed. */
 bool policy_forgives(struct policy_rates *rates, const struct core_config *config, uint64_t now_ms);

@@ -64,7 +64,8 @@ enum client_error presence_watch(struct router_core *core, struct conn *conn,
                                  const struct command *command, struct bytes *ret_text)
 {
     uint32_t added = count_new(core, conn, command);
-    if (added != 0 && conn->watches.count + added > core->config.watches_per_connection_max) {
+    if (added != 0 &&
+        conn_rare(conn)->watches.count + added > core->config.watches_per_connection_max) {
         *ret_text = BYTES_LIT("too many watched users on this connection");
         return CLIENT_ERROR_FORBIDDEN;
     }

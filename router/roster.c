@@ -21,7 +21,7 @@ uint32_t roster_now(const struct router_core *core, const struct channel *channe
         return channel->policy->presence_events == POLICY_ON ? room->roster : 0;
     }
     if (channel->kind == CHANNEL_WATCH) {
-        return user_online(user_find(core, channel->name)) ? SAID_ONLINE : SAID_OFFLINE;
+        return user_online(user_find(core, channel_name(channel))) ? SAID_ONLINE : SAID_OFFLINE;
     }
     return 0;
 }

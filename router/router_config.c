@@ -10,6 +10,7 @@ struct core_rates router_core_rates(const struct router_options *options)
         .bytes_per_second = (uint64_t)options->bytes_per_second,
         .joins_per_second = (uint64_t)options->joins_per_second,
         .user_messages_per_second = (uint64_t)options->user_messages_per_second,
+        .user_logs_per_minute = (uint64_t)options->user_logs_per_minute,
         .user_bytes_per_second = (uint64_t)options->user_bytes_per_second,
     };
 }

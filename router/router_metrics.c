@@ -43,12 +43,14 @@ static void refresh_commands(struct metrics *metrics, const struct registry_tota
         set(metrics, ROUTER_METRIC_ERRORS, code - 1, totals->errors[code]);
     }
     set(metrics, ROUTER_METRIC_RATE_LIMITED, 0,
-        totals->errors[CLIENT_ERROR_MESSAGE_RATE] - totals->user_messages_limited);
+        totals->errors[CLIENT_ERROR_MESSAGE_RATE] - totals->user_messages_limited -
+            totals->user_logs_limited);
     set(metrics, ROUTER_METRIC_RATE_LIMITED, 1,
         totals->errors[CLIENT_ERROR_BYTE_RATE] - totals->user_bytes_limited);
     set(metrics, ROUTER_METRIC_RATE_LIMITED, 2, totals->errors[CLIENT_ERROR_JOIN_RATE]);
     set(metrics, ROUTER_METRIC_RATE_LIMITED, 3, totals->user_messages_limited);
     set(metrics, ROUTER_METRIC_RATE_LIMITED, 4, totals->user_bytes_limited);
+    set(metrics, ROUTER_METRIC_RATE_LIMITED, 5, totals->user_logs_limited);
 }
 
 static void refresh_refusals(struct metrics *metrics, const struct registry_totals *totals)

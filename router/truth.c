@@ -88,8 +88,9 @@ static uint64_t sum_of(const struct router_core *core, const struct conn *conn)
                    ? digest_item(slot, gen, conn_ids_all(&conn->rooms)[i])
                    : 0;
     }
-    for (uint32_t i = 0; i < conn->watches.count; i++) {
-        const struct user *watched = slotmap_get(&core->users, conn_ids_all(&conn->watches)[i]);
+    for (uint32_t i = 0; i < conn_rare(conn)->watches.count; i++) {
+        const struct user *watched =
+            slotmap_get(&core->users, conn_ids_all(&conn_rare(conn)->watches)[i]);
         bool there = watched != NULL && watched->watch != NULL;
         sum += there ? digest_item(slot, gen, watched->watch->id) : 0;
     }

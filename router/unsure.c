@@ -86,7 +86,7 @@ static void tell_room(struct router_core *core, struct room *room)
         return; /* its members are never told of each other */
     }
     struct push *gap = effects_push(&core->effects, PUSH_GAP);
-    gap->room = room->channel.name;
+    gap->room = channel_name(&room->channel);
     channel_deliver(core, &room->channel, gap, 0, NULL);
 }
 
@@ -138,7 +138,7 @@ static bool look_at(struct router_core *core, struct channel *channel)
     if (channel->kind == CHANNEL_ROOM) {
         owed = look_at_room(core, (struct room *)channel);
     } else if (channel->kind == CHANNEL_WATCH) {
-        owed = look_at_user(core, user_find(core, channel->name));
+        owed = look_at_user(core, user_find(core, channel_name(channel)));
     }
     core->counters.unsure += owed;
     return owed;

@@ -227,6 +227,13 @@ class Raw:
             return first & 0x0f, await self.reader.readexactly(n)
         return await asyncio.wait_for(read(), PATIENCE_S)
 
+    async def next_message(self):
+        """The payload of the next frame that is no ping; the first of these comes at any time."""
+        opcode, payload = await self.next_frame()
+        while opcode == 9:
+            opcode, payload = await self.next_frame()
+        return payload
+
     async def close_code(self):
         """Reads frames until the close frame; its code (1005 without one, None without a frame)."""
         try:

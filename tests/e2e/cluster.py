@@ -22,8 +22,38 @@ import time
 BIN = os.environ.get("SPLITRAIL_BIN") or os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "..", "..", "build", "asan", "bin")
 
+# What the sanitizers are told, here and in whatever is started from here, unless somebody has said.
+os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=1:strict_string_checks=1")
+os.environ.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
+os.environ.setdefault("TSAN_OPTIONS", "halt_on_error=1:suppressions=" + os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), "..", "support", "tsan.supp"))
+
+THREAD_SANITIZER_SLOWNESS = 4
+
+
+def slowness():
+    """How many times longer than the promise it may take in this build on this machine. The thread
+    sanitizer needs several times the processor; SPLITRAIL_SLOWNESS says so of a busy machine."""
+    given = os.environ.get("SPLITRAIL_SLOWNESS")
+    if given:
+        return float(given)
+    try:
+        with open(os.path.join(BIN, "splitrail-edge"), "rb") as program:
+            return THREAD_SANITIZER_SLOWNESS if b"__tsan_init" in program.read() else 1
+    except FileNotFoundError:
+        return 1
+
+
+SLOWNESS = slowness()
+
+
+def bearable(seconds):
+    """A time that a test judges by: so many seconds where the programs run at their own speed."""
+    return seconds * SLOWNESS
+
+
 # A bound for failures only: nothing waits for it when things go well.
-PATIENCE_S = 30
+PATIENCE_S = bearable(30)
 
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:|SUMMARY: \w+Sanitizer|Assertion .* failed")
 
@@ -51,7 +81,7 @@ def free_port():
 
 def http_get(port, path, method="GET"):
     """(status, headers, body text) of one request."""
-    conn = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    conn = http.client.HTTPConnection("127.0.0.1", port, timeout=bearable(5))
     try:
         conn.request(method, path)
         reply = conn.getresponse()
@@ -81,8 +111,6 @@ class Program:
         self.lines = []
         self.may_die = False
         environ = dict(os.environ, **(env or {}))
-        environ.setdefault("ASAN_OPTIONS", "detect_leaks=1:strict_string_checks=1")
-        environ.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
         self.process = subprocess.Popen(
             [os.path.join(BIN, args[0])] + args[1:], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ)

@@ -6,7 +6,7 @@ import time
 import unittest
 
 from clients import FreshClusterCase, Raw, handshake
-from cluster import eventually, http_get
+from cluster import bearable, eventually, http_get
 
 
 class Drain(FreshClusterCase):
@@ -36,7 +36,7 @@ class Drain(FreshClusterCase):
             await again.ok("join", room=room)
         await asyncio.gather(*(move(client) for client in clients))
         self.assertEqual(await asyncio.to_thread(edge.program.wait), 0)
-        self.assertLess(time.monotonic() - start, 15)
+        self.assertLess(time.monotonic() - start, bearable(15))
         self.assertEqual(await observer.settled("user_left"), [])
         self.assertEqual(len((await observer.ok("presence", room=room))["members"]), 13)
 
@@ -59,7 +59,7 @@ class Drain(FreshClusterCase):
         # Empty now: it need not wait for its deadline.
         start = time.monotonic()
         self.assertEqual(await asyncio.to_thread(edge.program.wait), 0)
-        self.assertLess(time.monotonic() - start, 10)
+        self.assertLess(time.monotonic() - start, bearable(10))
 
     async def test_an_edge_that_starts_again_under_its_name_is_welcome(self):
         edge = self.cluster.edges[0]

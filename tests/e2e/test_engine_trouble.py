@@ -8,6 +8,7 @@ import resource
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 from clients import FreshClusterCase
@@ -186,7 +187,7 @@ class Room(FreshClusterCase):
         self.dir = tempfile.mkdtemp(prefix="splitrail-data-")
         self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
         self.router_options = ["--data-dir", self.dir, "--max-data", "4MiB", "--max-messages-per-second", "0",
-                               "--max-bytes-per-second", "0"]
+                               "--max-bytes-per-second", "0", "--max-new-rooms-per-minute-per-user", "0"]
         await super().asyncSetUp()
 
     async def test_names_without_end_do_not_fill_the_disk_nor_stop_others(self):
@@ -212,6 +213,38 @@ class Room(FreshClusterCase):
         self.assertEqual(http_get(self.cluster.http_port, "/ready")[0], 200)
         files = sum(os.path.getsize(os.path.join(self.dir, name)) for name in os.listdir(self.dir))
         self.assertLess(files, 3 * 4194304)  # the write-ahead log is not counted
+
+
+class NewRooms(FreshClusterCase):
+    """A user may begin so many logs a minute, half of them just after a start."""
+    edges = 2
+    RATE = 20
+
+    async def asyncSetUp(self):
+        self.dir = tempfile.mkdtemp(prefix="splitrail-data-")
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+        self.router_options = ["--data-dir", self.dir, "--max-new-rooms-per-minute-per-user", str(self.RATE)]
+        await super().asyncSetUp()
+
+    async def test_who_invents_names_is_told_to_wait_on_all_devices_and_nobody_else(self):
+        mallory, good = self.new("mallory"), await self.client()
+        devices = [await self.client(mallory, edge=i % 2) for i in range(2)]
+        started = time.monotonic()
+        answers = [await devices[n % 2].reply("direct_message", targetUserId="nobody-%d" % n, payload="x")
+                   for n in range(self.RATE * 2)]
+        came = [answer["type"] for answer in answers].count("ok")
+        self.assertGreaterEqual(came, self.RATE // 2)
+        self.assertLessEqual(came, self.RATE // 2 + (time.monotonic() - started) * self.RATE / 60 + 1)
+        refused = next(answer for answer in answers if answer["type"] == "error")
+        self.assertEqual((refused["code"], refused["error"]),
+                         ("message_rate_exceeded", "too many new rooms and inboxes"))
+        self.assertTrue(0 < refused["retryAfterMs"] <= 60000 / self.RATE, refused)
+        await devices[0].ok("direct_message", targetUserId="nobody-0", payload="there is an inbox")
+        await good.ok("direct_message", targetUserId="somebody", payload="x")
+        metrics = self.cluster.metrics()
+        self.assertEqual(metrics['splitrail_router_rate_limited_total{reason="user_new_rooms"}'],
+                         len(answers) - came)
+        self.assertEqual(metrics['splitrail_router_rate_limited_total{reason="messages"}'], 0)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@
  *   flood.c   more is asked for than may wait for an edge
  *   skip.c    deliveries that miss an edge where the link cannot tell
  *   bans.c      banned address ranges, at router and edges
+ *   reports.c   what edges are asked about connections and deliveries
  *   verify.c    tokens whose check takes a while
  *   final.c     what must be true when all is quiet */
 #ifndef TESTS_SIM_WORLD_H
@@ -178,12 +179,14 @@ struct sim_whisper {
 };
 
 struct disk;
+struct sim_question;
 struct truth;
 
 struct world {
     uint64_t seed;
     struct rng rng;
     struct rng ban_rng;
+    struct rng ask_rng;
     uint32_t banned; /* bit per range that is banned for ever */
     unsigned faults;
     uint64_t now_ms;
@@ -228,6 +231,10 @@ struct world {
     struct sim_whisper whispered[WHISPERS_MAX];
     uint32_t whispers;
     uint64_t skipped;
+    bool asks; /* edges are asked about connections and deliveries */
+    struct sim_question *questions;
+    uint64_t hops; /* and have told */
+    uint64_t states;
     uint64_t messages;
     uint64_t left_out_gaps; /* told to clients that lagged */
     uint64_t steps;
@@ -253,6 +260,22 @@ const char *verify_token_prefix(const struct world *world);
 void verify_begin(void *owner, struct auth_job *job);
 void verify_step(struct world *world);
 void verify_router_died(struct world *world);
+
+/* ---- reports.c ---- */
+
+void reports_init(struct world *world);
+void reports_fini(struct world *world);
+void reports_router_started(struct world *world);
+/* Maybe asks about somebody. */
+void reports_act(struct world *world);
+/* The plane's callbacks, and the uplink's. */
+void reports_tapped(void *owner, const struct core_tapped *tapped, uint64_t trace);
+void reports_hop(void *owner, uint64_t trace, struct bytes edge_id, const struct plane_hop *hop);
+void reports_conn_state(void *owner, uint64_t number, struct conn_ref conn,
+                        const struct plane_conn_state *state);
+bool reports_fill(void *owner, uint32_t slot, struct plane_conn_state *ret_state);
+/* Answers at once when it is asked after. */
+void reports_delivered(struct sim_edge *edge, const struct uplink_delivery *delivery);
 
 /* ---- sim_edge.c ---- */
 

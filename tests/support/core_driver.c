@@ -79,7 +79,7 @@ static void out_group(struct core_driver *driver, uint64_t group)
         return;
     }
     out(driver, " %s", kinds[channel->kind]);
-    buf_append(&driver->log, channel->name);
+    buf_append(&driver->log, channel_name(channel));
 }
 
 static void out_message(struct core_driver *driver, const struct push_message *message)
@@ -374,6 +374,10 @@ static void out_effect(struct core_driver *driver, const struct core_effect *eff
             return;
         }
         out_bytes(driver, effect->inbox ? "load inbox " : "load ", effect->room);
+        break;
+    case CORE_SPENT:
+        out_conn(driver, "spent", effect);
+        out(driver, " %u %u", (unsigned)effect->messages_ms, (unsigned)effect->bytes_ms);
         break;
     case CORE_TAPPED:
         out_tapped(driver, effect->tapped);

@@ -281,6 +281,52 @@ START_TEST(the_example_of_rfc_7515_passes_as_far_as_its_signature)
 }
 END_TEST
 
+/* RFC 7519 section 3.1: the example JWT, with the key of RFC 7515 appendix A.1. */
+START_TEST(the_example_of_rfc_7519_section_3_1_verifies_until_it_expires)
+{
+    enum { EXAMPLE_EXP_S = 1300819380 };
+    struct jws_keys *keys = secret_keys(bytes_of(rfc_key, sizeof(rfc_key)));
+    struct jws jws;
+    struct buf scratch;
+    buf_init(&scratch, 0);
+    ck_assert_ptr_null(jws_parse(BYTES_LIT(RFC_TOKEN), &scratch, &jws));
+    ck_assert_ptr_null(jws_verify(&jws, keys, &scratch));
+    struct auth_config config = {.mode = AUTH_JWT, .keys = keys, .issuer = BYTES_LIT("joe")};
+    for (uint64_t now_s = EXAMPLE_EXP_S - 1; now_s <= EXAMPLE_EXP_S; now_s++) {
+        struct auth_verdict verdict =
+            auth_check(&config, BYTES_LIT(RFC_TOKEN), now_s * 1000, &scratch);
+        /* All of it is right but that we need to know who comes. */
+        ck_assert_str_eq(verdict.why,
+                         now_s < EXAMPLE_EXP_S ? "sub is missing or not a string" : "expired");
+    }
+    config.issuer = BYTES_LIT("jim");
+    struct auth_verdict verdict =
+        auth_check(&config, BYTES_LIT(RFC_TOKEN), (uint64_t)(EXAMPLE_EXP_S - 1) * 1000, &scratch);
+    ck_assert(!verdict.ok && strstr(verdict.why, "iss") != NULL);
+    jws_keys_unref(&keys);
+    buf_fini(&scratch);
+}
+END_TEST
+
+/* RFC 7519 section 6.1: the unsecured example, which nobody may get in with. */
+START_TEST(the_unsecured_example_of_rfc_7519_section_6_1_is_refused)
+{
+    struct jws_keys *keys = secret_keys(bytes_of(rfc_key, sizeof(rfc_key)));
+    struct auth_config config = {.mode = AUTH_JWT, .keys = keys};
+    struct buf scratch;
+    buf_init(&scratch, 0);
+    struct auth_verdict verdict =
+        auth_check(&config,
+                   BYTES_LIT("eyJhbGciOiJub25lIn0"
+                             ".eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFt"
+                             "cGxlLmNvbS9pc19yb290Ijp0cnVlfQ."),
+                   0, &scratch);
+    ck_assert(!verdict.ok && verdict.why != NULL);
+    jws_keys_unref(&keys);
+    buf_fini(&scratch);
+}
+END_TEST
+
 static void refused(struct bytes token, const char *why)
 {
     struct buf scratch;
@@ -555,6 +601,8 @@ int main(void)
                         sizeof(form_rows) / sizeof(form_rows[0]));
     tcase_add_loop_test(tcase, what_has_not_the_form_of_a_token_is_refused, 0,
                         sizeof(raw_rows) / sizeof(raw_rows[0]));
+    tcase_add_test(tcase, the_example_of_rfc_7519_section_3_1_verifies_until_it_expires);
+    tcase_add_test(tcase, the_unsecured_example_of_rfc_7519_section_6_1_is_refused);
     tcase_add_test(tcase, the_example_of_rfc_7515_passes_as_far_as_its_signature);
     tcase_add_test(tcase, no_bit_of_a_token_may_change);
     tcase_add_test(tcase, another_key_or_hash_does_not_sign_for_us);

@@ -222,6 +222,57 @@ START_TEST(an_operators_publication_is_done_after_the_commit)
 }
 END_TEST
 
+static void say_to(struct core_driver *d, uint32_t slot, const char *user)
+{
+    struct command command = {.kind = COMMAND_DIRECT_MESSAGE,
+                              .id = BYTES_LIT("0"),
+                              .user = bytes_of_str(user),
+                              .payload = BYTES_LIT("x")};
+    core_driver_step(
+        d, &(struct core_event){.kind = CORE_COMMAND, .conn = {0, slot, 1}, .command = &command});
+}
+
+START_TEST(a_user_begins_only_so_many_rooms_and_inboxes_a_minute_and_uses_those_that_are_there)
+{
+    struct core_driver d;
+    struct core_config config = core_driver_config();
+    config.policy.fallback.class = ROOM_DURABLE;
+    config.inbox_durable = true;
+    config.publish_without_membership = true;
+    config.rates.user_logs_per_minute = 4;
+    core_driver_start(&d, &config, 1);
+    core_driver_open(&d, 0, 1, "alice");
+    core_driver_open(&d, 0, 2, "bob");
+    d.now_ms += 60000; /* the half-full bucket of a start is full by now */
+    core_driver_forget(&d);
+    core_driver_say(&d, 0, 1, "r1", "a");
+    core_driver_say(&d, 0, 1, "r2", "a");
+    say_to(&d, 1, "carol");
+    core_driver_say(&d, 0, 1, "r3", "a");
+    core_driver_expect(&d, "append r1 alice a @1\nappend r2 alice a @1\n"
+                           "append inbox carol alice x @1\nappend r3 alice a @1\n");
+    core_driver_say(&d, 0, 1, "r4", "a");
+    core_driver_expect_line(&d, "too many new rooms and inboxes retry 15000");
+    core_driver_forget(&d);
+    say_to(&d, 1, "dora");
+    core_driver_expect_line(&d, "too many new rooms and inboxes retry 15000");
+    core_driver_forget(&d);
+    core_driver_say(&d, 0, 1, "r1", "b"); /* begun, though not committed yet */
+    core_driver_expect(&d, "append r1 alice b @2\n");
+    core_driver_say(&d, 0, 2, "r4", "a"); /* somebody else */
+    core_driver_expect(&d, "append r4 bob a @1\n");
+    core_driver_say(&d, 0, 1, "r4", "b");
+    core_driver_expect(&d, "append r4 alice b @2\n");
+    d.now_ms += 15000;
+    core_driver_say(&d, 0, 1, "r5", "a");
+    core_driver_expect(&d, "append r5 alice a @1\n");
+    struct registry_totals totals;
+    registry_totals(d.core, &totals);
+    ck_assert_uint_eq(totals.user_logs_limited, 2);
+    core_driver_stop(&d);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("core_durable");
@@ -237,6 +288,8 @@ int main(void)
     tcase_add_test(tcase, a_sender_that_is_gone_does_not_stop_the_delivery);
     tcase_add_test(tcase, a_room_with_appends_under_way_is_not_forgotten);
     tcase_add_test(tcase, an_operators_publication_is_done_after_the_commit);
+    tcase_add_test(
+        tcase, a_user_begins_only_so_many_rooms_and_inboxes_a_minute_and_uses_those_that_are_there);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
 }

@@ -141,7 +141,7 @@ static void apply_deliver(struct model *m, const struct core_effect *effect)
     ck_assert(channel != NULL);
     const struct push *push = effect->push;
     if (channel->kind == CHANNEL_ROOM) {
-        uint32_t room = digit_of(channel->name);
+        uint32_t room = digit_of(channel_name(channel));
         if (push->kind == PUSH_USER_JOINED || push->kind == PUSH_USER_LEFT) {
             if (digit_of(push->user) != OBSERVER) {
                 see(m, &m->seen_in[room][digit_of(push->user)], push->kind == PUSH_USER_JOINED);
@@ -165,7 +165,7 @@ static void apply_group_add(struct model *m, const struct core_effect *effect)
         return;
     }
     struct model_edge *edge = &m->edges[effect->conn.edge];
-    uint32_t room = digit_of(channel->name);
+    uint32_t room = digit_of(channel_name(channel));
     ck_assert(!conn->in[room]);
     conn->in[room] = true;
     if (effect->group_info != NULL) {
@@ -180,8 +180,8 @@ static void apply_group_remove(struct model *m, const struct core_effect *effect
     struct model_conn *conn = conn_at(m, effect->conn);
     const struct channel *channel = channel_find(m->core, effect->group);
     if (channel != NULL && channel->kind == CHANNEL_ROOM) {
-        ck_assert(conn->in[digit_of(channel->name)]);
-        conn->in[digit_of(channel->name)] = false;
+        ck_assert(conn->in[digit_of(channel_name(channel))]);
+        conn->in[digit_of(channel_name(channel))] = false;
     }
 }
 
@@ -242,6 +242,7 @@ static void apply(struct model *m, const struct core_effect *effect)
         m->loads[m->load_count++] = effect->group;
         break;
     case CORE_KEEP_BAN:
+    case CORE_SPENT:
     case CORE_TAPPED:
     case CORE_BAN_NET:
     case CORE_UNBAN_NET:

@@ -115,6 +115,123 @@ START_TEST(a_router_that_has_just_started_takes_buckets_for_half_full)
 }
 END_TEST
 
+/* A router dies in the middle of a flood over three edges; what it told them comes back. */
+static void announce_spent(struct core_driver *d, uint32_t edge, const char *user,
+                           uint64_t messages_ms, uint64_t bytes_ms)
+{
+    core_driver_step(d, &(struct core_event){.kind = CORE_ANNOUNCE_SPENT,
+                                             .edge = edge,
+                                             .user = bytes_of_str(user),
+                                             .messages_ms = messages_ms,
+                                             .bytes_ms = bytes_ms});
+}
+
+START_TEST(who_has_more_than_half_a_burst_left_is_told_to_nobody_and_who_has_less_to_his_edge)
+{
+    struct core_config config = core_driver_config();
+    config.rates.user_messages_per_second = 10;
+    struct core_driver d = start(&config);
+    for (uint32_t i = 0; i < 5; i++) {
+        ping(&d, i % 3, 1, 0);
+    }
+    ck_assert_uint_eq(count(&d, "spent"), 0);
+    ping(&d, 2, 1, 0);
+    core_driver_expect_line(&d, "spent 2/1 600 0");
+    for (uint32_t i = 0; i < 4; i++) {
+        ping(&d, 1, 1, 0);
+    }
+    core_driver_expect_line(&d, "spent 1/1 1000 0");
+    core_driver_forget(&d);
+    ping(&d, 1, 1, 0); /* refused: it costs nothing */
+    ck_assert_uint_eq(count(&d, "spent"), 0);
+    core_driver_stop(&d);
+}
+END_TEST
+
+static void start_again(struct core_driver *d, const struct core_config *config)
+{
+    core_driver_start(d, config, 0);
+    for (uint32_t edge = 0; edge < 3; edge++) {
+        core_driver_edge_up(d, edge, (const char *[]){"e0", "e1", "e2"}[edge]);
+        core_driver_announce_conn(d, edge, 1, "alice", NULL, 0);
+    }
+    core_driver_announce_conn(d, 0, 2, "bob", NULL, 0);
+}
+
+/* 900 ms are not paid back, at ten messages a second: one may be said now and one each 100 ms. */
+START_TEST(what_a_user_had_spent_before_the_router_died_stays_spent)
+{
+    struct core_config config = core_driver_config();
+    config.rates.user_messages_per_second = 10;
+    struct core_driver d;
+    start_again(&d, &config);
+    announce_spent(&d, 0, "alice", 600, 0);
+    announce_spent(&d, 1, "alice", 900, 0);
+    announce_spent(&d, 2, "alice", 700, 0);
+    for (uint32_t i = 0; i < 20; i++) {
+        ping(&d, i % 3, 1, 0);
+    }
+    ck_assert_uint_eq(count(&d, "pong"), 1);
+    core_driver_forget(&d);
+    for (uint32_t i = 0; i < 30; i++) {
+        d.now_ms += 50;
+        ping(&d, i % 3, 1, 0);
+    }
+    ck_assert_uint_eq(count(&d, "pong"), 15);
+    core_driver_stop(&d);
+}
+END_TEST
+
+/* Those of one edge are served while another has not said anything yet. */
+START_TEST(what_was_let_through_before_an_edge_told_is_counted_all_the_same)
+{
+    struct core_config config = core_driver_config();
+    config.rates.user_messages_per_second = 10;
+    struct core_driver d;
+    start_again(&d, &config);
+    for (uint32_t i = 0; i < 20; i++) {
+        ping(&d, 0, 1, 0);
+    }
+    ck_assert_uint_eq(count(&d, "pong"), 5);
+    announce_spent(&d, 1, "alice", 900, 0); /* four more than there were */
+    core_driver_forget(&d);
+    for (uint32_t i = 0; i < 9; i++) {
+        d.now_ms += 50;
+        ping(&d, i % 3, 1, 0);
+    }
+    ck_assert_uint_eq(count(&d, "pong"), 0);
+    d.now_ms += 50;
+    ping(&d, 0, 1, 0);
+    ck_assert_uint_eq(count(&d, "pong"), 1);
+    core_driver_stop(&d);
+}
+END_TEST
+
+START_TEST(an_edge_tells_of_its_own_users_only_while_it_announces_and_locks_nobody_out)
+{
+    struct core_config config = core_driver_config();
+    config.rates.user_messages_per_second = 10;
+    struct core_driver d;
+    start_again(&d, &config);
+    announce_spent(&d, 1, "bob", 1000, 0);   /* is at edge 0 */
+    announce_spent(&d, 1, "carol", 1000, 0); /* nobody knows her */
+    announce_spent(&d, 1, "", 1000, 0);
+    announce_spent(&d, 7, "bob", 1000, 0);
+    core_driver_announce_end(&d, 0);
+    announce_spent(&d, 0, "bob", 1000, 0);
+    ping(&d, 0, 2, 0);
+    core_driver_expect_line(&d, "send 0/2 pong");
+    core_driver_forget(&d);
+    announce_spent(&d, 1, "alice", UINT64_MAX, UINT64_MAX);
+    ping(&d, 1, 1, 0);
+    ck_assert_uint_eq(count(&d, "pong"), 0);
+    d.now_ms += 61000;
+    ping(&d, 1, 1, 0);
+    ck_assert_uint_eq(count(&d, "pong"), 1);
+    core_driver_stop(&d);
+}
+END_TEST
+
 START_TEST(an_announced_connection_has_half_of_its_burst)
 {
     struct core_config config = core_driver_config();
@@ -238,6 +355,12 @@ int main(void)
     tcase_add_test(tcase, the_bytes_of_a_user_too_and_a_refused_message_costs_none);
     tcase_add_test(tcase, what_edges_held_counts_by_when_it_was_said_whatever_their_clocks_read);
     tcase_add_test(tcase, a_router_that_has_just_started_takes_buckets_for_half_full);
+    tcase_add_test(
+        tcase, who_has_more_than_half_a_burst_left_is_told_to_nobody_and_who_has_less_to_his_edge);
+    tcase_add_test(tcase, what_a_user_had_spent_before_the_router_died_stays_spent);
+    tcase_add_test(tcase, what_was_let_through_before_an_edge_told_is_counted_all_the_same);
+    tcase_add_test(tcase,
+                   an_edge_tells_of_its_own_users_only_while_it_announces_and_locks_nobody_out);
     tcase_add_test(tcase, an_announced_connection_has_half_of_its_burst);
     tcase_add_test(tcase,
                    what_its_edge_held_of_it_has_the_whole_burst_and_what_follows_half_at_most);

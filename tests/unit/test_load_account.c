@@ -123,6 +123,29 @@ START_TEST(a_connection_hears_the_publishers_of_its_rooms_and_nobody_else)
 }
 END_TEST
 
+START_TEST(as_many_deliveries_follow_as_connections_hear)
+{
+    const struct plan *plan = &plans[_i];
+    struct plan_index *index = plan_index_new(plan);
+    uint64_t *sent = mem_new(plan->publishers + 1, sizeof(*sent));
+    uint64_t expected = 0;
+    for (uint32_t p = 0; p < plan->publishers; p++) {
+        sent[p] = p + 1;
+    }
+    for (uint32_t conn = 0; conn < plan->connections; conn++) {
+        uint32_t count = 0;
+        struct account_stream *streams = plan_streams(plan, index, conn, &count);
+        for (uint32_t s = 0; s < count; s++) {
+            expected += sent[streams[s].publisher];
+        }
+        mem_free(streams);
+    }
+    ck_assert_uint_eq(plan_deliveries(plan, sent), expected);
+    mem_free(sent);
+    plan_index_free(&index);
+}
+END_TEST
+
 START_TEST(a_stamp_is_found_in_any_text_and_only_whole)
 {
     const struct stamp stamp = {7, 4000000000U, UINT64_C(1) << 47, UINT64_MAX - 5};
@@ -132,14 +155,68 @@ START_TEST(a_stamp_is_found_in_any_text_and_only_whole)
     stamp_write(&stamp, at);
     for (size_t len = 0; len <= strlen(text); len++) {
         bool whole = len >= (size_t)(at - (uint8_t *)text) + STAMP_BYTES;
-        ck_assert_int_eq(stamp_find(bytes_of(text, len), &found), whole);
+        struct bytes rest = bytes_of(text, len);
+        ck_assert_int_eq(stamp_take(&rest, &found), whole);
+        ck_assert_uint_le(rest.len, STAMP_BYTES - 1);
     }
     ck_assert_mem_eq(&found, &stamp, sizeof(stamp));
     for (size_t i = 0; i < STAMP_BYTES; i++) { /* no byte of it may be another */
         at[i] ^= 1;
-        ck_assert(!stamp_find(bytes_of_str(text), &found));
+        struct bytes rest = bytes_of_str(text);
+        ck_assert(!stamp_take(&rest, &found));
         at[i] ^= 1;
     }
+}
+END_TEST
+
+START_TEST(stamps_in_a_stream_are_found_wherever_it_is_cut)
+{
+    uint8_t text[3 * STAMP_BYTES + 3];
+    memset(text, '~', sizeof(text));
+    for (uint32_t i = 0; i < 3; i++) {
+        const struct stamp stamp = {.publisher = i};
+        stamp_write(&stamp, text + i * (STAMP_BYTES + 1));
+    }
+    for (size_t cut = 0; cut <= sizeof(text); cut++) {
+        uint8_t tail[sizeof(text)];
+        struct bytes rest = bytes_of(text, cut);
+        struct stamp stamp;
+        uint32_t found = 0;
+        while (stamp_take(&rest, &stamp)) {
+            ck_assert_uint_eq(stamp.publisher, found++);
+        }
+        memmove(tail, rest.data, rest.len);
+        memcpy(tail + rest.len, text + cut, sizeof(text) - cut);
+        rest = bytes_of(tail, rest.len + sizeof(text) - cut);
+        while (stamp_take(&rest, &stamp)) {
+            ck_assert_uint_eq(stamp.publisher, found++);
+        }
+        ck_assert_uint_eq(found, 3);
+    }
+}
+END_TEST
+
+START_TEST(direct_messages_go_between_the_two_of_a_pair)
+{
+    const struct plan plan = {
+        .connections = 50, .processes = 1, .rooms = 1, .publishers = 8, .direct = true};
+    struct plan_index *index = plan_index_new(&plan);
+    for (uint32_t conn = 0; conn < plan.connections; conn++) {
+        uint32_t count = 0;
+        struct account_stream *streams = plan_streams(&plan, index, conn, &count);
+        uint32_t own = plan_publisher(&plan, conn);
+        uint32_t peer = plan_peer_conn(&plan, conn);
+        ck_assert_uint_eq(count, own == PLAN_NOBODY ? 0 : 1);
+        if (own != PLAN_NOBODY) {
+            ck_assert_uint_ne(peer, conn);
+            ck_assert_uint_eq(plan_peer_conn(&plan, peer), conn);
+            ck_assert_uint_eq(streams[0].publisher, plan_publisher(&plan, peer));
+            ck_assert(plan_answers(&plan, conn, streams[0].publisher));
+            ck_assert(!plan_answers(&plan, conn, own));
+        }
+        mem_free(streams);
+    }
+    plan_index_free(&index);
 }
 END_TEST
 
@@ -214,7 +291,11 @@ int main(void)
                         sizeof(plans) / sizeof(plans[0]));
     tcase_add_loop_test(tcase, a_connection_hears_the_publishers_of_its_rooms_and_nobody_else, 0,
                         sizeof(plans) / sizeof(plans[0]));
+    tcase_add_loop_test(tcase, as_many_deliveries_follow_as_connections_hear, 0,
+                        sizeof(plans) / sizeof(plans[0]));
     tcase_add_test(tcase, a_stamp_is_found_in_any_text_and_only_whole);
+    tcase_add_test(tcase, stamps_in_a_stream_are_found_wherever_it_is_cut);
+    tcase_add_test(tcase, direct_messages_go_between_the_two_of_a_pair);
     tcase_add_test(tcase, a_histogram_is_right_within_two_percent);
     tcase_add_test(tcase, what_a_histogram_had_before_can_be_taken_away);
     tcase_add_test(tcase, a_tally_that_is_full_counts_what_is_new_as_other);

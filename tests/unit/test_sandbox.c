@@ -211,7 +211,7 @@ static int with_an_older_thread(int row)
     }
     (void)sem_post(&go);
     (void)sem_wait(&gone);
-    return seen;
+    return pthread_join(thread, NULL) == 0 ? seen : 255;
 }
 
 START_TEST(threads_that_were_there_before_are_in_it_too)

@@ -756,6 +756,51 @@ START_TEST(banned_ranges_hold_for_their_time_also_without_a_router)
 }
 END_TEST
 
+static void spent(struct rig *rig, const char *user, uint64_t messages_ms, uint64_t bytes_ms)
+{
+    router_says(rig,
+                &(struct plane_op){
+                    .kind = OP_SPENT, .a = messages_ms, .b = bytes_ms, .bytes = bytes_of_str(user)},
+                1);
+}
+
+static bool announced_spent(const struct rig *rig, uint64_t messages_ms, uint64_t bytes_ms)
+{
+    bool found = false;
+    for (size_t i = 0; i < rig->count; i++) {
+        const struct plane_op *op = &rig->ops[i];
+        found =
+            found || (op->kind == OP_ANNOUNCE_SPENT && op->a == messages_ms && op->b == bytes_ms);
+    }
+    return found;
+}
+
+START_TEST(what_users_have_spent_is_told_to_the_next_router_until_it_is_paid_back)
+{
+    struct rig rig;
+    start_with_one(&rig);
+    spent(&rig, "alice", 600, 100);
+    spent(&rig, "bob", 300, 0);
+    spent(&rig, "carol", 100, 900);
+    rig.now_ms += 200;
+    spent(&rig, "alice", 700, 100);
+    spent(&rig, "carol", 0, 0); /* no word of the router shortens what it said */
+    rig.now_ms += 100;
+    move_to_next_router(&rig, 8);
+    ck_assert_uint_eq(count_of(&rig, OP_ANNOUNCE_SPENT), 2);
+    ck_assert(announced_spent(&rig, 600, 0)); /* alice */
+    ck_assert(announced_spent(&rig, 0, 600)); /* carol */
+    rig.now_ms += 600;
+    move_to_next_router(&rig, 9);
+    ck_assert_uint_eq(count_of(&rig, OP_ANNOUNCE_SPENT), 0);
+    spent(&rig, "", 1, 1);
+    struct uplink_stats stats;
+    uplink_stats(rig.uplink, &stats);
+    ck_assert_uint_eq(stats.bad_frames, 1);
+    stop(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("uplink");
@@ -781,6 +826,7 @@ int main(void)
     tcase_add_test(tcase, who_leaves_or_ends_lags_no_more);
     tcase_add_test(tcase, banned_ranges_hold_for_their_time_also_without_a_router);
     tcase_add_test(tcase, a_router_that_asks_for_a_drain_hears_that_it_has_begun);
+    tcase_add_test(tcase, what_users_have_spent_is_told_to_the_next_router_until_it_is_paid_back);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
 }

@@ -39,6 +39,7 @@ void client_drop(struct client *client)
     free_buf(&client->input);
     free_buf(&client->output);
     free_buf(&client->message);
+    free_buf(&client->tail);
 }
 
 static void end(struct client_loop *loop, struct client *client, const char *why)

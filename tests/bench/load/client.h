@@ -17,6 +17,7 @@ struct client {
     int fd;
     uint8_t state;  /* enum client_state */
     uint8_t joined; /* rooms answered */
+    bool welcomed;
     bool ready;
     bool want_write; /* epoll waits for it */
     uint32_t key;    /* what epoll gives back */
@@ -27,7 +28,9 @@ struct client {
     struct buf *input;   /* an incomplete frame or answer; NULL while there is none */
     struct buf *output;  /* what the socket did not take; NULL while there is nothing */
     struct buf *message; /* fragments so far; NULL while there are none */
+    struct buf *tail;    /* of a stream: what may be the beginning of a stamp; NULL without one */
     uint64_t sent;       /* messages published */
+    uint64_t begun_us;   /* to connect */
 };
 
 struct client_callbacks {

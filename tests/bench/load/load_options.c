@@ -79,6 +79,42 @@ static struct template *make_headers(const struct load_options *options)
     return headers;
 }
 
+/* The caller fini()s it. */
+static void option_text(const struct load_options *options, const char *given, struct buf *ret_text)
+{
+    struct bytes text = given == NULL ? BYTES_EMPTY : bytes_of_str(given);
+    buf_init(ret_text, 0);
+    if (options->escapes) {
+        template_unescape(text, ret_text);
+    } else {
+        buf_append(ret_text, text);
+    }
+}
+
+/* NULL for nothing. */
+static struct template *make_template(const struct load_options *options, const char *given)
+{
+    struct buf text;
+    if (given == NULL) {
+        return NULL;
+    }
+    option_text(options, given, &text);
+    struct template *template = template_new(buf_bytes(&text));
+    buf_fini(&text);
+    return template;
+}
+
+static const char *check_direct(const struct load_options *options)
+{
+    if (options->publishers % 2 != 0) {
+        return "--direct: needs an even number of --publishers\n";
+    }
+    if (options->users != 0) {
+        return "--direct: each connection must be a user of its own\n";
+    }
+    return NULL;
+}
+
 static const char *check(const struct load_config *config)
 {
     const struct load_options *options = &config->options;
@@ -91,13 +127,16 @@ static const char *check(const struct load_config *config)
     if (options->processes > options->connections) {
         return "--processes: more than --connections\n";
     }
+    if (options->publishers != 0 && config->publish == NULL) {
+        return "--publish: needs {stamp}\n";
+    }
     if (options->publishers != 0 && !template_has(config->publish, TEMPLATE_STAMP)) {
         return "--publish: needs {stamp}\n";
     }
     if (options->publishers != 0 && options->payload_bytes < STAMP_BYTES) {
         return "--payload-bytes: the stamp alone has 50\n";
     }
-    return NULL;
+    return options->direct ? check_direct(options) : NULL;
 }
 
 static struct plan make_plan(const struct load_options *options)
@@ -110,6 +149,7 @@ static struct plan make_plan(const struct load_options *options)
         .rooms_min = (uint32_t)options->rooms_min,
         .rooms_max = (uint32_t)options->rooms_max,
         .publishers = (uint32_t)options->publishers,
+        .direct = options->direct,
     };
 }
 
@@ -118,8 +158,10 @@ bool load_config_complete(struct load_config *config, struct buf *text)
     const struct load_options *options = &config->options;
     config->plan = make_plan(options);
     config->headers = make_headers(options);
-    config->join = template_new(bytes_of_str(options->join));
-    config->publish = template_new(bytes_of_str(options->publish));
+    config->hello = make_template(options, options->hello);
+    config->join = make_template(options, options->join);
+    config->publish = make_template(options, options->publish);
+    option_text(options, options->joined, &config->joined);
     config->targets = mem_new(options->urls.count, sizeof(*config->targets));
     for (size_t i = 0; i < options->urls.count; i++) {
         if (!parse_url(options->urls.items[i], &config->targets[i])) {
@@ -130,11 +172,23 @@ bool load_config_complete(struct load_config *config, struct buf *text)
         }
         config->target_count = i + 1;
     }
+    if (options->token_file != NULL) {
+        config->tokens = token_file_read(options->token_file);
+        if (config->tokens == NULL) {
+            buf_append_str(text, "--token-file: cannot be read, or has no line\n");
+            return false;
+        }
+    }
     const char *wrong = check(config);
     if (wrong != NULL) {
         buf_append_str(text, wrong);
     }
     return wrong == NULL;
+}
+
+struct bytes load_config_token(const struct load_config *config, uint32_t conn)
+{
+    return config->tokens == NULL ? BYTES_EMPTY : token_file_line(config->tokens, conn);
 }
 
 void load_config_fini(struct load_config *config)
@@ -145,7 +199,10 @@ void load_config_fini(struct load_config *config)
     }
     mem_free(config->targets);
     template_free(&config->headers);
+    template_free(&config->hello);
     template_free(&config->join);
     template_free(&config->publish);
+    token_file_free(&config->tokens);
+    buf_fini(&config->joined);
     option_fini(&load_option_program, &config->options);
 }

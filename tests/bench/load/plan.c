@@ -53,9 +53,37 @@ uint32_t plan_publisher_conn(const struct plan *plan, uint32_t publisher)
     return publisher * spacing(plan);
 }
 
+uint32_t plan_peer_conn(const struct plan *plan, uint32_t conn)
+{
+    uint32_t publisher = plan_publisher(plan, conn);
+    return publisher == PLAN_NOBODY ? conn : plan_publisher_conn(plan, publisher ^ 1U);
+}
+
+bool plan_answers(const struct plan *plan, uint32_t conn, uint32_t publisher)
+{
+    return plan_publisher(plan, conn) == (plan->direct ? publisher ^ 1U : publisher);
+}
+
 static uint32_t room_of_publisher(const struct plan *plan, uint32_t publisher)
 {
     return plan_room(plan, plan_publisher_conn(plan, publisher), 0);
+}
+
+uint64_t plan_deliveries(const struct plan *plan, const uint64_t *sent)
+{
+    uint64_t deliveries = 0;
+    uint32_t *members = mem_new(plan->rooms, sizeof(*members));
+    for (uint32_t conn = 0; conn < plan->connections; conn++) {
+        uint32_t rooms = plan_room_count(plan, conn);
+        for (uint32_t i = 0; i < rooms; i++) {
+            members[plan_room(plan, conn, i)]++;
+        }
+    }
+    for (uint32_t p = 0; p < plan->publishers; p++) {
+        deliveries += sent[p] * (plan->direct ? 1 : members[room_of_publisher(plan, p)]);
+    }
+    mem_free(members);
+    return deliveries;
 }
 
 struct plan_index *plan_index_new(const struct plan *plan)
@@ -92,11 +120,27 @@ static int by_publisher(const void *a, const void *b)
     return (left->publisher > right->publisher) - (left->publisher < right->publisher);
 }
 
+static struct account_stream *direct_streams(const struct plan *plan, uint32_t conn,
+                                             uint32_t *ret_count)
+{
+    uint32_t publisher = plan_publisher(plan, conn);
+    *ret_count = publisher == PLAN_NOBODY ? 0 : 1;
+    if (publisher == PLAN_NOBODY) {
+        return NULL;
+    }
+    struct account_stream *stream = mem_new(1, sizeof(*stream));
+    stream->publisher = publisher ^ 1U;
+    return stream;
+}
+
 struct account_stream *plan_streams(const struct plan *plan, const struct plan_index *index,
                                     uint32_t conn, uint32_t *ret_count)
 {
     uint32_t count = 0;
     uint32_t rooms = plan_room_count(plan, conn);
+    if (plan->direct) {
+        return direct_streams(plan, conn, ret_count);
+    }
     for (uint32_t i = 0; i < rooms; i++) {
         uint32_t room = plan_room(plan, conn, i);
         count += index->start[room + 1] - index->start[room];

@@ -16,6 +16,7 @@ struct plan {
     uint32_t rooms_min;
     uint32_t rooms_max;
     uint32_t publishers;
+    bool direct; /* publishers write to each other in pairs, not to rooms */
 };
 
 #define PLAN_NOBODY UINT32_MAX
@@ -34,13 +35,23 @@ uint32_t plan_room(const struct plan *plan, uint32_t conn, uint32_t i);
 uint32_t plan_publisher(const struct plan *plan, uint32_t conn);
 uint32_t plan_publisher_conn(const struct plan *plan, uint32_t publisher);
 
+/* Whom a publisher writes to when `direct`: the other one of its pair, as connection. */
+uint32_t plan_peer_conn(const struct plan *plan, uint32_t conn);
+
+/* True when a connection that hears this publisher has one message less in flight: its own message
+ * came back, or its peer wrote. */
+bool plan_answers(const struct plan *plan, uint32_t conn, uint32_t publisher);
+
+/* How many deliveries follow when publisher p has sent sent[p] messages. */
+uint64_t plan_deliveries(const struct plan *plan, const uint64_t *sent);
+
 /* Publishers by the room they publish in, made once per process. */
 struct plan_index;
 struct plan_index *plan_index_new(const struct plan *plan);
 void plan_index_free(struct plan_index **index);
 
-/* What a connection is to hear: one stream for each publisher of its rooms, sorted; the caller
- * frees with mem_free. */
+/* What a connection is to hear: one stream for each publisher of its rooms, or for its peer,
+ * sorted; the caller frees with mem_free. */
 struct account_stream *plan_streams(const struct plan *plan, const struct plan_index *index,
                                     uint32_t conn, uint32_t *ret_count);
 

@@ -11,7 +11,7 @@
 struct probe_process {
     uint64_t private_bytes; /* Private_Clean and Private_Dirty of smaps_rollup */
     uint64_t rss_bytes;
-    uint64_t cpu_ms; /* utime and stime, of all threads */
+    uint64_t cpu_us; /* of all threads */
 };
 
 /* All zero when there is no such process. */

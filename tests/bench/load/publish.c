@@ -67,12 +67,15 @@ static void send_one(struct publish *publish, struct client *client, uint64_t ti
     values.numbers[TEMPLATE_CONN] = client->index;
     values.numbers[TEMPLATE_USER] = plan_user(plan, client->index);
     values.numbers[TEMPLATE_ROOM] = stamp.room;
+    values.numbers[TEMPLATE_PEER] = plan_user(plan, plan_peer_conn(plan, client->index));
+    values.numbers[TEMPLATE_BYTES] = (uint64_t)publish->config->options.payload_bytes;
     values.numbers[TEMPLATE_ID] = ++client->ids;
     buf_clear(&publish->text);
     template_fill(publish->config->publish, &values, &publish->text);
     publish->shared->sent[stamp.publisher] = client->sent;
     publish->own->counts.sent++;
-    client_send(publish->loop, client, WIRE_TEXT, buf_bytes(&publish->text));
+    client_send(publish->loop, client, publish->config->options.binary ? WIRE_BINARY : WIRE_TEXT,
+                buf_bytes(&publish->text));
 }
 
 static struct client *whose_turn(const struct publish *publish)

@@ -21,7 +21,7 @@ void publish_turn(struct publish *publish, uint64_t now_us);
 /* When publish_turn has something to do; far away when only publish_heard has. */
 uint64_t publish_due_us(const struct publish *publish);
 
-/* A publisher heard one of its own. */
+/* A publisher heard what says that one of its messages is in flight no more (plan_answers). */
 void publish_heard(struct publish *publish, struct client *client);
 
 #endif

@@ -91,6 +91,28 @@ void report_event(const struct report *report, const char *event, uint64_t at_us
     }
 }
 
+static json_t *latency_json(const struct histogram *latency);
+
+void report_mark(const struct report *report, struct bytes name, const struct report_moment *now,
+                 struct report_moment *marked)
+{
+    struct histogram latency = now->workers.latency;
+    const uint8_t *end = memchr(name.data, '\n', name.len);
+    int len = (int)(end == NULL ? name.len : (size_t)(end - name.data));
+    histogram_subtract(&latency, &marked->workers.latency);
+    *marked = *now;
+    if (report->config->options.progress_json) {
+        print_line(json_pack("{s:s%, s:f, s:o}", "mark", name.data, (size_t)len, "at_s",
+                             seconds_since_start(report, now->at_us), "latency",
+                             latency_json(&latency)));
+        return;
+    }
+    fprintf(stderr, "%8.3fs -- %.*s: p50 %.3f ms p99 %.3f ms max %.3f ms\n",
+            seconds_since_start(report, now->at_us), len, (const char *)name.data,
+            (double)histogram_at(&latency, 500) / 1e3, (double)histogram_at(&latency, 990) / 1e3,
+            (double)histogram_at(&latency, 1000) / 1e3);
+}
+
 /* --- at the end ----------------------------------------------------------------------------- */
 
 static json_t *tally_json(const struct tally *tally)
@@ -128,35 +150,45 @@ static double per_connection(const struct report *report, uint64_t before, uint6
     return ready == 0 ? 0 : ((double)after - (double)before) / (double)ready;
 }
 
+static double cpu_ms(const struct probe_process *from, const struct probe_process *to)
+{
+    return (double)(to->cpu_us - from->cpu_us) / 1e3;
+}
+
 static json_t *process_json(const struct report *report, size_t i)
 {
     const struct probe_process *before = &report->before.processes[i];
     const struct probe_process *ready = &report->ready.processes[i];
     const struct probe_process *after = &report->after.processes[i];
-    return json_pack("{s:s, s:I, s:I, s:I, s:f, s:I, s:I, s:I}", "process",
-                     report->config->options.pids.items[i], "private_before",
-                     (json_int_t)before->private_bytes, "private_ready",
-                     (json_int_t)ready->private_bytes, "private_after",
-                     (json_int_t)after->private_bytes, "bytes_per_connection",
-                     per_connection(report, before->private_bytes, ready->private_bytes),
-                     "rss_ready", (json_int_t)ready->rss_bytes, "cpu_opening_ms",
-                     (json_int_t)(ready->cpu_ms - before->cpu_ms), "cpu_publishing_ms",
-                     (json_int_t)(report->published.processes[i].cpu_ms - ready->cpu_ms));
+    return json_pack(
+        "{s:s, s:I, s:I, s:I, s:f, s:I, s:f, s:f, s:f}", "process",
+        report->config->options.pids.items[i], "private_before", (json_int_t)before->private_bytes,
+        "private_ready", (json_int_t)ready->private_bytes, "private_after",
+        (json_int_t)after->private_bytes, "bytes_per_connection",
+        per_connection(report, before->private_bytes, ready->private_bytes), "rss_ready",
+        (json_int_t)ready->rss_bytes, "cpu_opening_ms", cpu_ms(before, ready), "cpu_publishing_ms",
+        cpu_ms(&report->warm.processes[i], &report->published.processes[i]), "cpu_holding_ms",
+        cpu_ms(&report->published.processes[i], after));
 }
 
-static uint64_t cpu_published_ms(const struct report *report)
+static uint64_t received_warm(const struct report *report)
 {
-    uint64_t ms = 0;
-    for (size_t i = 0; i < pid_count(report->config); i++) {
-        ms += report->published.processes[i].cpu_ms - report->ready.processes[i].cpu_ms;
-    }
-    return ms;
+    return report->published.workers.account.received - report->warm.workers.account.received;
 }
 
 static double cpu_per_delivery_us(const struct report *report)
 {
-    uint64_t received = report->published.workers.account.received;
-    return received == 0 ? 0 : (double)cpu_published_ms(report) * 1e3 / (double)received;
+    uint64_t received = received_warm(report);
+    double ms = 0;
+    for (size_t i = 0; i < pid_count(report->config); i++) {
+        ms += cpu_ms(&report->warm.processes[i], &report->published.processes[i]);
+    }
+    return received == 0 ? 0 : ms * 1e3 / (double)received;
+}
+
+static double seconds_warm(const struct report *report)
+{
+    return (double)(report->published.at_us - report->warm.at_us + 1) / 1e6;
 }
 
 static json_t *outages_json(const struct report *report)
@@ -181,7 +213,8 @@ json_t *report_json(const struct report *report)
         json_array_append_new(processes, process_json(report, i));
     }
     return json_pack(
-        "{s:I, s:I, s:I, s:f, s:f, s:o, s:o, s:o, s:I, s:o, s:o, s:f, s:f, s:f, s:o, s:o}",
+        "{s:I, s:I, s:I, s:f, s:f, s:o, s:o, s:o, s:I, s:o, s:o, s:f, s:f, s:f, s:f, "
+        "s:f, s:o, s:o, s:o}",
         "connections", (json_int_t)report->config->options.connections, "ready",
         (json_int_t)end->counts.ready, "closed", (json_int_t)end->counts.closed, "ready_s",
         (double)report->ready_ms / 1e3, "load", report->load, "failures",
@@ -189,9 +222,12 @@ json_t *report_json(const struct report *report)
         tally_json(&kinds), "sent", (json_int_t)end->counts.sent, "account",
         account_json(&end->account), "latency", latency_json(&end->latency), "longest_pause_ms",
         (double)end->pause_us / 1e3, "cpu_us_per_delivery", cpu_per_delivery_us(report),
+        "deliveries_per_s", (double)received_warm(report) / seconds_warm(report),
+        "slab_bytes_per_connection",
+        per_connection(report, report->before.slab_bytes, report->ready.slab_bytes),
         "tcp_buffer_bytes_per_connection",
         per_connection(report, report->before.tcp_bytes, report->ready.tcp_bytes), "processes",
-        processes, "outages", outages_json(report));
+        processes, "outages", outages_json(report), "opening", latency_json(&end->opening));
 }
 
 static void print_tally(const char *what, const struct tally *tally)
@@ -220,7 +256,7 @@ static void print_processes(const struct report *report)
                (unsigned long long)ready->private_bytes / 1024,
                (unsigned long long)report->after.processes[i].private_bytes / 1024,
                per_connection(report, before->private_bytes, ready->private_bytes),
-               (unsigned long long)(ready->cpu_ms - before->cpu_ms));
+               (unsigned long long)(ready->cpu_us - before->cpu_us) / 1000);
     }
     printf("  kernel, both ends: TCP buffers %.0f B/conn, slabs %.0f B/conn\n",
            per_connection(report, report->before.tcp_bytes, report->ready.tcp_bytes),
@@ -237,8 +273,7 @@ static void print_publishing(const struct report *report)
     }
     printf("\n  sent %llu, %.0f/s; deliveries %.0f/s; server CPU %.2f us per delivery\n",
            (unsigned long long)end->counts.sent, (double)end->counts.sent / seconds,
-           (double)report->published.workers.account.received / seconds,
-           cpu_per_delivery_us(report));
+           (double)received_warm(report) / seconds_warm(report), cpu_per_delivery_us(report));
     printf("  expected %llu received %llu lost %llu repeated %llu reordered %llu misrouted %llu\n",
            (unsigned long long)account->expected, (unsigned long long)account->received,
            (unsigned long long)account->lost, (unsigned long long)account->repeated,
@@ -259,6 +294,10 @@ void report_table(const struct report *report)
            (long long)report->config->options.connections, (unsigned long long)end->counts.ready,
            (double)report->ready_ms / 1e3, (unsigned long long)end->counts.failed,
            (unsigned long long)end->counts.closed, report->load);
+    printf("  opening, ms: p50 %.1f p99 %.1f max %.1f\n",
+           (double)histogram_at(&end->opening, 500) / 1e3,
+           (double)histogram_at(&end->opening, 990) / 1e3,
+           (double)histogram_at(&end->opening, 1000) / 1e3);
     print_tally("failed", &end->failures);
     print_tally("closed", &end->closes);
     print_tally("heard", &kinds);

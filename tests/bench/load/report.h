@@ -28,7 +28,8 @@ struct report {
     const struct load_config *config;
     struct report_moment before;    /* nothing was opened */
     struct report_moment ready;     /* all joined and quiet */
-    struct report_moment published; /* publishing is over; the same as ready without it */
+    struct report_moment warm;      /* the warm-up of publishing is over; figures count from here */
+    struct report_moment published; /* publishing is over; both the same as ready without it */
     struct report_moment after;     /* the end, accounts closed */
     struct report_outage outages[REPORT_OUTAGES_MAX];
     uint32_t outage_count;
@@ -43,6 +44,10 @@ void report_take(const struct load_config *config, const struct shared *shared, 
 /* One line about what happened since `last`, which becomes `now`. */
 void report_progress(const struct report *report, const char *phase,
                      const struct report_moment *now, struct report_moment *last);
+
+/* The figures since `marked`, which becomes `now`, under the first line of `name`. */
+void report_mark(const struct report *report, struct bytes name, const struct report_moment *now,
+                 struct report_moment *marked);
 
 /* One line about an event, at this moment. */
 void report_event(const struct report *report, const char *event, uint64_t at_us);

@@ -14,7 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TICK_MS = 10, QUIET_MS = 400 };
+/* Silence that ends a phase: when all is there that can come, when that is not known, and when
+ * something is missing, which may only be late. */
+enum { TICK_MS = 10, COMPLETE_MS = 200, QUIET_MS = 400, MISSING_MS = 3000 };
 
 struct run {
     const struct load_config *config;
@@ -27,6 +29,7 @@ struct run {
     uint64_t messages_us;     /* and since when there are so many */
     struct report_moment now; /* counts only */
     struct report_moment last;
+    struct report_moment marked; /* at the last line of standard input */
     struct sockaddr_in watch;
     const char *watch_path; /* NULL: nothing is watched */
     bool watch_up;
@@ -55,14 +58,19 @@ static uint64_t phase_ms(const struct run *run)
     return (clock_mono_us() - run->phase_us) / 1000;
 }
 
-/* Until --until-eof is over, or an interrupt. */
+/* Until --until-eof is over, or an interrupt. Lines that come at once are one mark. */
 static bool input_ended(struct run *run)
 {
     struct pollfd poll_fd = {.fd = STDIN_FILENO, .events = POLLIN};
     char scratch[256];
-    if (run->input_open && poll(&poll_fd, 1, 0) > 0 &&
-        read(STDIN_FILENO, scratch, sizeof(scratch)) <= 0) {
+    if (!run->input_open || poll(&poll_fd, 1, 0) <= 0) {
+        return !run->input_open;
+    }
+    ssize_t got = read(STDIN_FILENO, scratch, sizeof(scratch));
+    if (got <= 0) {
         run->input_open = false;
+    } else {
+        report_mark(run->report, bytes_of(scratch, (size_t)got), &run->now, &run->marked);
     }
     return !run->input_open;
 }
@@ -140,14 +148,27 @@ static void open_all(struct run *run)
 }
 
 /* Nothing new for a while. */
-static void settle(struct run *run, const char *phase)
+static void settle(struct run *run)
 {
     uint64_t most_ms = (uint64_t)run->config->options.settle;
-    begin_phase(run, phase);
+    begin_phase(run, "settle");
     do {
         tick(run);
     } while (goes_on(run) && phase_ms(run) < most_ms &&
              run->now.at_us - run->messages_us < QUIET_MS * 1000);
+}
+
+static void drain(struct run *run)
+{
+    uint64_t most_ms = (uint64_t)run->config->options.settle;
+    uint64_t expected = plan_deliveries(&run->config->plan, run->shared->sent);
+    uint64_t quiet_ms = 0;
+    begin_phase(run, "drain");
+    do {
+        tick(run);
+        quiet_ms = run->now.workers.account.received >= expected ? COMPLETE_MS : MISSING_MS;
+    } while (goes_on(run) && phase_ms(run) < most_ms &&
+             run->now.at_us - run->messages_us < quiet_ms * 1000);
 }
 
 static void stay(struct run *run, const char *phase, uint64_t ms, bool last)
@@ -164,10 +185,14 @@ static void publish(struct run *run, bool last)
     const struct load_options *options = &run->config->options;
     atomic_store(&run->shared->publish_us, clock_mono_us());
     atomic_store(&run->shared->step, STEP_PUBLISH);
-    stay(run, "publish", (uint64_t)(options->warmup + options->duration), last);
+    if (options->warmup != 0) {
+        stay(run, "warm up", (uint64_t)options->warmup, false);
+        report_take(run->config, run->shared, true, &run->report->warm);
+    }
+    stay(run, "publish", (uint64_t)options->duration, last);
     report_take(run->config, run->shared, true, &run->report->published);
     atomic_store(&run->shared->step, STEP_QUIET);
-    settle(run, "drain");
+    drain(run);
 }
 
 static void finish(struct run *run)
@@ -200,8 +225,9 @@ static void lead(struct run *run)
     bool publishes = run->config->plan.publishers != 0;
     bool holds = run->config->options.hold != 0 || !publishes;
     open_all(run);
-    settle(run, "settle");
+    settle(run);
     report_take(run->config, run->shared, true, &run->report->ready);
+    run->report->warm = run->report->ready;
     run->report->published = run->report->ready;
     report_event(run->report, "ready", run->report->ready.at_us);
     if (publishes) {

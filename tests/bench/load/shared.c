@@ -45,6 +45,7 @@ void shared_sum(const struct shared *shared, struct shared_worker *ret_sum)
         tally_add(&ret_sum->closes, &worker->closes);
         tally_add(&ret_sum->failures, &worker->failures);
         histogram_add(&ret_sum->latency, &worker->latency);
+        histogram_add(&ret_sum->opening, &worker->opening);
         if (worker->pause_us > ret_sum->pause_us) {
             ret_sum->pause_us = worker->pause_us;
         }

@@ -30,7 +30,8 @@ struct shared_worker {
     struct tally closes;   /* after ready, by close code or "reset" */
     struct tally failures; /* before ready, by reason */
     struct histogram latency;
-    uint64_t pause_us; /* the longest time without any delivery while publishing */
+    struct histogram opening; /* from connecting to ready */
+    uint64_t pause_us;        /* the longest time without any delivery while publishing */
     bool finished;
 };
 

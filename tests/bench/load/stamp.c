@@ -74,19 +74,25 @@ static bool parse(const uint8_t *at, struct stamp *ret_stamp)
     return true;
 }
 
-bool stamp_find(struct bytes text, struct stamp *ret_stamp)
+/* Where the next stamp may begin, or `end`. */
+static const uint8_t *next_mark(const uint8_t *at, const uint8_t *end)
 {
-    const uint8_t *at = text.data;
-    const uint8_t *end = text.data + text.len;
+    const uint8_t *found = at == end ? NULL : memchr(at, '~', (size_t)(end - at));
+    return found == NULL ? end : found;
+}
+
+bool stamp_take(struct bytes *text, struct stamp *ret_stamp)
+{
+    const uint8_t *end = text->data + text->len;
+    const uint8_t *at = next_mark(text->data, end);
     while ((size_t)(end - at) >= STAMP_BYTES) {
-        at = memchr(at, '~', (size_t)(end - at) - STAMP_BYTES + 1);
-        if (at == NULL) {
-            return false;
-        }
         if (at[1] == '~' && parse(at, ret_stamp)) {
+            at += STAMP_BYTES;
+            *text = bytes_of(at, (size_t)(end - at));
             return true;
         }
-        at++;
+        at = next_mark(at + 1, end);
     }
+    *text = bytes_of(at, (size_t)(end - at));
     return false;
 }

@@ -20,7 +20,8 @@ struct stamp {
 
 void stamp_write(const struct stamp *stamp, uint8_t out[STAMP_BYTES]);
 
-/* The first stamp in `text`. False when there is none. */
-bool stamp_find(struct bytes text, struct stamp *ret_stamp);
+/* The first stamp in `text`, which becomes what follows it. False when there is none: `text` is
+ * then what may be the beginning of one, at most STAMP_BYTES - 1. */
+bool stamp_take(struct bytes *text, struct stamp *ret_stamp);
 
 #endif

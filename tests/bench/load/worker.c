@@ -33,9 +33,14 @@ struct worker {
 
 static struct template_values values_of(const struct worker *worker, const struct client *client)
 {
+    const struct plan *plan = &worker->config->plan;
     struct template_values values = {.pad = 0};
     values.numbers[TEMPLATE_CONN] = client->index;
-    values.numbers[TEMPLATE_USER] = plan_user(&worker->config->plan, client->index);
+    values.numbers[TEMPLATE_USER] = plan_user(plan, client->index);
+    values.numbers[TEMPLATE_ROOM] = plan_room(plan, client->index, 0);
+    values.numbers[TEMPLATE_PEER] = plan_user(plan, plan_peer_conn(plan, client->index));
+    values.numbers[TEMPLATE_BYTES] = (uint64_t)worker->config->options.payload_bytes;
+    values.token = load_config_token(worker->config, client->index);
     return values;
 }
 
@@ -68,6 +73,7 @@ static void open_next(struct worker *worker)
     struct sockaddr_in source;
     source_of(worker, client, &source);
     worker->opening++;
+    client->begun_us = clock_mono_us();
     client_connect(&worker->loop, client, config->options.addresses > 1 ? &source : NULL,
                    &target->address, buf_bytes(&request));
     buf_fini(&request);
@@ -77,30 +83,49 @@ static void become_ready(struct worker *worker, struct client *client)
 {
     client->ready = true;
     worker->opening--;
+    histogram_record(&worker->own->opening, clock_mono_us() - client->begun_us);
     worker->own->counts.ready++;
 }
 
 static bool joins_are_answered(const struct worker *worker)
 {
-    return worker->config->options.joined != NULL;
+    return worker->config->joined.len != 0;
+}
+
+static void say(struct worker *worker, struct client *client, const struct template *what,
+                const struct template_values *values)
+{
+    buf_clear(&worker->text);
+    template_fill(what, values, &worker->text);
+    client_send(&worker->loop, client, worker->config->options.binary ? WIRE_BINARY : WIRE_TEXT,
+                buf_bytes(&worker->text));
+}
+
+static void join_rooms(struct worker *worker, struct client *client)
+{
+    const struct plan *plan = &worker->config->plan;
+    client->welcomed = true;
+    worker->own->counts.opened++;
+    uint32_t rooms = plan_room_count(plan, client->index);
+    struct template_values values = values_of(worker, client);
+    if (worker->config->hello != NULL) {
+        say(worker, client, worker->config->hello, &values);
+    }
+    for (uint32_t i = 0; i < rooms && worker->config->join != NULL; i++) {
+        values.numbers[TEMPLATE_ROOM] = plan_room(plan, client->index, i);
+        values.numbers[TEMPLATE_ID] = ++client->ids;
+        say(worker, client, worker->config->join, &values);
+    }
+    if (client->state == CLIENT_OPEN && (rooms == 0 || !joins_are_answered(worker))) {
+        become_ready(worker, client);
+    }
 }
 
 static void on_open(void *owner, struct client *client)
 {
     struct worker *worker = owner;
-    const struct plan *plan = &worker->config->plan;
-    worker->own->counts.opened++;
-    uint32_t rooms = plan_room_count(plan, client->index);
-    for (uint32_t i = 0; i < rooms; i++) {
-        struct template_values values = values_of(worker, client);
-        values.numbers[TEMPLATE_ROOM] = plan_room(plan, client->index, i);
-        values.numbers[TEMPLATE_ID] = ++client->ids;
-        buf_clear(&worker->text);
-        template_fill(worker->config->join, &values, &worker->text);
-        client_send(&worker->loop, client, WIRE_TEXT, buf_bytes(&worker->text));
-    }
-    if (client->state == CLIENT_OPEN && (rooms == 0 || !joins_are_answered(worker))) {
-        become_ready(worker, client);
+    if (worker->config->options.welcomed == NULL) {
+        join_rooms(worker, client);
     }
 }
 
@@ -118,10 +143,27 @@ static struct bytes label_of(struct bytes message, const char *before)
     return quote == NULL ? BYTES_EMPTY : bytes_of(rest.data, (size_t)(quote - rest.data));
 }
 
-static bool is_join_answer(const struct worker *worker, struct bytes message)
+static bool has(struct bytes message, struct bytes text)
 {
-    const char *joined = worker->config->options.joined;
-    return memmem(message.data, message.len, joined, strlen(joined)) != NULL;
+    return memmem(message.data, message.len, text.data, text.len) != NULL;
+}
+
+static void take_answer(struct worker *worker, struct client *client, struct bytes message)
+{
+    struct bytes joined = buf_bytes(&worker->config->joined);
+    if (!client->welcomed) {
+        if (has(message, bytes_of_str(worker->config->options.welcomed))) {
+            join_rooms(worker, client);
+        }
+        return;
+    }
+    if (client->ready || joined.len == 0 || message.len == 0 || !has(message, joined)) {
+        return;
+    }
+    client->joined++;
+    if (client->joined == plan_room_count(&worker->config->plan, client->index)) {
+        become_ready(worker, client);
+    }
 }
 
 static void note_delivery(struct worker *worker, uint64_t now_us, const struct stamp *stamp)
@@ -148,24 +190,56 @@ static void take_stamped(struct worker *worker, struct client *client, const str
     }
     account_take(stream, stamp->number, &worker->own->account);
     note_delivery(worker, clock_mono_us(), stamp);
-    if (plan_publisher(&worker->config->plan, client->index) == stamp->publisher) {
+    if (plan_answers(&worker->config->plan, client->index, stamp->publisher)) {
         publish_heard(worker->publish, client);
+    }
+}
+
+/* Stamps may be several. Leaves in `text` what may be the beginning of one more. */
+static void take_stamps(struct worker *worker, struct client *client, struct bytes *text)
+{
+    struct stamp stamp;
+    size_t whole = text->len;
+    struct bytes message = *text;
+    while (stamp_take(text, &stamp)) {
+        whole = 0;
+        take_stamped(worker, client, &stamp);
+    }
+    if (whole != 0) {
+        take_answer(worker, client, message);
+    }
+}
+
+/* What a stream may have cut in two is kept until the rest comes. */
+static void take_stream(struct worker *worker, struct client *client, struct bytes message)
+{
+    struct buf *kept = client->tail;
+    client->tail = NULL;
+    if (kept != NULL) {
+        buf_append(kept, message);
+        message = buf_bytes(kept);
+    }
+    take_stamps(worker, client, &message);
+    if (message.len != 0 && client->state == CLIENT_OPEN) {
+        client->tail = mem_new(1, sizeof(*client->tail));
+        buf_init(client->tail, 0);
+        buf_append(client->tail, message);
+    }
+    if (kept != NULL) {
+        buf_fini(kept);
+        mem_free(kept);
     }
 }
 
 static void on_message(void *owner, struct client *client, struct bytes message)
 {
     struct worker *worker = owner;
-    struct stamp stamp;
     worker->own->counts.messages++;
     tally_count(&worker->own->kinds, label_of(message, worker->config->options.label), 1);
-    if (stamp_find(message, &stamp)) {
-        take_stamped(worker, client, &stamp);
-    } else if (!client->ready && is_join_answer(worker, message)) {
-        client->joined++;
-        if (client->joined == plan_room_count(&worker->config->plan, client->index)) {
-            become_ready(worker, client);
-        }
+    if (worker->config->options.stream) {
+        take_stream(worker, client, message);
+    } else {
+        take_stamps(worker, client, &message);
     }
 }
 
