@@ -166,7 +166,7 @@ mutant always_silent router/announce.c 's/return core->rebuilding \|\|[^;]*;/ret
 mutant no_mass_grace router/loss.c 's/if \(!loss->mass\) \{/if (true) {/'
 mutant watchers_not_told router/unsure.c 's/is_owed\(core, user->watch, early\) \|\| roster_differs\(core, user->watch\)/false \&\& early/' test_core_rebuild
 mutant roster_not_compared router/roster.c 's/(bool roster_differs\([^{]*\{)/$1\n    if (core != NULL) {\n        return false;\n    }/' test_core_roster
-mutant ended_untold router/session.c 's/ended_early \|\| core->rebuilding/ended_early/'
+mutant ended_untold router/session.c 's/ended_early \|\| core->rebuilding/ended_early/' test_core_rebuild
 mutant late_comes_silent router/session.c 's/!silent \|\| user->told_offline/!silent/' test_core_rebuild
 mutant lacking_edge_forgotten router/unsure.c 's/ \|\|\n\s*user->edge_lacked;/;/' test_core_rebuild
 mutant edges_not_compared router/unsure.c 's/unsure->told != 0 && unsure->told != met/false/' test_core_rebuild
