@@ -158,20 +158,18 @@ mutant end_dropped_with_opening router/plane_verify.c 's/(waiting_free\(plane, t
 
 # The core
 mutant no_epoch_push router/announce.c 's/if \(!same && room\)/if (false)/'
-mutant twice_up_to_date router/announce.c 's/    if \(first\) \{/    (void)first;\n    if (true) {/' test_core_rebuild
+mutant twice_up_to_date router/announce.c 's/    if \(first\) \{/    (void)first;\n    if (true) {/'
 mutant watches_not_announced router/announce.c 's/            attach_watch\(core, conn, channel\);/            ;/'
 mutant announced_aloud router/announce.c 's/return core->rebuilding \|\|[^;]*;/return false;/'
 mutant who_left_comes_silent router/announce.c 's/ && !user->told_left//' test_core_rebuild
 mutant always_silent router/announce.c 's/return core->rebuilding \|\|[^;]*;/return true;/' test_core_rebuild
 mutant no_mass_grace router/loss.c 's/if \(!loss->mass\) \{/if (true) {/'
-mutant watchers_not_told router/unsure.c 's/is_owed\(core, user->watch, early\) \|\| roster_differs\(core, user->watch\)/false \&\& early/'
+mutant watchers_not_told router/unsure.c 's/is_owed\(core, user->watch, early\) \|\| roster_differs\(core, user->watch\)/false \&\& early/' test_core_rebuild
 mutant roster_not_compared router/roster.c 's/(bool roster_differs\([^{]*\{)/$1\n    if (core != NULL) {\n        return false;\n    }/' test_core_roster
-mutant ended_untold router/session.c 's/ended_early \|\| core->rebuilding/ended_early/'
-mutant grace_forgotten_with_log router/announce.c 's/        unsure_bound\(core, channel, event->edge\); [^\n]*\n//'
+mutant ended_untold router/session.c 's/ended_early \|\| core->rebuilding/ended_early/' test_core_rebuild
 mutant late_comes_silent router/session.c 's/!silent \|\| user->told_offline/!silent/' test_core_rebuild
 mutant lacking_edge_forgotten router/unsure.c 's/ \|\|\n\s*user->edge_lacked;/;/' test_core_rebuild
-mutant grace_not_announced edge/uplink_announce.c 's/if \(group->unsure\) \{/if (false) {/'
-mutant edges_not_compared router/unsure.c 's/unsure->told != 0 && unsure->told != met/false/'
+mutant edges_not_compared router/unsure.c 's/unsure->told != 0 && unsure->told != met/false/' test_core_rebuild
 mutant edges_unknown_is_none router/unsure.c 's/bool cannot_say = others == 0 && has_clients;/bool cannot_say = others == 1 \&\& has_clients;/'
 mutant late_edge_untold router/unsure.c 's/            begin\(unsure, true\); [^\n]*/            ;/'
 mutant shares_without_sum router/plane_admission.c 's/rate \* places \/ places_in_all/rate * 2/'

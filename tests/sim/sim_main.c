@@ -81,8 +81,6 @@ static const struct {
     /* a router died after few words with an edge whose members lagged in the life before: the next
        one was not told how far that went (a mutant that few histories notice) */
     {20, FAULTS_ROUTER | FAULTS_NETWORK | FAULTS_REBUILD},
-    /* that an edge has nothing of a life was taken for lacking nothing (the same) */
-    {6, FAULTS_ROUTER | FAULTS_NETWORK | FAULTS_REBUILD},
     /* one gap for numbers of which a member had some */
     {4669, FAULTS_ALL},
 };
