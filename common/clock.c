@@ -31,6 +31,12 @@ uint64_t clock_wall_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+uint64_t clock_wall_us(void)
+{
+    struct timespec now = read_clock(CLOCK_REALTIME);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 void clock_random(void *data, unsigned long len)
 {
     unsigned char *at = data;

@@ -6,8 +6,9 @@
 
 uint64_t clock_mono_ms(void);
 uint64_t clock_mono_us(void);
-/* Milliseconds since 1970. */
+/* Since 1970. */
 uint64_t clock_wall_ms(void);
+uint64_t clock_wall_us(void);
 
 /* Fills with random bytes from the kernel; aborts when there are none. */
 void clock_random(void *data, unsigned long len);

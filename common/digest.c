@@ -5,21 +5,31 @@
 #include <sodium.h>
 #include <string.h>
 
-uint64_t digest_item(uint32_t slot, uint32_t gen, uint64_t group)
+static uint64_t hash_of(struct bytes in)
 {
     static const uint8_t key[crypto_shorthash_KEYBYTES] = "splitrail digest";
-    uint8_t in[16];
     uint8_t out[crypto_shorthash_BYTES];
+    (void)crypto_shorthash(out, in.data, in.len, key);
+    uint64_t hash = 0;
+    for (size_t i = 0; i < sizeof(out); i++) { /* the ends may be of different byte orders */
+        hash |= (uint64_t)out[i] << (i * 8);
+    }
+    return hash;
+}
+
+uint64_t digest_item(uint32_t slot, uint32_t gen, uint64_t group)
+{
+    uint8_t in[16];
     uint64_t words[2] = {(uint64_t)slot << 32 | gen, group};
-    for (size_t i = 0; i < sizeof(in); i++) { /* the ends may be of different byte orders */
+    for (size_t i = 0; i < sizeof(in); i++) {
         in[i] = (uint8_t)(words[i / 8] >> (i % 8 * 8));
     }
-    (void)crypto_shorthash(out, in, sizeof(in), key);
-    uint64_t item = 0;
-    for (size_t i = 0; i < sizeof(out); i++) {
-        item |= (uint64_t)out[i] << (i * 8);
-    }
-    return item;
+    return hash_of(bytes_of(in, sizeof(in)));
+}
+
+uint64_t digest_name(struct bytes name)
+{
+    return hash_of(name);
 }
 
 void digest_touch(struct digest *digest, uint32_t slot)

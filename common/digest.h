@@ -7,6 +7,8 @@
 #ifndef COMMON_DIGEST_H
 #define COMMON_DIGEST_H
 
+#include "common/bytes.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -30,6 +32,9 @@ static inline uint64_t digest_bit(uint32_t slot)
 
 /* What a connection adds for being there (`group` 0) or for being in a group. */
 uint64_t digest_item(uint32_t slot, uint32_t gen, uint64_t group);
+
+/* What a name adds where names are summed; the same in every process and for ever. */
+uint64_t digest_name(struct bytes name);
 
 void digest_add(struct digest *digest, uint32_t slot, uint64_t item);
 void digest_remove(struct digest *digest, uint32_t slot, uint64_t item);

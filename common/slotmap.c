@@ -4,15 +4,35 @@
 
 #include <assert.h>
 
-enum { CAPACITY_MIN = 16 };
+/* Slots come in pages that never move: adding the next page costs nothing for those who are there,
+ * and a table is never much larger than what it holds. */
+enum { PAGE_SLOTS = 512 };
 
 #define NO_INDEX UINT32_MAX
 
-struct slotmap_slot {
-    void *object;  /* NULL while free */
-    uint32_t gen;  /* of the live object, or of the next one */
-    uint32_t next; /* free list, NO_INDEX at its end */
+/* Who is free has no object but the index of the next free one, doubled and odd, which no pointer
+ * to an object is. */
+struct slotmap_page {
+    uintptr_t objects[PAGE_SLOTS];
+    uint32_t gens[PAGE_SLOTS]; /* of the live object, or of the next one */
 };
+
+_Static_assert(sizeof(uintptr_t) == 8, "a doubled index fits");
+
+static uintptr_t *object_at(const struct slotmap *map, uint32_t index)
+{
+    return &map->pages[index / PAGE_SLOTS]->objects[index % PAGE_SLOTS];
+}
+
+static uint32_t *gen_at(const struct slotmap *map, uint32_t index)
+{
+    return &map->pages[index / PAGE_SLOTS]->gens[index % PAGE_SLOTS];
+}
+
+static uintptr_t free_link(uint32_t next)
+{
+    return (uintptr_t)next << 1 | 1;
+}
 
 void slotmap_init(struct slotmap *map, uint32_t max)
 {
@@ -22,16 +42,20 @@ void slotmap_init(struct slotmap *map, uint32_t max)
 
 void slotmap_fini(struct slotmap *map)
 {
-    mem_free(map->slots);
+    for (uint32_t i = 0; i < map->page_count; i++) {
+        mem_free(map->pages[i]);
+    }
+    mem_free(map->pages);
     slotmap_init(map, map->max);
 }
 
-static void grow(struct slotmap *map)
+static void add_page(struct slotmap *map)
 {
-    uint64_t capacity = map->capacity < CAPACITY_MIN ? CAPACITY_MIN : (uint64_t)map->capacity * 2;
-    capacity = capacity > map->max ? map->max : capacity;
-    map->slots = mem_resize(map->slots, capacity, sizeof(*map->slots));
-    map->capacity = (uint32_t)capacity;
+    if ((map->page_count & (map->page_count - 1)) == 0) {
+        size_t room = map->page_count == 0 ? 1 : (size_t)map->page_count * 2;
+        map->pages = mem_resize(map->pages, room, sizeof(struct slotmap_page *));
+    }
+    map->pages[map->page_count++] = mem_resize(NULL, 1, sizeof(struct slotmap_page));
 }
 
 /* A free index: a used one again if there is any, so that the range of indexes stays dense. */
@@ -39,40 +63,41 @@ static uint32_t take_index(struct slotmap *map)
 {
     if (map->free_head != NO_INDEX) {
         uint32_t index = map->free_head;
-        map->free_head = map->slots[index].next;
+        map->free_head = (uint32_t)(*object_at(map, index) >> 1);
         return index;
     }
-    if (map->used == map->capacity) {
-        grow(map);
+    if (map->used == (uint64_t)map->page_count * PAGE_SLOTS) {
+        add_page(map);
     }
-    map->slots[map->used].gen = 1;
+    *gen_at(map, map->used) = 1;
     return map->used++;
 }
 
 slot_id slotmap_add(struct slotmap *map, void *object)
 {
-    assert(object != NULL && "NULL marks a free slot");
+    assert(object != NULL && ((uintptr_t)object & 1) == 0 && "odd ones mark free slots");
     if (map->count >= map->max) {
         return 0;
     }
     uint32_t index = take_index(map);
-    map->slots[index].object = object;
+    *object_at(map, index) = (uintptr_t)object;
     map->count++;
-    return slot_id_make(index, map->slots[index].gen);
+    return slot_id_make(index, *gen_at(map, index));
 }
 
 void *slotmap_get(const struct slotmap *map, slot_id id)
 {
     uint32_t index = slot_id_index(id);
-    if (index >= map->used || map->slots[index].gen != slot_id_gen(id)) {
+    if (index >= map->used || *gen_at(map, index) != slot_id_gen(id)) {
         return NULL;
     }
-    return map->slots[index].object;
+    return slotmap_at(map, index);
 }
 
 void *slotmap_at(const struct slotmap *map, uint32_t index)
 {
-    return index < map->used ? map->slots[index].object : NULL;
+    uintptr_t object = index < map->used ? *object_at(map, index) : 1;
+    return (object & 1) != 0 ? NULL : (void *)object;
 }
 
 slot_id slotmap_id_at(const struct slotmap *map, uint32_t index)
@@ -80,7 +105,7 @@ slot_id slotmap_id_at(const struct slotmap *map, uint32_t index)
     if (slotmap_at(map, index) == NULL) {
         return 0;
     }
-    return slot_id_make(index, map->slots[index].gen);
+    return slot_id_make(index, *gen_at(map, index));
 }
 
 void *slotmap_remove(struct slotmap *map, slot_id id)
@@ -89,11 +114,11 @@ void *slotmap_remove(struct slotmap *map, slot_id id)
     if (object == NULL) {
         return NULL;
     }
-    struct slotmap_slot *slot = &map->slots[slot_id_index(id)];
-    slot->object = NULL;
-    slot->gen = slot->gen == UINT32_MAX ? 1 : slot->gen + 1;
-    slot->next = map->free_head;
-    map->free_head = slot_id_index(id);
+    uint32_t index = slot_id_index(id);
+    uint32_t *gen = gen_at(map, index);
+    *gen = *gen == UINT32_MAX ? 1 : *gen + 1;
+    *object_at(map, index) = free_link(map->free_head);
+    map->free_head = index;
     map->count--;
     return object;
 }

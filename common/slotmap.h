@@ -6,13 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct slotmap_slot;
+struct slotmap_page;
 
 struct slotmap {
-    struct slotmap_slot *slots;
-    uint32_t capacity; /* slots allocated */
-    uint32_t used;     /* slots ever handed out: indexes are below this */
-    uint32_t count;    /* live objects */
+    struct slotmap_page **pages; /* 12 bytes a slot */
+    uint32_t page_count;
+    uint32_t used;  /* slots ever handed out: indexes are below this */
+    uint32_t count; /* live objects */
     uint32_t free_head;
     uint32_t max; /* limit of live objects */
 };
@@ -39,7 +39,7 @@ static inline slot_id slot_id_make(uint32_t index, uint32_t gen)
 void slotmap_init(struct slotmap *map, uint32_t max);
 void slotmap_fini(struct slotmap *map);
 
-/* Id of the newly stored `object` (not NULL), or 0 when `max` is reached. */
+/* Id of the newly stored `object` (not NULL, an even address), or 0 when `max` is reached. */
 slot_id slotmap_add(struct slotmap *map, void *object);
 
 /* The object, or NULL when the generation is gone. */

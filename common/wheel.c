@@ -77,7 +77,7 @@ static void reserve(struct wheel *wheel, uint32_t id)
     }
     uint64_t capacity = wheel->capacity < CAPACITY_MIN ? CAPACITY_MIN : wheel->capacity;
     while (capacity <= id) {
-        capacity *= 2;
+        capacity += capacity / 4; /* not doubled: most of it would lie idle */
     }
     capacity = capacity > UNSET ? UNSET : capacity;
     wheel->next = mem_resize(wheel->next, capacity, sizeof(*wheel->next));

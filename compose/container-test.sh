@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# Builds the images, starts the cluster of compose.yaml and proves it with real clients
-# (container_test.py). Pulls nothing: the base image is made with debootstrap from the mirror that this
-# machine's apt uses, and HAProxy is Debian's. Needs root; ends whatever it started.
+# Builds the images, starts the cluster of compose.yaml with the profiles tls and monitoring, and proves it
+# with real clients (container_test.py): container-test.sh [--clients N] [TEST…]. N are there while edges
+# come and go; the figures of docs/CONTAINERS.md have 2,000. TEST is a part of a test's name.
+# Pulls nothing: the base image is made with debootstrap from the mirror that this machine's apt uses,
+# HAProxy and Prometheus are Debian's, and Grafana, which Debian does not have, is left out. Needs root;
+# ends whatever it started.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -11,6 +14,8 @@ fi
 
 suite=bookworm
 haproxy_image=splitrail-haproxy-debian:$suite
+prometheus_image=splitrail-prometheus-debian:$suite
+export CLIENTS=48
 compose=(docker-compose -f compose.yaml -p splitrail-test)
 work=$(mktemp -d)
 engine_pid=
@@ -51,7 +56,7 @@ package_missing() {
 install_missing() {
     local missing=() p
     command -v dockerd >/dev/null || missing+=(docker.io)
-    for p in docker-compose debootstrap iptables python3 python3-websockets; do
+    for p in docker-compose debootstrap iptables openssl python3 python3-websockets; do
         if package_missing "$p"; then
             missing+=("$p")
         fi
@@ -193,8 +198,9 @@ make_base_image() {
 }
 
 build_images() {
-    say "building HAProxy's image"
+    say "building the images of HAProxy and Prometheus"
     bounded 180 docker build --build-arg BASE="$base_image" -f Dockerfile.haproxy -t "$haproxy_image" .
+    bounded 300 docker build --build-arg BASE="$base_image" -f Dockerfile.prometheus -t "$prometheus_image" .
     say "building Splitrail's image"
     bounded 420 "${compose[@]}" build
     say "splitrail:local has $(docker image inspect -f '{{.Size}}' splitrail:local |
@@ -206,34 +212,57 @@ build_images() {
 
 start_cluster() {
     compose_started=yes
-    within 120 "${compose[@]}" up -d --scale edge=3 >"$work/log" 2>&1 || {
+    # By name, because Grafana of the profile monitoring is not to be had.
+    within 120 "${compose[@]}" up -d --scale edge=3 haproxy haproxy-tls prometheus >"$work/log" 2>&1 || {
         tail -n 5 "$work/log" >&2
         timeout 30 "${compose[@]}" logs --no-color --tail 10 </dev/null >&2 || true
         die "the cluster does not become healthy"
     }
 }
 
-# The published port: 8080, or a free one where that is taken.
-choose_port() {
-    if (exec 3<>/dev/tcp/127.0.0.1/8080) 2>/dev/null; then
+# port WISH: that one, or a free one where it is taken.
+port() {
+    if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then
         python3 -c 'import socket; s = socket.socket(); s.bind(("", 0)); print(s.getsockname()[1])'
     else
-        echo 8080
+        echo "$1"
     fi
 }
 
+# One that clients check as they would any other.
+make_certificate() {
+    bounded 30 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
+        -addext subjectAltName=DNS:localhost -keyout "$work/key.pem" -out "$work/chain.pem"
+    cat "$work/chain.pem" "$work/key.pem" >"$work/tls.pem"
+    chmod 0711 "$work"
+    chmod 0644 "$work/tls.pem"
+    export SPLITRAIL_TLS_FILE=$work/tls.pem
+}
+
+choose_ports() {
+    SPLITRAIL_PORT=$(port 8080)
+    SPLITRAIL_TLS_PORT=$(port 8443)
+    PROMETHEUS_PORT=127.0.0.1:$(port 9090)
+    export SPLITRAIL_PORT SPLITRAIL_TLS_PORT PROMETHEUS_PORT
+}
+
+if [ "${1:-}" = --clients ]; then
+    [[ ${2:-} =~ ^[0-9]{2,5}$ ]] || die "--clients takes a number from 10 to 99999"
+    CLIENTS=$2
+    shift 2
+fi
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 install_missing
 start_engine
 make_base_image
-export BASE_IMAGE=$base_image HAPROXY_IMAGE=$haproxy_image SPLITRAIL_AUTH=insecure
-SPLITRAIL_PORT=$(choose_port)
-export SPLITRAIL_PORT
-export COMPOSE="${compose[*]}"
+export BASE_IMAGE=$base_image HAPROXY_IMAGE=$haproxy_image PROMETHEUS_IMAGE=$prometheus_image
+export SPLITRAIL_AUTH=insecure COMPOSE_PROFILES=tls,monitoring COMPOSE="${compose[*]}"
+choose_ports
+make_certificate
 build_images
 say "starting the cluster"
 start_cluster
-say "testing through port $SPLITRAIL_PORT"
-within 600 /usr/bin/python3 -B container_test.py "$@"
+say "testing through port $SPLITRAIL_PORT with $CLIENTS clients"
+within $((900 + CLIENTS / 4)) /usr/bin/python3 -B container_test.py "$@"

@@ -1,7 +1,7 @@
 """The compose cluster through its published port, with the clients of the end-to-end tests.
 
 container-test.sh starts it and says by environment how to reach it: COMPOSE (the compose command with
-its options) and SPLITRAIL_PORT.
+its options), the published ports, and CLIENTS, how many are there while edges come and go.
 """
 
 import asyncio
@@ -9,19 +9,25 @@ import http.client
 import json
 import os
 import shlex
+import shutil
+import ssl
 import subprocess
 import sys
 import time
 import unittest
+import urllib.parse
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "e2e"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+E2E = os.path.join(HERE, "..", "tests", "e2e")
+sys.path.insert(0, E2E)
 
 from clients import Client
 from cluster import eventually, http_get
-from steady import Traffic
+from crowd import Crowd
 
 COMPOSE = shlex.split(os.environ["COMPOSE"])
 PORT = int(os.environ["SPLITRAIL_PORT"])
+CLIENTS = int(os.environ["CLIENTS"])
 
 
 class Published:
@@ -29,7 +35,7 @@ class Published:
     url = "ws://127.0.0.1:%d/ws" % PORT
 
 
-def run(*args, timeout=90):
+def run(*args, timeout=240):
     done = subprocess.run(args, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           timeout=timeout)
     if done.returncode != 0:
@@ -48,6 +54,11 @@ def ctl(*args):
 
 def edges_up():
     return sorted(e["edgeId"] for e in ctl("edges")["edges"] if e["state"] == "up")
+
+
+def edges_with_clients():
+    return {e["edgeId"]: e["connections"] for e in ctl("edges")["edges"]
+            if e["state"] == "up" and e["connections"] > 0}
 
 
 def containers(service):
@@ -100,9 +111,10 @@ class Containers(unittest.IsolatedAsyncioTestCase):
         return client
 
     async def edges_take_clients(self, count):
-        """Until HAProxy has found that many edges: the probes stay open, so each goes elsewhere."""
+        """Until HAProxy has found that many edges: the probes stay open, so each goes elsewhere. Those with
+        clients have been found."""
         await eventually(published_health, "an edge behind the port")
-        seen = {}
+        seen = {edge: [] for edge in await asyncio.to_thread(edges_with_clients)}
         end = time.monotonic() + 30
         while len(seen) != count and time.monotonic() < end:
             probe = await Client.connect(Published, "probe")
@@ -228,58 +240,143 @@ class Containers(unittest.IsolatedAsyncioTestCase):
         await self.edges_take_clients(3)
         self.assert_undisturbed(stayed + moved)
 
-    async def traffic(self, room):
-        traffic = Traffic(lambda: Published.url, room)
-        self.clients.append(traffic)
-        await traffic.joined()
-        return traffic
+    async def crowd(self, name, clients):
+        crowd = Crowd(lambda: Published.url, name, clients)
+        self.clients.append(crowd)
+        await crowd.joined()
+        return crowd
 
     async def scaled(self, edges):
         await asyncio.to_thread(scale, edges)
-        await eventually(lambda: len(edges_up()) == edges, "%d edges" % edges)
+        await eventually(lambda: len(edges_up()) == edges, "%d edges" % edges, 60)
 
-    async def assert_all_heard(self, traffic):
-        await traffic.settle()
-        print(traffic.figures(), end=" ... ", flush=True)
-        self.assertEqual(traffic.faults(), [])
-        present = await asyncio.to_thread(ctl, "presence", "room", traffic.members[0].room)
-        self.assertEqual({m["userId"] for m in present["members"]},
-                         {m.client.user for m in traffic.members})
+    async def told(self, what, crowd):
+        """Figures since the last time; and that nobody lost anything or was closed without a drain."""
+        figures = await crowd.figures()
+        print("\n    %s: %s" % (what, str(figures)), end="", flush=True)
+        self.assertEqual(crowd.faults()[:5], [])
+        self.assertEqual(figures.cut, 0)
+        return figures
+
+    async def assert_all_present(self, *crowds):
+        for crowd in crowds:
+            await crowd.settle()
+            self.assertEqual(crowd.faults()[:5], [])
+            for traffic in crowd.sample():
+                present = await asyncio.to_thread(ctl, "presence", "room", traffic.members[0].room)
+                self.assertEqual({m["userId"] for m in present["members"]},
+                                 {m.client.user for m in traffic.members})
+        await eventually(lambda: sum(edges_with_clients().values()) == sum(c.clients for c in crowds),
+                         "as many connections as clients")
 
     async def test_5_no_message_is_lost_when_edges_come_and_go_under_traffic(self):
         await self.scaled(2)
-        traffic = await self.traffic("tide")
+        tide = await self.crowd("tide", CLIENTS // 2)
+        await tide.figures()
         await self.scaled(5)
         await self.edges_take_clients(5)
-        flood = await self.traffic("flood")  # who is on the new edges has to leave again
+        figures = await self.told("2 to 5 edges", tide)
+        self.assertEqual(figures.moved, 0)
+        flood = await self.crowd("flood", CLIENTS // 2)  # who is on the new edges has to leave again
+        self.assertEqual(len(await asyncio.to_thread(edges_with_clients)), 5)
         await self.scaled(2)
-        await self.assert_all_heard(traffic)
-        await self.assert_all_heard(flood)
-        # Nobody was cut off: who was moved had been told.
-        self.assertEqual(set(traffic.codes() + flood.codes()), {1012})
+        moved = [await self.told("5 to 2 edges, who was there before", tide),
+                 await self.told("5 to 2 edges, who came then", flood)]
+        self.assertGreater(sum(f.moved for f in moved), 0)
+        await self.assert_all_present(tide, flood)
 
     async def test_6_no_message_is_lost_when_every_container_is_replaced_under_traffic(self):
         await self.scaled(3)
-        traffic = await self.traffic("rolling")
+        crowd = await self.crowd("rolling", CLIENTS)
+        await crowd.figures()
         for edge in await asyncio.to_thread(containers, "edge"):
             code, took = await asyncio.to_thread(stop_and_remove, edge, 40)
             self.assertEqual(code, 0, "an edge was killed after its grace")
             self.assertLess(took, 40)
             await self.scaled(3)
-            await traffic.joined()
-        self.assertEqual(set(traffic.codes()) - {1012}, set())
-        moved = len(traffic.codes())
-        self.assertGreater(moved, 0)
-        router = (await asyncio.to_thread(containers, "router"))[0]
-        code, took = await asyncio.to_thread(stop_and_remove, router, 30)
-        self.assertEqual(code, 0, "the router was killed after its grace")
-        await asyncio.to_thread(compose, "up", "-d", "--no-deps", "router")
-        await eventually(lambda: self.synced_room("rolling"), "presence is whole")
-        self.assertEqual(len(traffic.codes()), moved, "a client noticed the router's replacement")
+            await crowd.joined()
+            figures = await self.told("an edge replaced, which drained for %.1f s" % took, crowd)
+            self.assertGreater(figures.moved, 0)
+        await self.replace_the_router(crowd)
         # What clients are connected to cannot go without them, but what they miss they get afterwards.
         await asyncio.to_thread(compose, "up", "-d", "--no-deps", "--force-recreate", "haproxy")
         await eventually(published_health, "HAProxy is back")
-        await self.assert_all_heard(traffic)
+        await crowd.joined()
+        figures = await crowd.figures()
+        print("\n    HAProxy replaced: %s" % str(figures), end="", flush=True)
+        self.assertEqual(figures.cut, CLIENTS)
+        await self.assert_all_present(crowd)
+
+    async def replace_the_router(self, crowd):
+        async def unnoticed(how):
+            await eventually(lambda: self.synced_room("rolling-0"), "presence is whole", 60)
+            figures = await self.told("the router " + how, crowd)
+            self.assertEqual(figures.moved, 0, "a client noticed")
+        router = (await asyncio.to_thread(containers, "router"))[0]
+        code, _ = await asyncio.to_thread(stop_and_remove, router, 30)
+        self.assertEqual(code, 0, "the router was killed after its grace")
+        await asyncio.to_thread(compose, "up", "-d", "--no-deps", "router")
+        await unnoticed("replaced")
+        await asyncio.to_thread(compose, "kill", "router")
+        await asyncio.to_thread(compose, "start", "router")
+        await unnoticed("killed and started")
+
+    async def test_7_a_client_of_another_stack_chats_through_the_port(self):
+        if shutil.which("node") is None:
+            self.skipTest("no node here")
+        host = await self.client("host")
+        await host.ok("join", room="mixed")
+        node = await asyncio.create_subprocess_exec(
+            "node", "--experimental-websocket", "--no-warnings",
+            os.path.join(E2E, "programs", "room_chat.mjs"), Published.url, "mixed",
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            await host.expect("room_message", payload="hello from node", timeout=30)
+            answer = await asyncio.to_thread(ctl, "presence", "user", "user_node")
+            self.assertIs(answer["users"][0]["online"], True)
+            await host.ok("room_message", room="mixed", payload="hello to node")
+            await host.expect("room_message", payload="heard: hello to node")
+            out, _ = await asyncio.wait_for(node.communicate(), 30)
+            self.assertEqual(node.returncode, 0, out.decode())
+        finally:
+            if node.returncode is None:
+                node.kill()
+
+    async def test_8_the_profile_tls_takes_clients_with_the_given_certificate(self):
+        context = ssl.create_default_context(cafile=os.environ["SPLITRAIL_TLS_FILE"])
+        secure = await Client.connect("wss://localhost:%s/ws" % os.environ["SPLITRAIL_TLS_PORT"], "secure",
+                                      ssl=context)
+        self.clients.append(secure)
+        plain = await self.client("plain")
+        for client in (secure, plain):
+            await client.ok("join", room="both")
+        await self.everybody_hears_everybody("both", [secure, plain], "tls")
+
+    async def test_9_the_profile_monitoring_scrapes_every_edge_that_there_is(self):
+        def query(text):
+            status, _, body = http_get(int(os.environ["PROMETHEUS_PORT"].rpartition(":")[2]),
+                                       "/api/v1/query?query=" + urllib.parse.quote(text))
+            self.assertEqual(status, 200, body)
+            return json.loads(body)["data"]["result"]
+        def scraped(edges):
+            return lambda: (len(query('up{job="splitrail-edge"} == 1')),
+                            len(query('up{job="splitrail-router"} == 1'))) == (edges, 1)
+        await self.client("watched")
+        await eventually(scraped(3), "three edges are scraped", 60)
+        await eventually(lambda: query("sum(ws_active_connections)")[0]["value"][1] == "1", "one client", 60)
+        await self.scaled(4)
+        await eventually(scraped(4), "the new edge is scraped", 60)
+        await asyncio.to_thread(self.every_panel_is_understood, query)
+
+    def every_panel_is_understood(self, query):
+        with open(os.path.join(HERE, "monitoring", "dashboard.json"), encoding="utf-8") as file:
+            panels = json.load(file)["panels"]
+        queries = [t["expr"].replace("$__rate_interval", "30s").replace("$instance", ".*")
+                   for panel in panels for t in panel.get("targets", [])]
+        self.assertGreater(len(queries), 10)
+        answered = sum(1 for text in queries if query(text))
+        print("%d of the dashboard's %d queries have data" % (answered, len(queries)), end=" ... ", flush=True)
+        self.assertGreater(answered, len(queries) // 2)
 
     async def move_from_the_leaving_edge(self, clients):
         """Who hears server_shutdown comes back when closed: (those anew, all others)."""
@@ -304,7 +401,9 @@ class Containers(unittest.IsolatedAsyncioTestCase):
 
 
 def main():
-    suite = unittest.defaultTestLoader.loadTestsFromTestCase(Containers)
+    loader = unittest.TestLoader()
+    loader.testNamePatterns = ["*%s*" % name for name in sys.argv[1:]] or None
+    suite = loader.loadTestsFromTestCase(Containers)
     result = unittest.TextTestRunner(verbosity=2).run(suite)
     failed = len({test.id().split(" ")[0] for test, _ in result.failures + result.errors})
     print("%d passed, %d failed" % (result.testsRun - failed, failed), flush=True)

@@ -2,6 +2,7 @@
 again, under the same key, what was not answered. What it hears must be every message once, in order."""
 
 import asyncio
+import contextlib
 import itertools
 import os
 import random
@@ -15,17 +16,22 @@ GONE = (AssertionError, OSError, asyncio.TimeoutError, websockets.WebSocketExcep
 
 
 class Steady:
-    def __init__(self, url, name, room, token=lambda name: name):
-        """`url` says where to connect whenever it is asked."""
+    def __init__(self, url, name, room, token=lambda name: name, gate=None):
+        """`url` says where to connect whenever it is asked; `gate` is a semaphore that many share, so that
+        this machine does not open all their connections at once."""
         self.url, self.name, self.room, self.token = url, name, room, token
+        self.gate = gate or contextlib.nullcontext()
         self.life = os.urandom(4).hex()  # the router remembers keys for longer than a test
         self.client = None
         self.since = None
         self.heard = []
         self.faults = []
         self.codes = []  # how its connections ended
+        self.cut = []  # those codes of which no drain had told it
+        self.told = False
         self.refusals = 0
-        self.pause_s = 0  # the longest time between two connections
+        self.pauses = []  # seconds from the end of a connection until it has joined again
+        self.answer_s = 0  # the longest time from saying something to its answer
         self.joined = asyncio.Event()
         self.task = asyncio.create_task(self._live())
 
@@ -33,17 +39,22 @@ class Steady:
         ended = None
         while True:
             try:
-                client = await Client.connect(self.url(), self.token(self.name), open_timeout=5)
-                await self._join(client)
+                async with self.gate:
+                    client = await Client.connect(self.url(), self.token(self.name), open_timeout=10)
+                    await self._join(client)
             except GONE:
                 self.refusals += 1
                 await asyncio.sleep(random.uniform(0.05, 0.3))
                 continue
             if ended is not None:
-                self.pause_s = max(self.pause_s, time.monotonic() - ended)
+                self.pauses.append(time.monotonic() - ended)
+            self.told = False
             await self._listen(client)
             ended = time.monotonic()
-            self.codes.append(client.socket.close_code)
+            code = client.socket.close_code
+            self.codes.append(code)
+            if code != 1012 or not self.told:
+                self.cut.append(code)
 
     async def _join(self, client):
         since = {"since": self.since} if self.since else {}
@@ -71,18 +82,22 @@ class Steady:
             self.heard.append(message["payload"])
         # A gap to 0 says who may be gone, and that no message is.
         self.faults += [g for g in client.heard("gap") if g["to"] != 0] + client.heard("epoch")
+        self.told = self.told or bool(client.heard("server_shutdown"))
         client.inbox = [(m, raw) for m, raw in client.inbox if m["type"] in ("ok", "error", "pong")]
 
     async def say(self, text):
         """Until it is answered."""
         key = "%s-%s" % (self.life, text)
+        begin = time.monotonic()
         while True:
             await self.joined.wait()
             try:
                 await self.client.ok("room_message", room=self.room, payload=text, key=key)
+                self.answer_s = max(self.answer_s, time.monotonic() - begin)
                 return
             except GONE as error:
-                if self.joined.is_set() and not self.client.ended:
+                ended = self.client.ended or isinstance(error, websockets.ConnectionClosed)
+                if self.joined.is_set() and not ended:
                     self.faults.append("refused: %s" % error)
                 await asyncio.sleep(0.05)
 
@@ -103,7 +118,7 @@ class Traffic:
                         for i, m in enumerate(self.members[:talkers])]
 
     async def _talk(self, member, who, each_s):
-        await self.joined()  # who comes later has missed nothing
+        await self.joined(600)  # who comes later has missed nothing
         for n in itertools.count():
             if not self.talking:
                 return
@@ -111,8 +126,8 @@ class Traffic:
             self.said.append("%d/%d" % (who, n))
             await asyncio.sleep(each_s)
 
-    async def joined(self):
-        await asyncio.gather(*(asyncio.wait_for(m.joined.wait(), 30) for m in self.members))
+    async def joined(self, timeout=30):
+        await asyncio.gather(*(asyncio.wait_for(m.joined.wait(), timeout) for m in self.members))
 
     async def settle(self, timeout=30):
         """No more is said, and everybody has heard all of it."""
@@ -141,7 +156,7 @@ class Traffic:
     def figures(self):
         return "%d messages to %d clients, %d lost, %d moves, longest pause %.1f s" % (
             len(self.said), len(self.members), len(self.faults()), len(self.codes()),
-            max(m.pause_s for m in self.members))
+            max((p for m in self.members for p in m.pauses), default=0))
 
     async def close(self):
         self.talking = False

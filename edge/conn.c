@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-_Static_assert(sizeof(struct conn) <= 264, "the memory of an idle connection is a promise");
+_Static_assert(sizeof(struct conn) <= 184, "the memory of an idle connection is a promise");
 
 /* NULL: what comes is thrown away. */
 static void (*const INPUT_OF_STATE[])(struct conn *conn, uint8_t *data, size_t len) = {
@@ -479,6 +479,7 @@ void conn_enter_open(struct conn *conn, struct bytes answer)
     conn->opened_ms = edge_now(edge);
     conn_pace_start(conn);
     conn->last_message_ms = conn->opened_ms;
+    conn->ping_stamp_us = 0;
     put_copy(conn, answer);
     metrics_add(edge->metrics, EDGE_METRIC_CONNECTIONS, 0, 1);
     heartbeat_start(conn);
@@ -594,7 +595,7 @@ void conn_reap(struct edge *edge)
     while (edge->dead != NULL) {
         struct conn *conn = edge->dead;
         edge->dead = conn->next_dead;
-        assert(!conn->out.dirty && "freed while its output was on the list");
+        assert(conn->out.waiting == NULL && "freed while its output was on the list");
         slotmap_remove(&edge->conns, conn->id);
         mem_free(conn);
     }

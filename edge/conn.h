@@ -63,12 +63,14 @@ struct conn {
         struct ws_deflater *deflater; /* then: context of our messages; NULL = they stand alone */
     };
     union { /* it is pending before OPEN, ended and dead after */
-        struct conn *next_ended;
         struct conn *pending_older;
+        uint64_t ping_stamp_us; /* payload of the last ping; 0 = none was sent */
+        struct conn *next_ended;
     };
     union {
-        struct conn *next_dead;
         struct conn *pending_newer;
+        uint64_t last_message_ms;
+        struct conn *next_dead;
     };
     slot_id id;
     union {
@@ -76,12 +78,10 @@ struct conn {
         uint64_t opened_ms;   /* when the upgrade was completed */
     };
     uint64_t last_seen_ms; /* last byte received */
-    uint64_t last_message_ms;
     uint64_t due_ms;      /* PROXY, HANDSHAKE: timeout; OPEN: next ping or pong due; else: linger */
     uint64_t soft_due_ms; /* too much output since; 0 = no */
     uint64_t planned_ms;  /* close at this time with planned_reason; 0 = no */
     uint64_t pace_ns;     /* when its input so far would be due at the allowed rate */
-    uint64_t ping_stamp_us; /* payload of the last ping */
     struct address address; /* of the client; behind trusted proxies not the peer's */
     uint16_t close_code;    /* that passed, 0 = none */
     uint8_t state;          /* enum conn_state */

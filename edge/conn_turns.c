@@ -78,6 +78,9 @@ bool conn_turns_run(struct edge *edge)
 {
     struct conn_turns *turns = &edge->turns;
     bool some = turns->count != 0;
+    if (some) {
+        (void)edge_now(edge); /* the turn begins here */
+    }
     while (turns->count != 0 && turns->spent_us < OPENINGS_US) {
         serve_next(edge);
     }

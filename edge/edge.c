@@ -7,10 +7,13 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "edge/conn.h"
+#include "edge/descriptors.h"
+#include "edge/door.h"
 #include "edge/edge_http.h"
 #include "edge/edge_state.h"
 #include "edge/edge_tls.h"
 #include "edge/heartbeat.h"
+#include "edge/hop_traces.h"
 #include "edge/listener.h"
 #include "edge/router_link.h"
 #include "edge/sockets.h"
@@ -19,7 +22,6 @@
 #include <assert.h>
 #include <event2/event.h>
 #include <signal.h>
-#include <sys/resource.h>
 
 enum {
     SLEEP_MAX_MS = 60000,
@@ -27,25 +29,10 @@ enum {
     HEAD_FIELDS_MAX = 100
 };
 
-static uint64_t raise_descriptor_limit(void)
-{
-    struct rlimit limit = {0};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-        return 1024;
-    }
-    if (limit.rlim_cur < limit.rlim_max) {
-        struct rlimit raised = {.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
-        if (setrlimit(RLIMIT_NOFILE, &raised) == 0) {
-            limit = raised;
-        }
-    }
-    return limit.rlim_cur;
-}
-
 static uint32_t connection_limit(const struct edge_options *options)
 {
     enum { CONNECTIONS_MIN = 1, CONNECTIONS_CEILING = 16000000 };
-    uint64_t descriptors = raise_descriptor_limit();
+    uint64_t descriptors = descriptors_prepare();
     uint64_t possible = descriptors > EDGE_DESCRIPTOR_RESERVE
                             ? descriptors - EDGE_DESCRIPTOR_RESERVE
                             : CONNECTIONS_MIN;
@@ -102,7 +89,7 @@ static void arm_timer(struct edge *edge, uint64_t now_ms)
 {
     uint64_t due_ms = min_u64(router_link_deadline(edge), wheel_deadline(edge->wheel));
     due_ms = min_u64(due_ms, min_u64(drain_deadline(edge), listener_deadline(edge)));
-    due_ms = min_u64(due_ms, now_ms + SLEEP_MAX_MS);
+    due_ms = min_u64(due_ms, min_u64(hop_traces_deadline(edge), now_ms + SLEEP_MAX_MS));
     due_ms = due_ms < now_ms ? now_ms : due_ms;
     edge->timer_due_ms = due_ms;
     uint64_t delay_ms = due_ms - now_ms;
@@ -128,7 +115,8 @@ static void end_turn(struct edge *edge)
     if (conn_shed_output(edge)) {
         out_batch_flush(edge->out);
     }
-    if (conn_report_ended(edge) || edge->caught_up) {
+    bool reported = hop_traces_report(edge);
+    if (conn_report_ended(edge) || edge->caught_up || reported) {
         edge->caught_up = false;
         uplink_flush(edge->uplink, now_ms);
     }
@@ -177,7 +165,7 @@ static enum status open_all(struct edge *edge, struct buf *error)
 
 struct edge *edge_new(const struct edge_options *options, struct buf *error)
 {
-    static const struct out_callbacks OUT_CALLBACKS = {.on_written = conn_on_written};
+    static const struct out_callbacks OUT_CALLBACKS = {.on_written = hop_traces_on_written};
     uint8_t seed[16];
     struct edge *edge = mem_new(1, sizeof(*edge));
     edge->options = options;
@@ -192,6 +180,7 @@ struct edge *edge_new(const struct edge_options *options, struct buf *error)
     slotmap_init(&edge->conns, edge->connections_max + EDGE_DEAD_SLOTS);
     edge->wheel = wheel_new(HEARTBEAT_TICK_MS, HEARTBEAT_SLOTS, edge_now(edge));
     edge->sockets = sockets_new(edge->base, conn_on_ready, edge);
+    edge->door = door_new(edge->base);
     edge->out = out_batch_new(&OUT_CALLBACKS, edge);
     edge->input = mem_new(EDGE_SCRATCH_BYTES, 1);
     buf_init(&edge->request, 0);
@@ -263,7 +252,9 @@ void edge_free(struct edge **edge_at)
     }
     *edge_at = NULL;
     free_conns(edge);
+    hop_traces_fini(&edge->traces);
     listener_close(edge);
+    door_free(&edge->door);
     tls_free(&edge->tls);
     httpd_free(&edge->httpd);
     router_link_close(edge);

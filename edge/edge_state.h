@@ -9,6 +9,7 @@
 #include "common/ip_counts.h"
 #include "common/metrics.h"
 #include "common/slotmap.h"
+#include "common/trim.h"
 #include "common/wheel.h"
 #include "common/zlink.h"
 #include "edge/address.h"
@@ -17,6 +18,7 @@
 #include "edge/edge.h"
 #include "edge/edge_curve.h"
 #include "edge/edge_metrics.h"
+#include "edge/hop_traces.h"
 #include "edge/output.h"
 #include "edge/uplink.h"
 #include "edge/ws_deflate.h"
@@ -26,6 +28,7 @@
 #include <stdint.h>
 
 struct conn;
+struct door;
 struct event;
 struct event_base;
 struct listener;
@@ -106,17 +109,19 @@ struct edge {
     struct ip_counts ip_counts;
     struct admission admission;
     struct listener *listener;
+    struct door *door;
     struct tls *tls; /* NULL without --listen-tls */
     struct drain drain;
 
     /* Router link */
     struct uplink *uplink;
+    struct hop_traces traces;
     struct zlink_context *zlink_context;
     struct zlink *zlink;
     struct edge_curve curve;
     bool router_seen; /* was up at least once */
     bool router_lost; /* clients are being let go for want of a router */
-    uint64_t trim_ms; /* when to give back what announcing took; 0 = no */
+    struct trimmer trimmer;
 
     /* Scratch space, valid inside one callback */
     uint8_t *input;

@@ -6,12 +6,22 @@
 
 #include <assert.h>
 
-enum { SESSIONS_MIN = 64, RECORD_BYTES_MAX = (1 << 27) - 1 };
+enum { SESSIONS_MIN = 64 };
 #define NOT_MEMBER UINT32_MAX
 #define POS_CLOSED UINT32_MAX
 
-_Static_assert(sizeof(struct edge_session) <= 72 && sizeof(struct edge_group) <= 72,
+_Static_assert(sizeof(struct edge_session) <= 64 && sizeof(struct edge_group) <= 72,
                "the memory of an idle connection is a promise");
+
+struct bytes edge_group_record(const struct edge_group *group)
+{
+    return edge_record_bytes(group->record, &group->record_place);
+}
+
+struct bytes edge_session_record(const struct edge_session *session)
+{
+    return edge_record_bytes(session->record, &session->record_place);
+}
 
 static uint64_t id_of(const void *owner, uint32_t local)
 {
@@ -43,11 +53,11 @@ static void free_group(struct groups *groups, struct edge_group *group)
         group_index_remove(&groups->by_id, group->id);
     }
     slotmap_remove(&groups->table, slotmap_id_at(&groups->table, group->local));
-    groups->memory_bytes -= sizeof(*group) + group->record_len + (uint64_t)group->capacity * 8;
+    groups->memory_bytes -= sizeof(*group) + group->record.len + (uint64_t)group->capacity * 8;
     if (group->hole != NULL) {
         groups_hole_end(groups, group);
     }
-    mem_free(group->record);
+    edge_record_drop(&group->record, &group->record_place);
     if (group->capacity != 0) {
         mem_free(group->slots);
     }
@@ -61,12 +71,12 @@ static size_t memberships_bytes(uint32_t capacity)
 
 static void free_session(struct groups *groups, struct edge_session *session)
 {
-    groups->memory_bytes -= sizeof(*session) + session->record_len;
+    groups->memory_bytes -= sizeof(*session) + session->record.len;
     if (session->many) {
         groups->memory_bytes -= memberships_bytes(session->groups->capacity);
         mem_free(session->groups);
     }
-    mem_free(session->record);
+    edge_record_drop(&session->record, &session->record_place);
     mem_free(session);
 }
 
@@ -98,7 +108,7 @@ static void reserve_slot(struct groups *groups, uint32_t slot)
         return;
     }
     uint32_t capacity = groups->session_capacity < SESSIONS_MIN ? (uint32_t)SESSIONS_MIN
-                                                                : groups->session_capacity * 2;
+                                                                : groups->session_capacity / 4 * 5;
     capacity = capacity <= slot ? slot + 1 : capacity;
     groups->sessions = mem_resize(groups->sessions, capacity, sizeof(struct edge_session *));
     memset(groups->sessions + groups->session_capacity, 0,
@@ -146,7 +156,7 @@ void groups_set_ending(struct groups *groups, struct edge_session *session)
 /* The session is out of the digest for good. */
 static void undigest_session(struct groups *groups, const struct edge_session *session)
 {
-    if (session->record != NULL) {
+    if (session->accepted) {
         digest_remove(&groups->digest, session->slot, digest_item(session->slot, session->gen, 0));
     }
     if (session->ending) {
@@ -154,16 +164,28 @@ static void undigest_session(struct groups *groups, const struct edge_session *s
     }
 }
 
+/* Closed ones are in a queue and cannot move. */
+static struct edge_session *make_room(struct groups *groups, struct edge_session *session,
+                                      size_t record_len)
+{
+    assert(groups->sessions[session->slot] == session && "open ones are the newest");
+    size_t own = offsetof(struct edge_session, record_place);
+    struct edge_session *moved = mem_resize(session, 1, edge_record_size(own, record_len));
+    groups->sessions[moved->slot] = moved;
+    return moved;
+}
+
 void groups_set_record(struct groups *groups, struct edge_session *session, struct bytes record)
 {
-    if (session->record == NULL && !session->closed) {
+    size_t room = edge_record_room(session->record);
+    if (!session->accepted && !session->closed) {
         digest_add(&groups->digest, session->slot, digest_item(session->slot, session->gen, 0));
+        session = make_room(groups, session, record.len);
+        room = record.len;
     }
-    assert(record.len <= RECORD_BYTES_MAX && "a batch is smaller");
-    groups->memory_bytes += record.len - session->record_len;
-    mem_free(session->record);
-    session->record = mem_copy(record);
-    session->record_len = (uint32_t)record.len & RECORD_BYTES_MAX;
+    groups->memory_bytes += record.len - session->record.len;
+    edge_record_set(&session->record, &session->record_place, room, record);
+    session->accepted = true;
 }
 
 struct edge_group *groups_at(const struct groups *groups, uint32_t local)
@@ -179,11 +201,10 @@ struct edge_group *groups_find(const struct groups *groups, uint64_t id)
 
 struct edge_group *groups_add(struct groups *groups, uint64_t id, struct bytes record)
 {
-    struct edge_group *group = mem_new(1, sizeof(*group));
+    size_t own = offsetof(struct edge_group, record_place);
+    struct edge_group *group = mem_new(1, edge_record_size(own, record.len));
     group->id = id;
-    assert(record.len <= RECORD_BYTES_MAX && "a batch is smaller");
-    group->record = mem_copy(record);
-    group->record_len = (uint32_t)record.len & RECORD_BYTES_MAX;
+    edge_record_set(&group->record, &group->record_place, record.len, record);
     slot_id slot = slotmap_add(&groups->table, group);
     assert(slot != 0 && "the router's limits keep the table below 2^32");
     group->local = slot_id_index(slot);
@@ -242,7 +263,7 @@ static void keep_known_record(struct groups *groups, const struct edge_group *gr
     for (uint32_t i = 0; group->lagging != 0 && i < group->count; i++) {
         struct lag *lag = groups_lag_of(groups, group, groups_members(group)[i]);
         if (lag != NULL) {
-            lag_keep_record(lag, bytes_of(group->record, group->record_len), newest_of(group));
+            lag_keep_record(lag, edge_group_record(group), newest_of(group));
         }
     }
 }
@@ -399,6 +420,7 @@ void groups_close(struct groups *groups, struct edge_session *session)
     }
     undigest_session(groups, session);
     session->closed = true;
+    session->closed_tag = 0;
 }
 
 void groups_forget(struct groups *groups, struct edge_session *session)
@@ -425,7 +447,7 @@ uint64_t groups_digest_count(const struct groups *groups, uint32_t bucket)
         if (session == NULL) {
             continue;
         }
-        sum += session->record == NULL ? 0 : digest_item(slot, session->gen, 0);
+        sum += !session->accepted ? 0 : digest_item(slot, session->gen, 0);
         for (uint32_t i = 0; i < session->group_count; i++) {
             const struct edge_group *group = groups_at(groups, groups_of(session)[i].local);
             sum += group->id == 0 ? 0 : digest_item(slot, session->gen, group->id);
@@ -469,7 +491,7 @@ bool groups_bind(struct groups *groups, struct edge_group *group, uint64_t id, s
         digest_group(groups, group, false);
         group_index_remove(&groups->by_id, group->id);
     }
-    if (!bytes_equal(record, bytes_of(group->record, group->record_len))) {
+    if (!bytes_equal(record, edge_group_record(group))) {
         keep_known_record(groups, group);
     }
     group->droppable = false;
@@ -477,11 +499,8 @@ bool groups_bind(struct groups *groups, struct edge_group *group, uint64_t id, s
     group->id = id;
     digest_group(groups, group, true);
     group_index_add(&groups->by_id, group->id, group->local);
-    groups->memory_bytes += record.len - group->record_len;
-    mem_free(group->record);
-    assert(record.len <= RECORD_BYTES_MAX && "a batch is smaller");
-    group->record = mem_copy(record);
-    group->record_len = (uint32_t)record.len & RECORD_BYTES_MAX;
+    groups->memory_bytes += record.len - group->record.len;
+    edge_record_set(&group->record, &group->record_place, edge_record_room(group->record), record);
     return true;
 }
 
@@ -492,7 +511,7 @@ static void move_membership(struct groups *groups, struct edge_session *session,
     struct edge_group *from = groups_at(groups, memberships_of(session)[index].local);
     struct lag *lag = session->closed ? NULL : groups_lag_of(groups, from, session->slot);
     if (lag != NULL && into != NULL && groups_lag_of(groups, into, session->slot) == NULL) {
-        lag_keep_record(lag, bytes_of(from->record, from->record_len), newest_of(from));
+        lag_keep_record(lag, edge_group_record(from), newest_of(from));
         lag->local = into->local;
         from->lagging--;
         into->lagging++;

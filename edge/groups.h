@@ -10,6 +10,7 @@
 #include "common/bytes.h"
 #include "common/digest.h"
 #include "common/slotmap.h"
+#include "edge/edge_record.h"
 #include "edge/group_index.h"
 #include "edge/holes.h"
 #include "edge/lags.h"
@@ -21,7 +22,6 @@
 struct edge_group {
     uint64_t id; /* 0 = not bound to the present router */
     uint64_t last_offset;
-    uint8_t *record;      /* opaque, owned */
     union {               /* see groups_members() */
         uint32_t *slots;  /* packed; in the same allocation follow, for each, the index in its
                              session's list */
@@ -29,16 +29,21 @@ struct edge_group {
     };
     uint32_t count;
     uint32_t capacity;
-    uint32_t local;   /* our own number */
-    uint32_t lagging; /* members for whom deliveries are left out */
-    uint32_t record_len : 30;
-    bool droppable : 1; /* deliveries may be left out for who reads too slowly */
-    bool unsure : 1;    /* somebody was in grace, as far as the last router said */
-    uint32_t holds;     /* closed sessions that still count */
-    struct hole *hole;  /* something lacks, see holes.h; NULL: nothing does */
-    uint32_t pending;   /* scratch of the uplink: first waiting payload + 1 */
-    uint32_t pending_last;
+    uint32_t local;      /* our own number */
+    uint32_t lagging;    /* members for whom deliveries are left out */
+    uint32_t holds : 30; /* closed sessions that still count */
+    bool droppable : 1;  /* deliveries may be left out for who reads too slowly */
+    bool unsure : 1;     /* somebody was in grace, as far as the last router said */
+    struct edge_record record;
+    struct hole *hole; /* something lacks, see holes.h; NULL: nothing does */
+    uint32_t pending;  /* scratch of the uplink: first waiting payload + 1 */
+    uint32_t
+        roster; /* what members were told of who is there, a number of the router; 0 = untold */
+    union edge_record_place record_place; /* last */
 };
+
+/* Valid until the group is bound again. */
+struct bytes edge_group_record(const struct edge_group *group);
 
 /* Slots of its members, `count` of them; valid until the next change. */
 static inline const uint32_t *groups_members(const struct edge_group *group)
@@ -61,23 +66,29 @@ enum { SESSION_GROUPS_FEW = 2 }; /* its inbox, and a room */
 struct edge_session {
     uint32_t slot;
     uint32_t gen;
-    uint64_t number; /* of its last message */
-    uint8_t *record; /* opaque, owned; NULL until accepted */
-    uint32_t record_len : 27;
+    union {
+        uint64_t number;     /* while open: of its last message */
+        uint64_t closed_tag; /* then: finished with this up-frame; 0 = not sent yet */
+    };
+    uint32_t group_count : 26;
+    bool accepted : 1; /* and has a record */
     bool closed : 1;
     bool orphan : 1; /* belongs to a fenced incarnation: nothing is told about it */
     bool ending : 1; /* the router wants it closed: no other router is told of it */
     bool left : 1;   /* the shell has ended it; it is closed when the batch at work is done */
     bool many : 1;   /* `few` was not enough */
-    uint32_t group_count;
+    struct edge_record record;
     union { /* see groups_of() */
         struct edge_memberships *groups;
         struct edge_membership few[SESSION_GROUPS_FEW];
     };
-    uint64_t closed_tag;        /* finished with this up-frame; 0 = not sent yet */
-    struct edge_session *older; /* closed predecessor in the same slot */
-    struct edge_session *next;  /* queue of closed ones */
+    struct edge_session *older;           /* closed predecessor in the same slot */
+    struct edge_session *next;            /* queue of closed ones */
+    union edge_record_place record_place; /* last */
 };
+
+/* Empty until accepted; valid until it gets another. */
+struct bytes edge_session_record(const struct edge_session *session);
 
 /* What the session is in, `group_count` of them; valid until the next change. */
 static inline const struct edge_membership *groups_of(const struct edge_session *session)
@@ -111,7 +122,7 @@ void groups_close(struct groups *groups, struct edge_session *session);
 void groups_forget(struct groups *groups, struct edge_session *session);
 /* The router wants the session closed, and may have forgotten it. */
 void groups_set_ending(struct groups *groups, struct edge_session *session);
-/* Copies the record. */
+/* Copies the record; an open session may move, so its pointer is not valid any more. */
 void groups_set_record(struct groups *groups, struct edge_session *session, struct bytes record);
 
 struct edge_group *groups_find(const struct groups *groups, uint64_t id);

@@ -162,7 +162,7 @@ void heartbeat_arm(struct conn *conn)
 void heartbeat_pong(struct conn *conn, struct bytes payload)
 {
     uint64_t stamp = 0;
-    if (payload.len != PING_PAYLOAD || conn->ping_stamp_us == 0) {
+    if (payload.len != PING_PAYLOAD || conn->state != CONN_OPEN || conn->ping_stamp_us == 0) {
         return;
     }
     for (size_t i = 0; i < PING_PAYLOAD; i++) {

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "edge/conn.h"
+#include "edge/door.h"
 #include "edge/edge_state.h"
 
 #include <errno.h>
@@ -136,16 +137,13 @@ static void out_of_descriptors(struct listener *listener, int listen_fd)
     pause_accepting(listener, EDGE_ACCEPT_PAUSE_DESCRIPTORS, EXHAUSTED_PAUSE_MS);
 }
 
-/* Answers without having read the request. What of it is here already is taken away first, since
- * closing over unread bytes resets the connection and may destroy the answer. */
+/* Answers without having read the request. */
 static void answer_at_the_door(struct edge *edge, int fd, int status, const char *text)
 {
     buf_clear(&edge->reply);
     unsigned retry_after_s = status == 503 ? conn_retry_after_s(edge, EDGE_REFUSED_FULL) : 0;
     ws_handshake_refuse(status, text, retry_after_s, &edge->reply);
-    (void)recv(fd, edge->input, EDGE_SCRATCH_BYTES, MSG_DONTWAIT);
-    (void)send(fd, edge->reply.data, edge->reply.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-    (void)shutdown(fd, SHUT_WR);
+    door_refuse(edge->door, fd, buf_bytes(&edge->reply));
 }
 
 /* A TLS client is told nothing: a handshake is what turning it away shall save. */
@@ -157,8 +155,9 @@ static void turn_away(struct listening *socket, int fd, int status, enum edge_re
                                        : "full";
     if (socket->tls == NULL) {
         answer_at_the_door(edge, fd, status, text);
+    } else {
+        close(fd);
     }
-    close(fd);
     metrics_add(edge->metrics, EDGE_METRIC_REFUSED, refusal, 1);
     log_event(LOG_CONN_REFUSED, LOG_I("status", status), LOG_S("why", text));
 }

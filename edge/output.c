@@ -18,6 +18,17 @@ struct out_ring {
     struct blob *items[];
 };
 
+/* Exists from the first byte put until the last one is written, or until the end of the turn. */
+struct out_waiting {
+    struct blob *head;     /* being written, or next */
+    struct blob *urgent;   /* control frames: before head, unless head was begun */
+    struct out_ring *more; /* what comes after head; NULL while there is nothing */
+    size_t bytes;          /* in all */
+    uint32_t head_sent;    /* bytes of head already written */
+    uint32_t dirty : 1;    /* on the list of the current turn */
+    uint32_t count : 31;   /* data blobs */
+};
+
 struct out_batch {
     struct out_callbacks callbacks;
     void *owner;
@@ -74,33 +85,51 @@ static struct blob *ring_pop(struct out_ring **ring)
     return blob;
 }
 
-static void add_bytes(struct out_batch *batch, struct out_queue *queue, size_t len)
+static void add_bytes(struct out_batch *batch, struct out_waiting *waiting, size_t len)
 {
-    queue->bytes += len;
+    waiting->bytes += len;
     batch->bytes += len;
 }
 
-static void take_bytes(struct out_batch *batch, struct out_queue *queue, size_t len)
+static void take_bytes(struct out_batch *batch, struct out_waiting *waiting, size_t len)
 {
-    assert(len <= queue->bytes && len <= batch->bytes && "more written than waited");
-    queue->bytes -= len;
+    assert(len <= waiting->bytes && len <= batch->bytes && "more written than waited");
+    waiting->bytes -= len;
     batch->bytes -= len;
 }
 
-static void pop_head(struct out_batch *batch, struct out_queue *queue)
+static struct out_waiting *waiting_of(struct out_queue *queue)
 {
-    blob_unref(&queue->head);
-    queue->head = ring_pop(&queue->more);
-    queue->head_sent = 0;
-    queue->count--;
+    if (queue->waiting == NULL) {
+        queue->waiting = mem_resize(NULL, 1, sizeof(*queue->waiting));
+        *queue->waiting = (struct out_waiting){.head = NULL};
+    }
+    return queue->waiting;
+}
+
+/* It stays as long as the list of the turn knows the queue. */
+static void drop_if_empty(struct out_queue *queue)
+{
+    if (queue->waiting != NULL && queue->waiting->bytes == 0 && !queue->waiting->dirty) {
+        mem_free(queue->waiting);
+        queue->waiting = NULL;
+    }
+}
+
+static void pop_head(struct out_batch *batch, struct out_waiting *waiting)
+{
+    blob_unref(&waiting->head);
+    waiting->head = ring_pop(&waiting->more);
+    waiting->head_sent = 0;
+    waiting->count--;
     batch->blobs--;
 }
 
-static void drop_urgent(struct out_batch *batch, struct out_queue *queue)
+static void drop_urgent(struct out_batch *batch, struct out_waiting *waiting)
 {
-    if (queue->urgent != NULL) {
-        take_bytes(batch, queue, queue->urgent->len);
-        blob_unref(&queue->urgent);
+    if (waiting->urgent != NULL) {
+        take_bytes(batch, waiting, waiting->urgent->len);
+        blob_unref(&waiting->urgent);
     }
 }
 
@@ -111,63 +140,78 @@ static struct iovec iov_of(const struct blob *blob, size_t skip)
 }
 
 /* What waits, in the order in which it must be written, as far as one call takes it. */
-static size_t gather(const struct out_queue *queue, struct iovec iov[IOV_MAX_PER_CALL])
+static size_t gather(const struct out_waiting *waiting, struct iovec iov[IOV_MAX_PER_CALL])
 {
     size_t count = 0;
-    if (queue->urgent != NULL && queue->head_sent == 0) {
-        iov[count++] = iov_of(queue->urgent, 0);
+    if (waiting->urgent != NULL && waiting->head_sent == 0) {
+        iov[count++] = iov_of(waiting->urgent, 0);
     }
-    if (queue->head != NULL) {
-        iov[count++] = iov_of(queue->head, queue->head_sent);
+    if (waiting->head != NULL) {
+        iov[count++] = iov_of(waiting->head, waiting->head_sent);
     }
-    if (queue->urgent != NULL && queue->head_sent != 0) {
-        iov[count++] = iov_of(queue->urgent, 0);
+    if (waiting->urgent != NULL && waiting->head_sent != 0) {
+        iov[count++] = iov_of(waiting->urgent, 0);
     }
-    for (uint32_t i = 0; queue->more != NULL && i < queue->more->count; i++) {
+    for (uint32_t i = 0; waiting->more != NULL && i < waiting->more->count; i++) {
         if (count == IOV_MAX_PER_CALL) {
             break;
         }
-        iov[count++] = iov_of(ring_at(queue->more, i), 0);
+        iov[count++] = iov_of(ring_at(waiting->more, i), 0);
     }
     return count;
 }
 
 /* Removes `len` written bytes of the urgent blob; its rest becomes a blob of its own. */
-static size_t advance_urgent(struct out_queue *queue, size_t len)
+static size_t advance_urgent(struct out_waiting *waiting, size_t len)
 {
-    size_t whole = queue->urgent->len;
+    size_t whole = waiting->urgent->len;
     struct blob *rest = NULL;
     if (len < whole) {
         rest = blob_new(whole - len);
-        memcpy(rest->data, queue->urgent->data + len, whole - len);
+        memcpy(rest->data, waiting->urgent->data + len, whole - len);
     } else {
         len = whole;
     }
-    blob_unref(&queue->urgent);
-    queue->urgent = rest;
+    blob_unref(&waiting->urgent);
+    waiting->urgent = rest;
     return len;
 }
 
-static size_t advance_head(struct out_batch *batch, struct out_queue *queue, size_t len)
+static size_t advance_head(struct out_batch *batch, struct out_waiting *waiting, size_t len)
 {
-    size_t left = queue->head->len - queue->head_sent;
+    size_t left = waiting->head->len - waiting->head_sent;
     if (len < left) {
-        queue->head_sent += (uint32_t)len;
+        waiting->head_sent += (uint32_t)len;
         return len;
     }
-    pop_head(batch, queue);
+    pop_head(batch, waiting);
     return left;
 }
 
 /* Same order as gather(). */
-static void advance(struct out_batch *batch, struct out_queue *queue, size_t len)
+static void advance(struct out_batch *batch, struct out_waiting *waiting, size_t len)
 {
     while (len != 0) {
-        bool urgent = queue->urgent != NULL && queue->head_sent == 0;
-        size_t step = urgent ? advance_urgent(queue, len) : advance_head(batch, queue, len);
-        take_bytes(batch, queue, step);
+        bool urgent = waiting->urgent != NULL && waiting->head_sent == 0;
+        size_t step = urgent ? advance_urgent(waiting, len) : advance_head(batch, waiting, len);
+        take_bytes(batch, waiting, step);
         len -= step;
     }
+}
+
+size_t out_queue_bytes(const struct out_queue *queue)
+{
+    return queue->waiting == NULL ? 0 : queue->waiting->bytes;
+}
+
+size_t out_queue_count(const struct out_queue *queue)
+{
+    return queue->waiting == NULL ? 0 : queue->waiting->count;
+}
+
+size_t out_queue_cost(const struct out_queue *queue)
+{
+    return out_queue_bytes(queue) + out_queue_count(queue) * OUT_BLOB_COST;
 }
 
 struct out_batch *out_batch_new(const struct out_callbacks *callbacks, void *owner)
@@ -222,38 +266,41 @@ void out_batch_put(struct out_batch *batch, struct out_queue *queue, struct blob
         return;
     }
     blob_ref(blob);
-    if (queue->head == NULL) {
-        queue->head = blob;
+    struct out_waiting *waiting = waiting_of(queue);
+    if (waiting->head == NULL) {
+        waiting->head = blob;
     } else {
-        ring_push(&queue->more, blob);
+        ring_push(&waiting->more, blob);
     }
-    queue->count++;
+    waiting->count++;
     batch->blobs++;
-    add_bytes(batch, queue, blob->len);
+    add_bytes(batch, waiting, blob->len);
     out_batch_mark(batch, queue);
 }
 
 bool out_batch_put_urgent(struct out_batch *batch, struct out_queue *queue, struct bytes frame)
 {
-    size_t waiting = queue->urgent == NULL ? 0 : queue->urgent->len;
-    if (queue->transport.fd < 0 || frame.len > OUT_URGENT_MAX - waiting) {
+    struct blob *before = queue->waiting == NULL ? NULL : queue->waiting->urgent;
+    size_t before_len = before == NULL ? 0 : before->len;
+    if (queue->transport.fd < 0 || frame.len > OUT_URGENT_MAX - before_len) {
         return false;
     }
-    struct blob *joined = blob_new(waiting + frame.len);
-    if (waiting != 0) {
-        memcpy(joined->data, queue->urgent->data, waiting);
+    struct out_waiting *waiting = waiting_of(queue);
+    struct blob *joined = blob_new(before_len + frame.len);
+    if (before_len != 0) {
+        memcpy(joined->data, before->data, before_len);
     }
-    memcpy(joined->data + waiting, frame.data, frame.len);
-    blob_unref(&queue->urgent);
-    queue->urgent = joined;
-    add_bytes(batch, queue, frame.len);
+    memcpy(joined->data + before_len, frame.data, frame.len);
+    blob_unref(&waiting->urgent);
+    waiting->urgent = joined;
+    add_bytes(batch, waiting, frame.len);
     out_batch_mark(batch, queue);
     return true;
 }
 
 void out_batch_mark(struct out_batch *batch, struct out_queue *queue)
 {
-    if (queue->dirty || queue->transport.fd < 0) {
+    if (queue->transport.fd < 0 || (queue->waiting != NULL && queue->waiting->dirty)) {
         return;
     }
     if (batch->dirty_count == batch->dirty_capacity) {
@@ -261,16 +308,16 @@ void out_batch_mark(struct out_batch *batch, struct out_queue *queue)
         batch->dirty = mem_resize(batch->dirty, batch->dirty_capacity, sizeof(batch->dirty[0]));
     }
     batch->dirty[batch->dirty_count++] = queue;
-    queue->dirty = true;
+    waiting_of(queue)->dirty = true;
 }
 
-enum out_result out_batch_write(struct out_batch *batch, struct out_queue *queue)
+static enum out_result write_waiting(struct out_batch *batch, struct out_queue *queue)
 {
     struct iovec iov[IOV_MAX_PER_CALL];
     struct transport *transport = &queue->transport;
-    while (queue->bytes != 0 || transport->output_waits) {
+    while (out_queue_bytes(queue) != 0 || transport->output_waits) {
         size_t wanted = 0;
-        size_t count = gather(queue, iov);
+        size_t count = queue->waiting == NULL ? 0 : gather(queue->waiting, iov);
         for (size_t i = 0; i < count; i++) {
             wanted += iov[i].iov_len;
         }
@@ -284,7 +331,9 @@ enum out_result out_batch_write(struct out_batch *batch, struct out_queue *queue
         if (written < 0) {
             return OUT_FAILED;
         }
-        advance(batch, queue, (size_t)written);
+        if (written != 0) {
+            advance(batch, queue->waiting, (size_t)written);
+        }
         if ((size_t)written < wanted) {
             return OUT_BLOCKED; /* the socket's buffer is full: asking again would cost a call */
         }
@@ -292,29 +341,47 @@ enum out_result out_batch_write(struct out_batch *batch, struct out_queue *queue
     return OUT_DONE;
 }
 
+enum out_result out_batch_write(struct out_batch *batch, struct out_queue *queue)
+{
+    enum out_result result = write_waiting(batch, queue);
+    int error = errno;
+    drop_if_empty(queue);
+    errno = error;
+    return result;
+}
+
 void out_batch_drop(struct out_batch *batch, struct out_queue *queue)
 {
+    struct out_waiting *waiting = queue->waiting;
     struct blob *blob;
-    while ((blob = ring_pop(&queue->more)) != NULL) {
-        take_bytes(batch, queue, blob->len);
-        queue->count--;
+    if (waiting == NULL) {
+        return;
+    }
+    while ((blob = ring_pop(&waiting->more)) != NULL) {
+        take_bytes(batch, waiting, blob->len);
+        waiting->count--;
         batch->blobs--;
         blob_unref(&blob);
     }
-    if (queue->head != NULL && queue->head_sent == 0) {
-        take_bytes(batch, queue, queue->head->len);
-        pop_head(batch, queue);
+    if (waiting->head != NULL && waiting->head_sent == 0) {
+        take_bytes(batch, waiting, waiting->head->len);
+        pop_head(batch, waiting);
     }
+    drop_if_empty(queue);
 }
 
 void out_batch_forget(struct out_batch *batch, struct out_queue *queue)
 {
     out_batch_drop(batch, queue);
-    drop_urgent(batch, queue);
-    if (queue->head != NULL) {
-        take_bytes(batch, queue, queue->head->len - queue->head_sent);
-        pop_head(batch, queue);
+    struct out_waiting *waiting = queue->waiting;
+    if (waiting != NULL) {
+        drop_urgent(batch, waiting);
+        if (waiting->head != NULL) {
+            take_bytes(batch, waiting, waiting->head->len - waiting->head_sent);
+            pop_head(batch, waiting);
+        }
     }
+    drop_if_empty(queue);
     queue->transport.fd = -1;
 }
 
@@ -323,8 +390,9 @@ void out_batch_flush(struct out_batch *batch)
     /* By index: a callback may add to the list. */
     for (size_t i = 0; i < batch->dirty_count; i++) {
         struct out_queue *queue = batch->dirty[i];
-        queue->dirty = false;
+        queue->waiting->dirty = false;
         if (queue->transport.fd < 0) {
+            drop_if_empty(queue);
             continue;
         }
         enum out_result result = out_batch_write(batch, queue);

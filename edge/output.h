@@ -2,8 +2,8 @@
  * turn. `struct out_batch` is the seam behind which another way of writing (io_uring) can stand:
  * nobody else calls send(2) on a client's socket.
  *
- * A delivery is framed once (out_frame) and shared by reference among its recipients. What waits
- * for one connection is one pointer inside the connection; only a second waiting blob allocates.
+ * A delivery is framed once (out_frame) and shared by reference among its recipients. A connection
+ * for which nothing waits has one empty pointer for all of this.
  * Control frames overtake waiting data, but never a blob of which a byte was already written. */
 #ifndef EDGE_OUTPUT_H
 #define EDGE_OUTPUT_H
@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 struct out_batch;
-struct out_ring;
+struct out_waiting;
 
 enum out_result {
     OUT_DONE,    /* nothing waits any more */
@@ -27,14 +27,8 @@ enum out_result {
 
 /* Embedded in the connection; fields are private to output.c. */
 struct out_queue {
-    struct blob *head;          /* being written, or next */
-    struct blob *urgent;        /* control frames: before head, unless head was begun */
-    struct out_ring *more;      /* what comes after head; NULL while there is nothing */
-    struct transport transport; /* its fd is -1 after out_batch_forget() */
-    size_t bytes;               /* waiting in all */
-    uint32_t head_sent;         /* bytes of head already written */
-    uint32_t dirty : 1;         /* on the list of the current turn */
-    uint32_t count : 31;        /* data blobs waiting */
+    struct out_waiting *waiting; /* NULL while nothing waits and it is on no list */
+    struct transport transport;  /* its fd is -1 after out_batch_forget() */
 };
 
 struct out_callbacks {
@@ -60,17 +54,14 @@ struct blob *out_frame(const struct bytes *payloads, size_t payload_count, bool 
 void out_queue_init(struct out_queue *queue, struct transport transport);
 
 /* Bytes waiting. */
-static inline size_t out_queue_bytes(const struct out_queue *queue)
-{
-    return queue->bytes;
-}
+size_t out_queue_bytes(const struct out_queue *queue);
+
+/* Blobs waiting. */
+size_t out_queue_count(const struct out_queue *queue);
 
 /* Bytes waiting and what keeping them costs: what limits are compared with, so that many tiny
  * messages cannot cost more memory than a few large ones. */
-static inline size_t out_queue_cost(const struct out_queue *queue)
-{
-    return queue->bytes + (size_t)queue->count * OUT_BLOB_COST;
-}
+size_t out_queue_cost(const struct out_queue *queue);
 
 /* Puts a reference of its own of `blob` (not empty) at the end; written at the end of the turn. */
 void out_batch_put(struct out_batch *batch, struct out_queue *queue, struct blob *blob);

@@ -4,21 +4,19 @@
 #include "common/log.h"
 #include "common/trim.h"
 #include "edge/conn.h"
+#include "edge/conn_state.h"
 #include "edge/edge_state.h"
 #include "edge/edge_tls.h"
 #include "edge/frames.h"
 #include "edge/heartbeat.h"
+#include "edge/hop_traces.h"
 #include "proto/plane_wire.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 
-enum {
-    ROUTER_LOST_SPREAD_MS = 5000,
-    TRIM_AFTER_MS = 5000, /* the router has everything by then, and clients what it told them */
-    ROUTING_ID_MAX = 64 + 1 + 16
-};
+enum { ROUTER_LOST_SPREAD_MS = 5000, ROUTING_ID_MAX = 64 + 1 + 16 };
 
 static const uint32_t NO_SLOT = UINT32_MAX;
 
@@ -87,6 +85,7 @@ static void send_to(void *owner, uint32_t slot, struct bytes payload, bool binar
 static void deliver(void *owner, const struct uplink_delivery *delivery)
 {
     struct edge *edge = owner;
+    struct hop_trace *trace = delivery->trace == 0 ? NULL : hop_traces_begin(edge, delivery->trace);
     if (delivery->payload_count == 0 || delivery->slot_count == 0) {
         return;
     }
@@ -102,6 +101,9 @@ static void deliver(void *owner, const struct uplink_delivery *delivery)
             slot == delivery->except && slot != NO_SLOT ? NULL : conn_at(edge, slot);
         if (conn != NULL) {
             conn_put_frames(conn, &frames);
+        }
+        if (conn != NULL && trace != NULL) {
+            hop_trace_queued(trace, slot);
         }
     }
     frames_fini(&frames);
@@ -160,7 +162,7 @@ static void on_state(void *owner, enum uplink_state state)
     }
     log_event(edge->router_seen ? LOG_LINK_RESUMED : LOG_LINK_UP, LOG_S("router", router));
     edge->router_seen = true;
-    edge->trim_ms = edge_now(edge) + TRIM_AFTER_MS;
+    trimmer_plan(&edge->trimmer, edge_now(edge));
     if (edge->router_lost) {
         edge->router_lost = false;
         unplan_router_lost(edge);
@@ -242,6 +244,7 @@ enum status router_link_open(struct edge *edge, struct buf *error)
         .on_admission = on_admission,
         .on_canary = on_canary,
         .drain = on_drain,
+        .conn_state = conn_state_fill,
         .clock_us = clock_us,
         .random = random_bits,
     };
@@ -307,8 +310,8 @@ void router_link_step(struct edge *edge)
     if (now_ms >= uplink_deadline(edge->uplink)) {
         uplink_tick(edge->uplink, now_ms);
     }
-    if (edge->trim_ms != 0 && now_ms >= edge->trim_ms) {
-        edge->trim_ms = 0;
+    if (trimmer_is_due(&edge->trimmer, edge->state_counts[EDGE_STATE_OPEN], now_ms)) {
+        uplink_trim(edge->uplink);
         trim_memory();
     }
     if (now_ms >= grace_end_ms(edge)) {
@@ -327,7 +330,8 @@ uint64_t router_link_deadline(const struct edge *edge)
     uint64_t grace_ms = grace_end_ms(edge);
     uint64_t uplink_ms = uplink_deadline(edge->uplink);
     uint64_t due_ms = grace_ms < uplink_ms ? grace_ms : uplink_ms;
-    due_ms = edge->trim_ms != 0 && edge->trim_ms < due_ms ? edge->trim_ms : due_ms;
+    uint64_t trim_ms = trimmer_deadline(&edge->trimmer);
+    due_ms = trim_ms < due_ms ? trim_ms : due_ms;
     uint64_t retry_ms = edge->curve.retry_ms;
     return retry_ms != 0 && retry_ms < due_ms ? retry_ms : due_ms;
 }

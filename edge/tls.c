@@ -12,10 +12,10 @@
 #include "edge/ticket_keys.h"
 #include "edge/tls_certs.h"
 #include "edge/tls_hello.h"
+#include "edge/tls_tickets.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
@@ -25,6 +25,7 @@
 
 enum {
     RECORD_MAX = SSL3_RT_MAX_PLAIN_LENGTH, /* RFC 8446 section 5.1 */
+    HANDSHAKE_BYTES_MAX = 8192, /* of the client: hellos are 0.2 to 2 KB, what follows is less */
     ERROR_TEXT_MAX = 128,
     STILL_OPEN = 1 /* of session.end */
 };
@@ -67,52 +68,12 @@ static void rotate_ticket_keys(struct tls *tls, uint64_t now_ms)
     OPENSSL_cleanse(&fresh, sizeof(fresh));
 }
 
-static bool set_ticket_mac(EVP_MAC_CTX *mac, const struct ticket_key *key)
-{
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)(uintptr_t)key->mac,
-                                          sizeof(key->mac)),
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)(uintptr_t) "SHA256", 0),
-        OSSL_PARAM_construct_end(),
-    };
-    return EVP_MAC_CTX_set_params(mac, params) == 1;
-}
-
-static int seal_ticket(const struct ticket_keys *keys, unsigned char *name, unsigned char *iv,
-                       EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
-{
-    const struct ticket_key *key = &keys->keys[0];
-    clock_random(iv, EVP_MAX_IV_LENGTH);
-    memcpy(name, key->name, sizeof(key->name));
-    return EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->cipher, iv) == 1 &&
-                   set_ticket_mac(mac, key)
-               ? 1
-               : -1;
-}
-
-/* 0: not known, a full handshake follows; 2: known, but the client shall have a newer one, in
- * TLS 1.3 always, where clients use none twice (RFC 8446 appendix C.4). */
-static int open_ticket(const SSL *ssl, const struct ticket_keys *keys, const unsigned char *name,
-                       const unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
-{
-    unsigned index = 0;
-    const struct ticket_key *key = ticket_keys_find(keys, name, &index);
-    if (key == NULL) {
-        return 0;
-    }
-    if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->cipher, iv) != 1 ||
-        !set_ticket_mac(mac, key)) {
-        return -1;
-    }
-    return index == 0 && SSL_version(ssl) != TLS1_3_VERSION ? 1 : 2;
-}
-
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                      EVP_MAC_CTX *mac, int seal)
 {
     const struct tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-    return seal ? seal_ticket(&tls->ticket_keys, name, iv, cipher, mac)
-                : open_ticket(ssl, &tls->ticket_keys, name, iv, cipher, mac);
+    return seal ? tls_ticket_seal(&tls->ticket_keys, name, iv, cipher, mac)
+                : tls_ticket_open(ssl, &tls->ticket_keys, name, iv, cipher, mac);
 }
 
 /* --- context -----------------------------------------------------------------------------------
@@ -385,6 +346,27 @@ static bool begin(struct session *session, int fd)
     return true;
 }
 
+/* OpenSSL takes ClientHellos of 128 KiB and holds what has come of them, and parts of them for as
+ * long as the connection lives. */
+static bool is_too_long(const struct session *session)
+{
+    return BIO_number_read(SSL_get_rbio(session->ssl)) > HANDSHAKE_BYTES_MAX;
+}
+
+/* What is left of a handshake that OpenSSL has given up, or that we give up. */
+static ssize_t fail_handshake(struct transport *transport)
+{
+    struct session *session = transport->session;
+    bool protocol = session->end != 0 &&
+                    (session->error_number == EPROTO || session->error_number == EPROTOTYPE);
+    session->tls->stats.failures[protocol ? failure_of(ERR_peek_error()) : TLS_FAILURE_CLOSED]++;
+    if (session->end != 0 && session->error_number == EPROTOTYPE) {
+        become_plain(transport);
+        return -1;
+    }
+    return outcome(session);
+}
+
 /* 1 when the handshake is done, else what receive gives. */
 static ssize_t shake_hands(struct transport *transport)
 {
@@ -402,18 +384,17 @@ static ssize_t shake_hands(struct transport *transport)
         note_established(session);
         return 1;
     }
-    if (may_go_on(session, result, &transport->receive_wants_write, SSL_ERROR_WANT_WRITE)) {
-        errno = EAGAIN;
-        return -1;
+    if (!may_go_on(session, result, &transport->receive_wants_write, SSL_ERROR_WANT_WRITE)) {
+        return fail_handshake(transport);
     }
-    bool protocol = session->end != 0 &&
-                    (session->error_number == EPROTO || session->error_number == EPROTOTYPE);
-    session->tls->stats.failures[protocol ? failure_of(ERR_peek_error()) : TLS_FAILURE_CLOSED]++;
-    if (session->end != 0 && session->error_number == EPROTOTYPE) {
-        become_plain(transport);
-        return -1;
+    if (is_too_long(session)) {
+        ERR_raise(ERR_LIB_SSL, SSL_R_EXCESSIVE_MESSAGE_SIZE);
+        remember_error(session->tls, ERR_peek_error());
+        finish(session, -1, EPROTO);
+        return fail_handshake(transport);
     }
-    return outcome(session);
+    errno = EAGAIN;
+    return -1;
 }
 
 static ssize_t tls_receive(struct transport *transport, uint8_t *data, size_t len)

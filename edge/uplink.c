@@ -304,19 +304,20 @@ static void send_hello(struct uplink *uplink, uint64_t now_ms)
     }
     buf_clear(&uplink->scratch);
     plane_hello_write(
-        &(struct plane_greeting){.version = PLANE_VERSION,
-                                 .id = uplink->config.edge_id,
-                                 .edge_incarnation = uplink->incarnation,
-                                 .router_incarnation = uplink->router_incarnation,
-                                 .received = uplink->link.received,
-                                 .credit = uplink->config.credit_bytes,
-                                 .attempt = ++uplink->attempt,
-                                 .clock_ms = now_ms,
-                                 .features =
-                                     PLANE_FEATURE_DIGEST | PLANE_FEATURE_DONE |
-                                     PLANE_FEATURE_BANS | PLANE_FEATURE_SPENT |
-                                     (uplink->callbacks.drain != NULL ? PLANE_FEATURE_DRAIN : 0) |
-                                     (uplink->config.canary_ms != 0 ? PLANE_FEATURE_CANARY : 0)},
+        &(struct plane_greeting){
+            .version = PLANE_VERSION,
+            .id = uplink->config.edge_id,
+            .edge_incarnation = uplink->incarnation,
+            .router_incarnation = uplink->router_incarnation,
+            .received = uplink->link.received,
+            .credit = uplink->config.credit_bytes,
+            .attempt = ++uplink->attempt,
+            .clock_ms = now_ms,
+            .features = PLANE_FEATURE_DIGEST | PLANE_FEATURE_DONE | PLANE_FEATURE_BANS |
+                        PLANE_FEATURE_ROSTER | PLANE_FEATURE_SPENT |
+                        (uplink->callbacks.drain != NULL ? PLANE_FEATURE_DRAIN : 0) |
+                        (uplink->callbacks.conn_state != NULL ? PLANE_FEATURE_REPORTS : 0) |
+                        (uplink->config.canary_ms != 0 ? PLANE_FEATURE_CANARY : 0)},
         &uplink->scratch);
     if (transmit(uplink, buf_bytes(&uplink->scratch), BYTES_EMPTY)) {
         uplink->hello_sent = true;

@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct plane_conn_state; /* proto/plane_reports.h */
+struct plane_hop;
 struct plane_ticket_keys; /* proto/plane_wire.h */
 struct uplink;
 
@@ -32,6 +34,7 @@ struct uplink_delivery {
     bool binary;
     const struct bytes *payloads;
     size_t payload_count;
+    uint64_t trace; /* not 0: uplink_traced is to be called with it, once */
 };
 
 struct uplink_callbacks {
@@ -67,6 +70,10 @@ struct uplink_callbacks {
     /* An operator wants this edge to drain. May call uplink_drain. NULL: the router is told that it
      * cannot. */
     void (*drain)(void *owner);
+    /* What the shell knows of an open connection; false: it is none. The group's part of the state
+     * is the uplink's. NULL: the router is told that this edge reports nothing, neither this nor
+     * the way of messages. */
+    bool (*conn_state)(void *owner, uint32_t slot, struct plane_conn_state *ret_state);
     /* 64 random bits. */
     uint64_t (*random)(void *owner);
 };
@@ -138,6 +145,9 @@ bool uplink_is_banned(const struct uplink *uplink, const struct address *address
 /* True while the router leaves our messages unfinished up to the credit: stop reading sockets. */
 bool uplink_congested(const struct uplink *uplink);
 
+/* How the delivery with this number (uplink_delivery.trace) went. Flush afterwards. */
+void uplink_traced(struct uplink *uplink, uint64_t trace, const struct plane_hop *hop);
+
 /* Tells the router that this edge is draining: its clients will come back elsewhere within
  * `delay_ms`, which lengthens their grace. */
 void uplink_drain(struct uplink *uplink, uint64_t delay_ms);
@@ -171,5 +181,8 @@ struct uplink_stats {
     uint64_t router_incarnation;
 };
 void uplink_stats(const struct uplink *uplink, struct uplink_stats *ret_stats);
+
+/* Gives back what large batches took: for quiet moments. */
+void uplink_trim(struct uplink *uplink);
 
 #endif

@@ -35,13 +35,17 @@ static void announce_groups(struct uplink *uplink, bool heard, struct plane_buil
             continue;
         }
         uint64_t newest = group->hole == NULL ? group->last_offset : group->hole->newest;
-        plane_builder_add(builder,
-                          &(struct plane_op){.kind = OP_ANNOUNCE_GROUP,
-                                             .slot = (uint32_t)newest,
-                                             .gen = (uint32_t)(newest >> 32),
-                                             .a = local,
-                                             .b = group->last_offset,
-                                             .bytes = bytes_of(group->record, group->record_len)});
+        plane_builder_add(builder, &(struct plane_op){.kind = OP_ANNOUNCE_GROUP,
+                                                      .slot = (uint32_t)newest,
+                                                      .gen = (uint32_t)(newest >> 32),
+                                                      .a = local,
+                                                      .b = group->last_offset,
+                                                      .bytes = edge_group_record(group)});
+        if (heard && group->roster != 0) {
+            plane_builder_add(
+                builder,
+                &(struct plane_op){.kind = OP_ANNOUNCE_ROSTER, .a = local, .b = group->roster});
+        }
         if (group->unsure) {
             plane_builder_add(builder, &(struct plane_op){.kind = OP_ANNOUNCE_UNSURE, .a = local});
         }
@@ -54,7 +58,7 @@ static void announce_groups(struct uplink *uplink, bool heard, struct plane_buil
 static void announce_session(struct uplink *uplink, const struct edge_session *session,
                              struct plane_builder *builder)
 {
-    if (session->record == NULL || session->orphan) {
+    if (!session->accepted || session->orphan) {
         return; /* no router has accepted it: its OPEN is sent again instead */
     }
     if (session->ending) {
@@ -65,11 +69,10 @@ static void announce_session(struct uplink *uplink, const struct edge_session *s
         locals[i] = groups_of(session)[i].local;
     }
     buf_clear(&uplink->scratch);
-    plane_announce_conn_write(
-        &(struct plane_announce_conn){.record = bytes_of(session->record, session->record_len),
-                                      .locals = locals,
-                                      .local_count = session->group_count},
-        &uplink->scratch);
+    plane_announce_conn_write(&(struct plane_announce_conn){.record = edge_session_record(session),
+                                                            .locals = locals,
+                                                            .local_count = session->group_count},
+                              &uplink->scratch);
     mem_free(locals);
     plane_builder_add(builder, &(struct plane_op){.kind = OP_ANNOUNCE_CONN,
                                                   .slot = session->slot,
@@ -127,4 +130,10 @@ void uplink_announce(struct uplink *uplink)
                                                    .b = uplink->config.slots_max});
     push_announce(uplink, &builder);
     plane_builder_fini(&builder);
+}
+
+void uplink_trim(struct uplink *uplink)
+{
+    arena_trim(&uplink->arena);
+    plane_builder_trim(&uplink->up);
 }

@@ -19,7 +19,6 @@ static void hand_out(struct uplink *uplink, struct edge_group *group)
     }
     uint64_t due = count == 0 ? 0 : down->pending[group->pending - 1].due;
     group->pending = 0;
-    group->pending_last = 0;
     if (group->count == 0 || count == 0) {
         return;
     }
@@ -57,27 +56,46 @@ static void join_later(struct uplink *uplink, struct edge_group *group, struct b
         down->pending = mem_resize(down->pending, down->pending_capacity, sizeof(*down->pending));
     }
     uint32_t index = ++down->pending_count;
-    down->pending[index - 1] = (struct uplink_pending){payload, 0, due};
+    down->pending[index - 1] = (struct uplink_pending){.payload = payload, .due = due};
     if (group->pending == 0) {
         group->pending = index;
         touch(down, group);
     } else {
-        down->pending[group->pending_last - 1].next = index;
+        down->pending[down->pending[group->pending - 1].last - 1].next = index;
     }
-    group->pending_last = index;
+    down->pending[group->pending - 1].last = index;
+}
+
+static bool is_traced(const struct uplink *uplink, const struct plane_op *deliver)
+{
+    const struct plane_op *trace = &uplink->trace;
+    return trace->a != 0 && trace->b == deliver->b &&
+           ((uint64_t)trace->gen << 32 | trace->slot) == deliver->a;
+}
+
+/* The number of the question after this delivery, 0 = none; it is asked once. */
+static uint64_t take_trace(struct uplink *uplink, const struct plane_op *deliver)
+{
+    uint64_t trace = is_traced(uplink, deliver) ? uplink->trace.a : 0;
+    uplink->trace = (struct plane_op){0};
+    return trace;
 }
 
 void uplink_give_but_one(struct uplink *uplink, struct edge_group *group, const struct plane_op *op,
                          uint64_t due)
 {
+    uint64_t trace = take_trace(uplink, op);
     if (group->count == 0) {
+        uplink_not_given(uplink, trace, false);
         return;
     }
     const struct edge_session *except =
         op->gen == 0 ? NULL : groups_session(&uplink->groups, op->slot, op->gen);
     bool here = except != NULL && !except->closed;
-    struct uplink_delivery delivery = {
-        .except = here ? op->slot : UINT32_MAX, .payloads = &op->bytes, .payload_count = 1};
+    struct uplink_delivery delivery = {.except = here ? op->slot : UINT32_MAX,
+                                       .payloads = &op->bytes,
+                                       .payload_count = 1,
+                                       .trace = trace};
     uplink_give(uplink, group, &delivery, due, uplink_delivery_always(op));
 }
 
@@ -91,16 +109,18 @@ static void on_deliver(struct uplink *uplink, const struct plane_op *op)
     struct edge_group *group = groups_find(&uplink->groups, op->a);
     if (group == NULL) {
         uplink->stats.unknown_groups++;
+        uplink_not_given(uplink, take_trace(uplink, op), false);
         return;
     }
     if (group->hole != NULL || !follows(group, op)) {
         barrier(uplink);
+        uplink_not_given(uplink, take_trace(uplink, op), true);
         uplink_repair_deliver(uplink, group, op);
         return;
     }
     uint64_t due = group->last_offset + 1;
     group->last_offset = op->b == 0 ? group->last_offset : op->b;
-    if (op->gen == 0 && !uplink_delivery_always(op)) {
+    if (op->gen == 0 && !uplink_delivery_always(op) && !is_traced(uplink, op)) {
         join_later(uplink, group, op->bytes, due);
         return;
     }
@@ -125,6 +145,7 @@ static void on_group_add(struct uplink *uplink, struct edge_session *session,
         group->last_offset = op->b;
         group->droppable = false;
         group->unsure = false;
+        group->roster = 0;
         if (group->hole != NULL) {
             groups_hole_end(&uplink->groups, group);
         }
@@ -148,7 +169,7 @@ static void on_group_bind(struct uplink *uplink, const struct plane_op *op)
         groups_drop(&uplink->groups, group);
         return;
     }
-    bool same = bytes_equal(op->bytes, bytes_of(group->record, group->record_len));
+    bool same = bytes_equal(op->bytes, edge_group_record(group));
     if (groups_bind(&uplink->groups, group, op->a, op->bytes)) {
         group->last_offset = op->b; /* what lacks follows */
         uplink_repair_bound(uplink, group, same);
@@ -168,6 +189,22 @@ static void on_group_policy(struct uplink *uplink, const struct plane_op *op)
     }
     group->droppable = (op->b & PLANE_GROUP_DROPPABLE) != 0;
     group->unsure = (op->b & PLANE_GROUP_UNSURE) != 0;
+}
+
+/* Goes with what is told, and may wait with it. */
+static void on_group_roster(struct uplink *uplink, const struct plane_op *op)
+{
+    struct edge_group *group = groups_find(&uplink->groups, op->a);
+    if (group == NULL) {
+        uplink->stats.unknown_groups++;
+        return;
+    }
+    uint32_t roster = (uint32_t)op->b;
+    if (op->slot == 0) {
+        group->roster = roster;
+    } else if (group->roster != 0) {
+        group->roster ^= roster;
+    }
 }
 
 static void on_admission(struct uplink *uplink, const struct plane_op *op)
@@ -232,6 +269,7 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
     case OP_BINARY:
     case OP_CLOSED:
     case OP_ANNOUNCE_GROUP:
+    case OP_ANNOUNCE_ROSTER:
     case OP_ANNOUNCE_UNSURE:
     case OP_ANNOUNCE_CONN:
     case OP_ANNOUNCE_SPENT:
@@ -242,6 +280,8 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
     case OP_CANARY:
     case OP_DIGEST:
     case OP_REPAIR:
+    case OP_CONN_STATE:
+    case OP_TRACED:
     case OP_DELIVER:
     case OP_GROUP_BIND:
     case OP_TICKET_KEYS:
@@ -249,10 +289,13 @@ static void on_conn_op(struct uplink *uplink, const struct plane_op *op)
     case OP_ADMISSION:
     case OP_CANARY_BACK:
     case OP_DIGEST_ASK:
+    case OP_GROUP_ROSTER:
     case OP_GROUP_TOP:
     case OP_BAN:
     case OP_UNBAN:
     case OP_DRAIN:
+    case OP_CONN_ASK:
+    case OP_TRACE:
     case OP_SPENT:
     default:
         uplink->stats.bad_frames++;
@@ -284,11 +327,22 @@ void uplink_down_batch(struct uplink *uplink, const struct plane_batch *batch)
     while (plane_batch_next(batch, &cursor, &op)) {
         uplink->stats.down_ops++;
         if (op.kind == OP_DELIVER) {
+            uplink->trace.a = is_traced(uplink, &op) ? uplink->trace.a : 0;
             on_deliver(uplink, &op);
             continue;
         }
+        if (op.kind == OP_GROUP_ROSTER) {
+            on_group_roster(uplink, &op);
+            continue;
+        }
         barrier(uplink);
-        if (op.kind == OP_GROUP_BIND) {
+        uplink->trace = op.kind == OP_TRACE ? op : (struct plane_op){0};
+        if (op.kind == OP_TRACE) {
+            continue;
+        }
+        if (op.kind == OP_CONN_ASK) {
+            uplink_conn_ask(uplink, &op);
+        } else if (op.kind == OP_GROUP_BIND) {
             on_group_bind(uplink, &op);
         } else if (op.kind == OP_TICKET_KEYS) {
             uplink_ticket_keys(uplink, op.bytes);

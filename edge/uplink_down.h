@@ -16,6 +16,7 @@
 /* A payload waiting to be joined with others of its group. */
 struct uplink_pending {
     struct bytes payload;
+    uint32_t last; /* in the first of a group */
     uint32_t next; /* index + 1, 0 = last */
     uint64_t due;  /* offset that a member without it lacks first */
 };
@@ -79,8 +80,9 @@ struct uplink {
     struct uplink_canary canary;
     struct uplink_bans bans;
     struct uplink_spent spent;
-    uint64_t now_ms;                   /* of this call */
-    uint64_t tag;                      /* of the newest sealed up-batch */
+    struct plane_op trace; /* asks about the next delivery, if it is the one; else zeros */
+    uint64_t now_ms;       /* of this call */
+    uint64_t tag;          /* of the newest sealed up-batch */
     struct edge_session *closed_first; /* closed, not finished by the router, in order */
     struct edge_session *closed_last;
     struct edge_session *unsealed; /* first one whose end is still in the up-batch */
@@ -163,6 +165,11 @@ void uplink_canary_lost(struct uplink *uplink);
 void uplink_canary_back(struct uplink *uplink, const struct plane_op *op);
 /* Answers OP_DIGEST_ASK. */
 void uplink_digest_ask(struct uplink *uplink, const struct plane_op *op);
+
+/* uplink_report.c: answers OP_CONN_ASK. */
+void uplink_conn_ask(struct uplink *uplink, const struct plane_op *op);
+/* A delivery that is asked after is not given to anybody now: says so. */
+void uplink_not_given(struct uplink *uplink, uint64_t trace, bool held_back);
 
 /* Puts the announce into the link, which has just started fresh. */
 void uplink_announce(struct uplink *uplink);

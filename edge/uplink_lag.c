@@ -63,6 +63,8 @@ void uplink_give(struct uplink *uplink, struct edge_group *group, struct uplink_
     }
     if (delivery->slot_count != 0) {
         uplink->callbacks.deliver(uplink->owner, delivery);
+    } else {
+        uplink_not_given(uplink, delivery->trace, false);
     }
 }
 
@@ -98,7 +100,7 @@ static struct bytes record_for(struct uplink *uplink, const struct lag *lag)
 {
     const struct edge_group *group = groups_at(&uplink->groups, lag->local);
     if (lag->record == NULL) {
-        return bytes_of(group->record, group->record_len);
+        return edge_group_record(group);
     }
     if (lag->newest == 0) {
         return bytes_of(lag->record, lag->record_len);

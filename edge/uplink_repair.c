@@ -37,11 +37,10 @@ static void ask(struct uplink *uplink, const struct edge_group *group)
     hole->ask_at_ms = uplink->now_ms + ASK_AGAIN_MS;
     note_due(uplink, hole);
     uplink->stats.repairs_asked++;
-    plane_builder_add(&uplink->up,
-                      &(struct plane_op){.kind = OP_REPAIR,
-                                         .a = group->last_offset + 1,
-                                         .b = to,
-                                         .bytes = bytes_of(group->record, group->record_len)});
+    plane_builder_add(&uplink->up, &(struct plane_op){.kind = OP_REPAIR,
+                                                      .a = group->last_offset + 1,
+                                                      .b = to,
+                                                      .bytes = edge_group_record(group)});
 }
 
 static void set_due(struct uplink *uplink, struct hole *hole)

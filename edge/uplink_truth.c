@@ -95,7 +95,7 @@ static void answer_sums(struct uplink *uplink, const struct plane_op *op)
 
 static bool is_listed(const struct edge_session *session)
 {
-    return session != NULL && session->record != NULL && session->gen != 0;
+    return session != NULL && session->accepted && session->gen != 0;
 }
 
 /* Arrays for the sessions of one bucket. */

@@ -60,10 +60,10 @@ static uint8_t *take(struct input *in, size_t len)
 
 static void drop_message(struct ws_session *session)
 {
-    if (session->message != NULL) {
-        buf_fini(session->message);
-        mem_free(session->message);
-        session->message = NULL;
+    if (session->part->message != NULL) {
+        buf_fini(session->part->message);
+        mem_free(session->part->message);
+        session->part->message = NULL;
     }
 }
 
@@ -76,7 +76,7 @@ static void drop_incomplete(struct ws_session *session)
 static enum step fail(struct ws_session *session, enum ws_reason reason, struct ws_event *ret_event)
 {
     drop_incomplete(session);
-    session->state = STATE_DISCARD;
+    session->part->state = STATE_DISCARD;
     *ret_event = (struct ws_event){.kind = WS_EVENT_FAIL, .reason = reason};
     return STEP_EVENT;
 }
@@ -100,7 +100,7 @@ static bool may_reserve(const struct ws_session *session, uint8_t first)
 /* True when a frame that starts with this byte may come now. */
 static bool may_begin(const struct ws_session *session, uint8_t first)
 {
-    bool in_message = session->message_opcode != 0;
+    bool in_message = session->part->message_opcode != 0;
     if (!may_reserve(session, first)) {
         return false;
     }
@@ -130,11 +130,11 @@ static enum step on_opcode(struct ws_session *session, const struct ws_limits *l
     if (!may_begin(session, first)) {
         return fail(session, WS_REASON_PROTOCOL, ret_event);
     }
-    session->frame_final = (first & FINAL_BIT) != 0;
-    session->frame_opcode = first & OPCODE_BITS;
-    session->header[0] = first;
-    session->header_len = 1;
-    session->state = STATE_LENGTH;
+    session->part->frame_final = (first & FINAL_BIT) != 0;
+    session->part->frame_opcode = first & OPCODE_BITS;
+    session->part->header[0] = first;
+    session->part->header_len = 1;
+    session->part->state = STATE_LENGTH;
     return STEP_ON;
 }
 
@@ -149,12 +149,13 @@ static enum step on_length(struct ws_session *session, const struct ws_limits *l
     if ((second & MASKED_BIT) == 0) {
         return fail(session, WS_REASON_PROTOCOL, ret_event); /* section 5.1: clients must mask */
     }
-    if (is_control(session->frame_opcode) && (second & LENGTH_BITS) > WS_CONTROL_PAYLOAD_MAX) {
+    if (is_control(session->part->frame_opcode) &&
+        (second & LENGTH_BITS) > WS_CONTROL_PAYLOAD_MAX) {
         return fail(session, WS_REASON_PROTOCOL, ret_event); /* section 5.5 */
     }
-    session->header[1] = second;
-    session->header_len = 2;
-    session->state = STATE_REST;
+    session->part->header[1] = second;
+    session->part->header_len = 2;
+    session->part->state = STATE_REST;
     return STEP_ON;
 }
 
@@ -197,8 +198,8 @@ static bool fits(const struct ws_session *session, const struct ws_limits *limit
 {
     enum { DEFLATED_SPARE = 1024 };
     uint64_t max = limits->message_bytes_max;
-    uint64_t have = session->message == NULL ? 0 : session->message->len;
-    if (session->message_deflated) {
+    uint64_t have = session->part->message == NULL ? 0 : session->part->message->len;
+    if (session->part->message_deflated) {
         max = max > UINT64_MAX / 4 ? max : max * 2 + DEFLATED_SPARE;
         have = session->inflater == NULL ? 0 : ws_inflater_fed(session->inflater);
     }
@@ -210,53 +211,53 @@ static bool fits(const struct ws_session *session, const struct ws_limits *limit
 static bool admit(struct ws_session *session, const struct ws_limits *limits, uint8_t first,
                   uint64_t len)
 {
-    if (session->frame_opcode != WS_OP_CONTINUATION) {
-        session->message_opcode = session->frame_opcode;
-        session->message_deflated = (first & DEFLATED_BIT) != 0;
-        session->fragments = 0;
-        session->utf8 = (struct ws_utf8){0};
+    if (session->part->frame_opcode != WS_OP_CONTINUATION) {
+        session->part->message_opcode = session->part->frame_opcode;
+        session->part->message_deflated = (first & DEFLATED_BIT) != 0;
+        session->part->fragments = 0;
+        session->part->utf8 = (struct ws_utf8){0};
     }
     if (session->close_sent) {
         return true; /* passes by without being held */
     }
-    session->fragments++;
+    session->part->fragments++;
     return fits(session, limits, len) &&
-           (limits->fragments_max == 0 || session->fragments <= limits->fragments_max);
+           (limits->fragments_max == 0 || session->part->fragments <= limits->fragments_max);
 }
 
 static enum step on_rest(struct ws_session *session, const struct ws_limits *limits,
                          struct input *in, struct ws_event *ret_event)
 {
-    size_t whole = 2 + extended_len(session->header[1]) + MASK_LEN;
-    size_t missing = whole - session->header_len;
+    size_t whole = 2 + extended_len(session->part->header[1]) + MASK_LEN;
+    size_t missing = whole - session->part->header_len;
     size_t len = missing < in->len ? missing : in->len;
     if (len != 0) {
-        memcpy(session->header + session->header_len, take(in, len), len);
-        session->header_len = (uint8_t)(session->header_len + len);
+        memcpy(session->part->header + session->part->header_len, take(in, len), len);
+        session->part->header_len = (uint8_t)(session->part->header_len + len);
     }
-    if (session->header_len < whole) {
+    if (session->part->header_len < whole) {
         return STEP_MORE;
     }
     uint64_t payload = 0;
-    if (!payload_len(session->header, &payload)) {
+    if (!payload_len(session->part->header, &payload)) {
         return fail(session, WS_REASON_PROTOCOL, ret_event);
     }
-    uint8_t first = session->header[0];
+    uint8_t first = session->part->header[0];
     uint8_t mask[MASK_LEN];
-    memcpy(mask, session->header + whole - MASK_LEN, MASK_LEN);
-    memcpy(session->mask, mask, MASK_LEN); /* over the header */
+    memcpy(mask, session->part->header + whole - MASK_LEN, MASK_LEN);
+    memcpy(session->part->mask, mask, MASK_LEN); /* over the header */
     session->frames++;
-    session->frame_left = payload;
-    session->phase = 0;
-    session->control_len = 0;
-    if (is_control(session->frame_opcode)) {
-        session->state = STATE_CONTROL;
+    session->part->frame_left = payload;
+    session->part->phase = 0;
+    session->part->control_len = 0;
+    if (is_control(session->part->frame_opcode)) {
+        session->part->state = STATE_CONTROL;
         return STEP_ON;
     }
     if (!admit(session, limits, first, payload)) {
         return fail(session, WS_REASON_TOO_BIG, ret_event);
     }
-    session->state = STATE_DATA;
+    session->part->state = STATE_DATA;
     return STEP_ON;
 }
 
@@ -266,13 +267,13 @@ static void collect(struct ws_session *session, struct bytes part, uint64_t more
     if (part.len == 0) {
         return;
     }
-    if (session->message == NULL) {
-        session->message = mem_new(1, sizeof(*session->message));
-        buf_init(session->message, 0);
+    if (session->part->message == NULL) {
+        session->part->message = mem_new(1, sizeof(*session->part->message));
+        buf_init(session->part->message, 0);
     }
-    session->message->max = session->message->len + part.len + (size_t)more;
-    buf_append(session->message, part);
-    assert(buf_ok(session->message)); /* the maximum was just made to fit */
+    session->part->message->max = session->part->message->len + part.len + (size_t)more;
+    buf_append(session->part->message, part);
+    assert(buf_ok(session->part->message)); /* the maximum was just made to fit */
 }
 
 /* What may come of this message behind a part that ends at `end`, when `frame_left` is announced.
@@ -281,13 +282,13 @@ static uint64_t more_to_come(const struct ws_session *session, const struct ws_l
                              uint64_t end)
 {
     uint64_t room = limits->message_bytes_max > end ? limits->message_bytes_max - end : 0;
-    bool announced = session->frame_final || room < session->frame_left;
-    return announced ? session->frame_left : room;
+    bool announced = session->part->frame_final || room < session->part->frame_left;
+    return announced ? session->part->frame_left : room;
 }
 
 static bool text_goes_on(struct ws_session *session, struct bytes part)
 {
-    return session->message_opcode != WS_OP_TEXT || ws_utf8_feed(&session->utf8, part);
+    return session->part->message_opcode != WS_OP_TEXT || ws_utf8_feed(&session->part->utf8, part);
 }
 
 /* Takes what the inflater has to give. False, with the reason, when that ends the connection. */
@@ -295,7 +296,7 @@ static bool inflate_fed(struct ws_session *session, const struct ws_limits *limi
                         enum ws_reason *ret_reason)
 {
     for (;;) {
-        uint64_t have = session->message == NULL ? 0 : session->message->len;
+        uint64_t have = session->part->message == NULL ? 0 : session->part->message->len;
         struct bytes chunk = BYTES_EMPTY;
         if (!ws_inflater_read(session->inflater, &chunk)) {
             *ret_reason = WS_REASON_BAD_DEFLATE;
@@ -358,16 +359,16 @@ static enum step end_data(struct ws_session *session, const struct ws_limits *li
 {
     enum ws_reason reason = WS_REASON_PROTOCOL;
     uint64_t wire_bytes = 0;
-    session->state = STATE_OPCODE;
-    if (!session->frame_final) {
+    session->part->state = STATE_OPCODE;
+    if (!session->part->frame_final) {
         return STEP_ON;
     }
-    bool binary = session->message_opcode == WS_OP_BINARY;
+    bool binary = session->part->message_opcode == WS_OP_BINARY;
     if (session->close_sent) {
-        session->message_opcode = 0;
+        session->part->message_opcode = 0;
         return STEP_ON;
     }
-    if (session->message_deflated) {
+    if (session->part->message_deflated) {
         if (!inflate_end(session, limits, &reason)) {
             return fail(session, reason, ret_event);
         }
@@ -375,14 +376,14 @@ static enum step end_data(struct ws_session *session, const struct ws_limits *li
         leave_message(session);
         part = BYTES_EMPTY;
     }
-    if (!binary && !ws_utf8_complete(&session->utf8)) {
+    if (!binary && !ws_utf8_complete(&session->part->utf8)) {
         return fail(session, WS_REASON_BAD_UTF8, ret_event); /* section 8.1 */
     }
-    struct bytes data = session->message == NULL ? part : buf_bytes(session->message);
-    session->message_opcode = 0;
+    struct bytes data = session->part->message == NULL ? part : buf_bytes(session->part->message);
+    session->part->message_opcode = 0;
     *ret_event = (struct ws_event){.kind = WS_EVENT_MESSAGE,
                                    .binary = binary,
-                                   .deflated = session->message_deflated,
+                                   .deflated = session->part->message_deflated,
                                    .wire_bytes = wire_bytes,
                                    .data = data};
     return STEP_EVENT;
@@ -393,18 +394,19 @@ static bool take_part(struct ws_session *session, const struct ws_limits *limits
                       struct input part_in, enum ws_reason *ret_reason)
 {
     struct bytes part = bytes_of(part_in.data, part_in.len);
-    ws_frame_unmask(part_in.data, part.len, session->mask, session->phase);
-    session->phase = (uint8_t)((session->phase + part.len) % MASK_LEN);
-    if (session->message_deflated) {
+    ws_frame_unmask(part_in.data, part.len, session->part->mask, session->part->phase);
+    session->part->phase = (uint8_t)((session->part->phase + part.len) % MASK_LEN);
+    if (session->part->message_deflated) {
         return inflate_part(session, limits, part, ret_reason);
     }
     if (!text_goes_on(session, part)) {
         *ret_reason = WS_REASON_BAD_UTF8; /* section 8.1, at once */
         return false;
     }
-    bool in_place = session->message == NULL && session->frame_final && session->frame_left == 0;
+    bool in_place = session->part->message == NULL && session->part->frame_final &&
+                    session->part->frame_left == 0;
     if (!in_place) {
-        uint64_t have = session->message == NULL ? 0 : session->message->len;
+        uint64_t have = session->part->message == NULL ? 0 : session->part->message->len;
         collect(session, part, more_to_come(session, limits, have + part.len));
     }
     return true;
@@ -414,14 +416,15 @@ static enum step on_data(struct ws_session *session, const struct ws_limits *lim
                          struct input *in, struct ws_event *ret_event)
 {
     enum ws_reason reason = WS_REASON_PROTOCOL;
-    size_t len = session->frame_left < in->len ? (size_t)session->frame_left : in->len;
+    size_t len = session->part->frame_left < in->len ? (size_t)session->part->frame_left : in->len;
     uint8_t *start = take(in, len);
-    session->frame_left -= len;
+    session->part->frame_left -= len;
     if (!session->close_sent && !take_part(session, limits, (struct input){start, len}, &reason)) {
         return fail(session, reason, ret_event);
     }
-    return session->frame_left != 0 ? STEP_MORE
-                                    : end_data(session, limits, bytes_of(start, len), ret_event);
+    return session->part->frame_left != 0
+               ? STEP_MORE
+               : end_data(session, limits, bytes_of(start, len), ret_event);
 }
 
 /* Section 7.4: codes that may stand in a close frame. 1004 to 1006 and 1015 never do; 1016 to 2999
@@ -451,7 +454,7 @@ static enum step end_close(struct ws_session *session, struct bytes payload,
     }
     drop_incomplete(session);
     session->close_received = true;
-    session->state = STATE_DISCARD; /* section 1.4: data after the close frame is discarded */
+    session->part->state = STATE_DISCARD; /* section 1.4: data after the close frame is discarded */
     *ret_event = (struct ws_event){.kind = WS_EVENT_CLOSE, .close_code = code, .data = text};
     return STEP_EVENT;
 }
@@ -459,13 +462,13 @@ static enum step end_close(struct ws_session *session, struct bytes payload,
 static enum step end_control(struct ws_session *session, struct bytes payload,
                              struct ws_event *ret_event)
 {
-    if (session->frame_opcode == WS_OP_CLOSE) {
+    if (session->part->frame_opcode == WS_OP_CLOSE) {
         return end_close(session, payload, ret_event);
     }
-    session->state = STATE_OPCODE;
-    *ret_event = (struct ws_event){.kind = session->frame_opcode == WS_OP_PING ? WS_EVENT_PING
-                                                                               : WS_EVENT_PONG,
-                                   .data = payload};
+    session->part->state = STATE_OPCODE;
+    *ret_event = (struct ws_event){
+        .kind = session->part->frame_opcode == WS_OP_PING ? WS_EVENT_PING : WS_EVENT_PONG,
+        .data = payload};
     return STEP_EVENT;
 }
 
@@ -473,29 +476,29 @@ static enum step on_control(struct ws_session *session, const struct ws_limits *
                             struct input *in, struct ws_event *ret_event)
 {
     (void)limits;
-    size_t left = (size_t)session->frame_left;
+    size_t left = (size_t)session->part->frame_left;
     uint8_t *payload = NULL;
-    if (session->control_len == 0 && in->len >= left) {
+    if (session->part->control_len == 0 && in->len >= left) {
         payload = take(in, left);
-        session->control_len = (uint8_t)left;
+        session->part->control_len = (uint8_t)left;
     } else {
         size_t len = left < in->len ? left : in->len;
         if (len != 0) {
-            if (session->control == NULL) {
-                session->control = mem_new(WS_CONTROL_PAYLOAD_MAX, 1);
+            if (session->part->control == NULL) {
+                session->part->control = mem_new(WS_CONTROL_PAYLOAD_MAX, 1);
             }
-            memcpy(session->control + session->control_len, take(in, len), len);
-            session->control_len = (uint8_t)(session->control_len + len);
-            session->frame_left -= len;
+            memcpy(session->part->control + session->part->control_len, take(in, len), len);
+            session->part->control_len = (uint8_t)(session->part->control_len + len);
+            session->part->frame_left -= len;
         }
         if (len < left) {
             return STEP_MORE;
         }
-        payload = session->control;
+        payload = session->part->control;
     }
-    session->frame_left = 0;
-    ws_frame_unmask(payload, session->control_len, session->mask, 0);
-    return end_control(session, bytes_of(payload, session->control_len), ret_event);
+    session->part->frame_left = 0;
+    ws_frame_unmask(payload, session->part->control_len, session->part->mask, 0);
+    return end_control(session, bytes_of(payload, session->part->control_len), ret_event);
 }
 
 static enum step on_discard(struct ws_session *session, const struct ws_limits *limits,
@@ -530,33 +533,63 @@ void ws_session_enable_deflate(struct ws_session *session, uint8_t context_bits)
 
 static void drop_control(struct ws_session *session)
 {
-    mem_free(session->control);
-    session->control = NULL;
+    mem_free(session->part->control);
+    session->part->control = NULL;
+}
+
+/* Nothing is begun: the next byte starts a frame, and a message unless it is a control frame. */
+static bool is_resting(const struct ws_part *part)
+{
+    return part->state == STATE_OPCODE && part->message_opcode == 0 && part->message == NULL &&
+           part->control == NULL;
 }
 
 void ws_session_fini(struct ws_session *session)
 {
-    drop_incomplete(session);
-    drop_control(session);
+    ws_inflater_give(&session->inflater);
+    if (session->part != NULL) {
+        drop_message(session);
+        drop_control(session);
+        mem_free(session->part);
+        session->part = NULL;
+    }
 }
 
-struct ws_event ws_session_receive(struct ws_session *session, const struct ws_limits *limits,
-                                   uint8_t **data, size_t *len)
+static struct ws_event receive(struct ws_session *session, const struct ws_limits *limits,
+                               uint8_t **data, size_t *len)
 {
-    if (session->message_opcode == 0) {
+    if (session->part->message_opcode == 0) {
         drop_message(session); /* the one given out by the call before */
     }
-    if (session->state != STATE_CONTROL) {
+    if (session->part->state != STATE_CONTROL) {
         drop_control(session);
     }
     struct input in = {*data, *len};
     struct ws_event event = {.kind = WS_EVENT_NONE};
     enum step step = STEP_ON;
     while (step == STEP_ON) {
-        step = handlers[session->state](session, limits, &in, &event);
+        step = handlers[session->part->state](session, limits, &in, &event);
     }
     *data = in.data;
     *len = in.len;
+    return event;
+}
+
+/* Frames that come whole, which is nearly all, need no memory: their part lives on the stack. */
+struct ws_event ws_session_receive(struct ws_session *session, const struct ws_limits *limits,
+                                   uint8_t **data, size_t *len)
+{
+    struct ws_part fresh = {.state = STATE_OPCODE};
+    struct ws_part *kept = session->part;
+    session->part = kept == NULL ? &fresh : kept;
+    struct ws_event event = receive(session, limits, data, len);
+    if (is_resting(session->part)) {
+        mem_free(kept);
+        session->part = NULL;
+    } else if (kept == NULL) {
+        session->part = mem_new(1, sizeof(*session->part));
+        *session->part = fresh;
+    }
     return event;
 }
 
@@ -579,7 +612,7 @@ void ws_session_close(struct ws_session *session, uint16_t code, struct bytes te
         return;
     }
     session->close_sent = true;
-    if (session->message_opcode != 0) {
+    if (session->part != NULL && session->part->message_opcode != 0) {
         drop_message(session); /* it will not be wanted any more */
     }
     ws_inflater_give(&session->inflater);
@@ -606,8 +639,8 @@ bool ws_session_closed(const struct ws_session *session)
 
 size_t ws_session_held(const struct ws_session *session)
 {
-    size_t message =
-        session->message == NULL ? 0 : sizeof(*session->message) + session->message->capacity;
+    const struct buf *message = session->part == NULL ? NULL : session->part->message;
     bool lent = session->inflater != NULL && session->context_bits == 0;
-    return message + (lent ? ws_inflater_held(session->inflater) : 0);
+    return (message == NULL ? 0 : sizeof(*message) + message->capacity) +
+           (lent ? ws_inflater_held(session->inflater) : 0);
 }

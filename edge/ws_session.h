@@ -41,12 +41,10 @@ struct ws_event {
     struct bytes data;     /* valid until the next call with this session or input */
 };
 
-/* Embedded in the connection: small and without pointers when idle. Fields are private. */
-struct ws_session {
-    struct buf *message;          /* collected part of an incomplete message, or NULL */
-    struct ws_inflater *inflater; /* of a compressed message that is incomplete, or the context that
-                                     is kept between messages, or NULL */
-    uint8_t *control;             /* payload of a control frame that came in pieces, or NULL */
+/* A frame or message that has begun. */
+struct ws_part {
+    struct buf *message; /* collected part of an incomplete message, or NULL */
+    uint8_t *control;    /* payload of a control frame that came in pieces, or NULL */
     union {
         uint8_t header[14];      /* bytes seen so far, until it is complete */
         struct {                 /* from then on */
@@ -62,14 +60,21 @@ struct ws_session {
     bool frame_final;
     uint8_t message_opcode; /* of the message in progress, 0 = none */
     bool message_deflated;
-    bool deflate;         /* permessage-deflate was agreed */
-    uint8_t context_bits; /* window of the peer's context takeover; 0 = none */
-    bool close_sent;
-    bool close_received;
     struct ws_utf8 utf8;
     uint32_t fragments;
-    uint32_t frames;   /* begun ever, wraps */
-    uint32_t inflated; /* bytes of compressed messages ever, wraps */
+};
+
+/* Embedded in the connection: small and without pointers when idle. Fields are private. */
+struct ws_session {
+    struct ws_part *part;         /* NULL between messages */
+    struct ws_inflater *inflater; /* of a compressed message that is incomplete, or the context that
+                                     is kept between messages, or NULL */
+    uint32_t frames;              /* begun ever, wraps */
+    uint32_t inflated;            /* bytes of compressed messages ever, wraps */
+    uint8_t context_bits;         /* window of the peer's context takeover; 0 = none */
+    bool deflate : 1;             /* permessage-deflate was agreed */
+    bool close_sent : 1;
+    bool close_received : 1;
 };
 
 void ws_session_init(struct ws_session *session);

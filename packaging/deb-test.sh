@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs the packages of build/deb/ in a clean Debian (debootstrap, then chroot), runs the programs as
-# their units do, upgrades them under a client, and purges them. Needs root. DEBIAN_TAR may name a tar of
-# such a Debian, made before. There is no systemd in a chroot, so what the units say is run by hand; the
-# units themselves are judged by tests/lint/units.sh.
+# Installs the packages of build/deb/ in a clean Debian (debootstrap), runs them, upgrades them under
+# clients, and purges them; twice: in a chroot, where what the units say is run by hand, and with the
+# units under a systemd that boots in the same tree (deb-boot.sh), where systemd-nspawn can do that.
+# Needs root. DEBIAN_TAR may name a tar of such a Debian, made before.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -15,6 +15,7 @@ debs=$PWD/build/deb
 work=$(mktemp -d)
 root=$work/root
 pids=()
+machine=
 
 die() {
     printf 'deb-test: %s\n' "$*" >&2
@@ -28,6 +29,7 @@ say() {
 finish() {
     local status=$? pid
     trap - EXIT
+    halt
     for pid in "${pids[@]}"; do
         kill -KILL "$pid" 2>/dev/null || true
     done
@@ -82,11 +84,37 @@ make_root() {
     quiet inside apt-get update -o APT::Update::Error-Mode=any
 }
 
+# install_debs FOLDER COMMAND…: with apt, which COMMAND runs in the tree.
 install_debs() {
     mkdir -p "$root/debs"
     cp "$1"/splitrail-{edge,router,ctl}_*.deb "$root/debs/"
-    quiet inside sh -c 'apt-get install -y --no-install-recommends /debs/*.deb'
+    quiet "${@:2}" sh -c 'apt-get install -y --no-install-recommends /debs/*.deb'
     rm -r "$root/debs"
+}
+
+# What an operator writes before anything can run.
+configure() {
+    printf 'auth = jwt\njwt-hs256-file = /etc/splitrail/jwt.key\n' >>"$root/etc/splitrail/router.conf"
+    head -c 32 /dev/urandom | base64 >"$root/etc/splitrail/jwt.key"
+    inside chown splitrail: /etc/splitrail/jwt.key
+    chmod 0400 "$root/etc/splitrail/jwt.key"
+}
+
+# Everything that a package could leave behind: names of files, and users.
+inventory() {
+    (cd "$root" && find etc home opt root srv usr var -xdev \
+        -not -path 'var/cache/*' -not -path 'var/lib/apt/*' -not -path 'var/lib/dpkg/*' \
+        -not -path 'var/log/*' -not -path 'var/tmp/*' -not -path 'var/lib/systemd/*' | sort)
+    find "$root/var/lib/systemd" -name '*splitrail*'
+    cat "$root/etc/passwd" "$root/etc/group"
+}
+
+# purge COMMAND…: and nothing is left of them.
+purge() {
+    [ -e "$root/var/lib/splitrail" ] || die "no data was kept"
+    quiet "$@" apt-get purge -y splitrail-edge splitrail-router splitrail-ctl
+    inventory >"$work/after"
+    ! grep splitrail "$work/after" || die "that was left behind"
 }
 
 # The same packages with a higher version, which is all that an upgrade sees.
@@ -106,7 +134,7 @@ make_newer() {
 
 # What a unit's ExecStart is, in one line.
 exec_start() {
-    sed -n '/^ExecStart=/,/[^\\]$/p' "$root/lib/systemd/system/$1" | sed 's/^ExecStart=//; s/\\$//' | tr '\n' ' '
+    sed -n ':more; /\\$/{N; s/\\\n//; b more}; s/^ExecStart=//p' "$root/lib/systemd/system/$1"
 }
 
 # start UNIT-FILE INSTANCE SETTING…: as systemd would, without its seals; the pid is in $pid.
@@ -156,57 +184,77 @@ stop() {
     [ "$status" = 0 ] || die "a program ended with $status"
 }
 
-# --- the test -----------------------------------------------------------------------------------------
+# --- clients ------------------------------------------------------------------------------------------
 
+# Clients who talk through these ports from now on; what they find is asked by tell().
+clients_talk() {
+    coproc CLIENTS { exec /usr/bin/python3 -B packaging/deb_client.py "$root/etc/splitrail/jwt.key" "$@"; }
+    clients=$CLIENTS_PID
+    to_clients=${CLIENTS[1]}
+    from_clients=${CLIENTS[0]}
+    pids+=("$clients")
+    hear
+}
+
+hear() {
+    local answer
+    read -r -t 120 answer <&"$from_clients" || die "the clients ended"
+    [[ $answer == yes* ]] || die "the clients say: ${answer#no }"
+    say "    ${answer#yes }"
+}
+
+# tell undisturbed: nobody was closed, and everybody hears more. tell end: nobody lost a message or was
+# closed otherwise than by a drain.
+tell() {
+    printf '%s\n' "$1" >&"$to_clients"
+    hear
+}
+
+clients_end() {
+    tell end
+    wait "$clients" || die "the clients failed"
+}
+
+# --- in a chroot --------------------------------------------------------------------------------------
+
+in_a_chroot() {
+    local n
+    declare -gA edges=()
+    say "installing in a chroot"
+    install_debs "$debs" inside
+    inside getent passwd splitrail >/dev/null || die "no user splitrail"
+    configure
+    say "starting a router and two edges as their units do"
+    start_router
+    start_edge 1
+    start_edge 2
+    await "splitrailctl as root" inside splitrailctl edges
+    say "upgrading under clients"
+    clients_talk 28081 28082
+    install_debs "$work/newer" inside
+    [[ $(inside dpkg-query -W -f '${Version}' splitrail-router) == *+test1 ]] || die "not upgraded"
+    grep -q '^jwt-hs256-file' "$root/etc/splitrail/router.conf" || die "the upgrade took the configuration"
+    stop "$router"
+    start_router
+    tell undisturbed
+    for n in 1 2; do
+        stop "${edges[$n]}"
+        start_edge "$n"
+    done
+    clients_end
+    say "purging"
+    stop "${edges[1]}"
+    stop "${edges[2]}"
+    stop "$router"
+    rm -rf "$root/run/splitrail"
+    purge inside
+}
+
+source packaging/deb-boot.sh
 [ -n "$(ls "$debs"/splitrail-edge_*.deb 2>/dev/null)" ] || die "no packages in build/deb: ./dev deb"
-declare -A edges=()
 say "making a clean Debian $suite"
 make_root
-say "installing"
-install_debs "$debs"
-inside getent passwd splitrail >/dev/null || die "no user splitrail"
-for file in etc/splitrail/edge.conf etc/splitrail/router.conf lib/systemd/system/splitrail-edge@.service \
-    lib/systemd/system/splitrail-router.service usr/bin/splitrailctl; do
-    [ -e "$root/$file" ] || die "not there: /$file"
-done
-printf 'auth = jwt\njwt-hs256-file = /etc/splitrail/jwt.key\n' >>"$root/etc/splitrail/router.conf"
-head -c 32 /dev/urandom | base64 >"$root/etc/splitrail/jwt.key"
-inside chown splitrail: /etc/splitrail/jwt.key
-chmod 0400 "$root/etc/splitrail/jwt.key"
-
-say "starting a router and two edges as their units do"
-start_router
-start_edge 1
-start_edge 2
-await "splitrailctl as root" inside splitrailctl edges
-
-say "upgrading under a client"
 make_newer
-/usr/bin/python3 -B packaging/deb_client.py "$root/etc/splitrail/jwt.key" "$work/go" 28081 28082 &
-client=$!
-pids+=("$client")
-await "a client talks" test -e "$work/go.talks"
-install_debs "$work/newer"
-[[ $(inside dpkg-query -W -f '${Version}' splitrail-router) == *+test1 ]] || die "not upgraded"
-grep -q '^jwt-hs256-file' "$root/etc/splitrail/router.conf" || die "the upgrade took the configuration"
-stop "$router"
-start_router
-for n in 1 2; do
-    stop "${edges[$n]}"
-    start_edge "$n"
-done
-touch "$work/go"
-wait "$client" || die "the client lost something"
-
-say "purging"
-stop "${edges[1]}"
-stop "${edges[2]}"
-stop "$router"
-[ -e "$root/var/lib/splitrail" ] || die "no data was kept"
-quiet inside apt-get purge -y splitrail-edge splitrail-router splitrail-ctl
-for file in var/lib/splitrail usr/bin/splitrail-edge usr/bin/splitrail-router usr/bin/splitrailctl \
-    lib/systemd/system/splitrail-router.service etc/splitrail/router.conf etc/splitrail/edge.conf \
-    usr/share/doc/splitrail; do
-    [ ! -e "$root/$file" ] || die "left behind: /$file"
-done
-say "installed, started, upgraded under a client and purged"
+in_a_chroot
+with_systemd
+say "passed"

@@ -69,6 +69,14 @@ void arena_reset(struct arena *arena)
     arena->taken = 0;
 }
 
+void arena_trim(struct arena *arena)
+{
+    arena_reset(arena);
+    mem_free(arena->block);
+    arena->block = NULL;
+    arena->block_size = 0;
+}
+
 void arena_fini(struct arena *arena)
 {
     free_overflow(arena);

@@ -24,4 +24,7 @@ void arena_fini(struct arena *arena);
  * that the steady state allocates nothing. */
 void arena_reset(struct arena *arena);
 
+/* The same, and the block goes too: for quiet moments. */
+void arena_trim(struct arena *arena);
+
 #endif

@@ -267,6 +267,13 @@ void plane_builder_fini(struct plane_builder *builder)
     plane_builder_init(builder);
 }
 
+void plane_builder_trim(struct plane_builder *builder)
+{
+    if (builder->count == 0) {
+        plane_builder_fini(builder);
+    }
+}
+
 static void grow(struct plane_builder *builder)
 {
     size_t capacity = builder->capacity == 0 ? (size_t)BUILDER_CAPACITY_MIN : builder->capacity * 2;

@@ -39,7 +39,11 @@ enum plane_op_kind {
                         DELIVER to this edge alone */
     OP_ANNOUNCE_UNSURE = 14, /* a = local number of a group that was announced: somebody in it was
                                 in grace (PLANE_GROUP_UNSURE) as far as the former router said */
-    OP_ANNOUNCE_SPENT = 15,  /* what is left of SPENT by now, after the connections */
+    OP_CONN_STATE = 15,      /* slot gen, a = number of the question, bytes ConnState or nothing */
+    OP_TRACED = 16,          /* a = number of the question, bytes Hop */
+    OP_ANNOUNCE_SPENT = 17,  /* what is left of SPENT by now, after the connections */
+    OP_ANNOUNCE_ROSTER = 18, /* a = local number of a group that was announced, b = GROUP_ROSTER as
+                                its members were told by former routers */
     /* router to edge */
     OP_ACCEPT = 20, /* slot gen, bytes session record */
     OP_SEND = 21,   /* slot gen, bytes payload, a = 1 for binary */
@@ -68,8 +72,14 @@ enum plane_op_kind {
                             before are forgotten first; then there may be no bytes */
     OP_UNBAN = 36,       /* bytes as in BAN */
     OP_DRAIN = 37,       /* the edge is to drain and to end, as with SIGTERM */
-    OP_SPENT = 38        /* bytes user; a, b = ms until what its messages, its bytes took of its
+    OP_CONN_ASK = 38,    /* slot gen, a = number of the question, b = group (0 = none) */
+    OP_TRACE = 39,       /* a = number of the question, b = offset, slot gen = group, low and high
+                            half: how the next operation, the DELIVER of these, goes on its way.
+                            Answered once, some time later, or never */
+    OP_SPENT = 40,       /* bytes user; a, b = ms until what its messages, its bytes took of its
                             limits is paid back. Goes back as ANNOUNCE_SPENT, to the next router */
+    OP_GROUP_ROSTER = 41 /* a = group, b = number that stands for what its members were told of
+                             who is there; with slot = 1 it changes by b (exclusive or) */
 };
 
 enum { PLANE_NET_BYTES = 17 };
@@ -85,12 +95,14 @@ enum plane_group_policy {
 
 /* What one end may ask of the other only if that said so in its greeting; bits on the wire. */
 enum plane_feature {
-    PLANE_FEATURE_CANARY = 1, /* HELLO: the edge sends canaries. WELCOME: they come back */
-    PLANE_FEATURE_DIGEST = 2, /* HELLO: the edge answers OP_DIGEST_ASK */
-    PLANE_FEATURE_DONE = 4,   /* HELLO: the edge wants OP_DONE */
-    PLANE_FEATURE_DRAIN = 16, /* HELLO: the edge acts upon OP_DRAIN */
-    PLANE_FEATURE_BANS = 32,  /* HELLO: the edge knows OP_BAN and OP_UNBAN */
-    PLANE_FEATURE_SPENT = 64  /* HELLO: the edge knows OP_SPENT */
+    PLANE_FEATURE_CANARY = 1,   /* HELLO: the edge sends canaries. WELCOME: they come back */
+    PLANE_FEATURE_DIGEST = 2,   /* HELLO: the edge answers OP_DIGEST_ASK */
+    PLANE_FEATURE_DONE = 4,     /* HELLO: the edge wants OP_DONE */
+    PLANE_FEATURE_DRAIN = 16,   /* HELLO: the edge acts upon OP_DRAIN */
+    PLANE_FEATURE_BANS = 32,    /* HELLO: the edge knows OP_BAN and OP_UNBAN */
+    PLANE_FEATURE_REPORTS = 64, /* HELLO: the edge answers OP_CONN_ASK and OP_TRACE */
+    PLANE_FEATURE_SPENT = 128,  /* HELLO: the edge knows OP_SPENT */
+    PLANE_FEATURE_ROSTER = 256  /* HELLO: the edge knows OP_GROUP_ROSTER */
 };
 
 struct plane_op {
@@ -210,6 +222,8 @@ void plane_builder_init(struct plane_builder *builder);
 void plane_builder_fini(struct plane_builder *builder);
 /* Copies op->bytes. */
 void plane_builder_add(struct plane_builder *builder, const struct plane_op *op);
+/* Gives its memory back if it is empty: for quiet moments. */
+void plane_builder_trim(struct plane_builder *builder);
 /* The encoded body, owned by the caller (mem_free); the builder is empty afterwards. */
 uint8_t *plane_builder_take(struct plane_builder *builder, size_t *ret_len);
 /* Bytes that the batch holds so far, roughly as on the wire. */

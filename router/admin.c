@@ -275,8 +275,9 @@ void admin_free(struct admin **admin)
     }
     admin_forget_pending(*admin);
     admin_forget_watchers(*admin);
+    admin_forget_inquiries(*admin);
     admin_forget_hot(*admin);
-    mem_free((*admin)->traces);
+    admin_forget_traces(*admin);
     slotmap_fini(&(*admin)->pending);
     buf_fini(&(*admin)->out);
     arena_fini(&(*admin)->watch_arena);

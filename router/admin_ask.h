@@ -10,7 +10,9 @@
 #include "proto/admin.pb-c.h"
 #include "proto/arena.h"
 #include "router/admin.h"
+#include "router/admin_inquiry.h"
 #include "router/admin_local.h"
+#include "router/admin_trace.h"
 #include "router/admin_watch.h"
 #include "router/registry.h"
 #include "router/reload.h"
@@ -39,9 +41,13 @@ struct admin {
     struct slotmap pending; /* struct pending of admin_actions.c, by the token given to the plane */
     struct admin_watcher *watchers[ADMIN_WATCHERS_MAX];
     size_t watcher_count;
+    struct admin_inquiry *inquiries[ADMIN_INQUIRIES_MAX];
+    size_t inquiry_count;
     struct arena watch_arena;    /* names of one event */
     struct admin_hot *hot;       /* NULL while nobody asks */
     struct admin_traces *traces; /* NULL until there is one */
+    admin_trace_sink *trace_sink;
+    void *trace_owner;
     struct admin_stats stats;
 };
 
@@ -113,6 +119,9 @@ void admin_one_room(struct admin_ask *ask, const Splitrail__Admin__One *asked);
 
 /* admin_explain.c */
 void admin_explain(struct admin_ask *ask, const Splitrail__Admin__Explain *asked);
+/* With what the edges have told. */
+void admin_explain_answer(struct admin_ask *ask, const char *user_name, const char *room_name,
+                          const struct admin_inquiry *inquiry);
 
 /* admin_limits.c: all, or sets one */
 void admin_limits(struct admin_ask *ask, const Splitrail__Admin__Limits *asked);
@@ -123,7 +132,17 @@ void admin_forget_watchers(struct admin *admin);
 
 /* admin_trace.c */
 void admin_trace(struct admin_ask *ask, const Splitrail__Admin__Trace *asked);
-void admin_trace_keep(struct admin *admin, const struct core_tapped *tapped);
+void admin_trace_keep(struct admin *admin, const struct core_tapped *tapped, uint64_t number,
+                      const struct admin_stamp *now);
+void admin_traces_expire(struct admin *admin, uint64_t now_ms);
+uint64_t admin_traces_deadline(const struct admin *admin);
+void admin_forget_traces(struct admin *admin);
+/* Wall clock of a monotonic time that is not later than now; 0 stays 0. */
+uint64_t admin_wall_us(const struct admin_stamp *now, uint64_t at_us);
+/* admin_trace_event.c: in the arena; NULL when it does not fit. */
+Splitrail__Admin__Event *admin_trace_event(struct arena *arena, const struct message_trace *trace);
+/* admin_watch.c: to whom it concerns. */
+void admin_watch_traced(struct admin *admin, const struct message_trace *trace);
 
 /* admin_hot.c */
 void admin_top_asked(struct admin_ask *ask, const Splitrail__Admin__Top *asked);

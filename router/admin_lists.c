@@ -213,23 +213,17 @@ void admin_list_rooms(struct admin_ask *ask, const Splitrail__Admin__List *list)
     admin_top_fini(&top);
 }
 
-/* An address is IP, IP:PORT or [IP]:PORT. */
-static bool address_is(struct bytes address, struct bytes ip)
+static bool address_is(const struct registry_conn *conn, struct bytes ip)
 {
-    if (address.len > 0 && address.data[0] == '[') {
-        address = bytes_slice(address, 1, address.len);
-    }
-    if (!bytes_starts_with(address, ip)) {
-        return false;
-    }
-    return address.len == ip.len || address.data[ip.len] == ':' || address.data[ip.len] == ']';
+    char text[ADDRESS_TEXT_MAX];
+    return bytes_equal(registry_conn_address(conn, text), ip);
 }
 
 static bool conn_passes(const struct registry_conn *conn, const struct view *view)
 {
     return bytes_starts_with(conn->user, view->prefix) &&
            (view->edge.len == 0 || bytes_equal(conn->edge_id, view->edge)) &&
-           (view->ip.len == 0 || address_is(conn->address, view->ip));
+           (view->ip.len == 0 || address_is(conn, view->ip));
 }
 
 void admin_list_conns(struct admin_ask *ask, const Splitrail__Admin__List *list)

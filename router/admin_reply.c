@@ -81,6 +81,7 @@ static char *conn_name(struct admin_ask *ask, const struct registry_conn *conn)
 
 Splitrail__Admin__Conn *admin_make_conn(struct admin_ask *ask, const struct registry_conn *conn)
 {
+    char address[ADDRESS_TEXT_MAX];
     Splitrail__Admin__Conn *out = admin_room(ask, 1, sizeof(*out));
     if (out == NULL) {
         return NULL;
@@ -89,7 +90,7 @@ Splitrail__Admin__Conn *admin_make_conn(struct admin_ask *ask, const struct regi
     out->id = conn_name(ask, conn);
     out->user = admin_text(ask, conn->user);
     out->edge = admin_text(ask, conn->edge_id);
-    out->address = admin_text(ask, conn->address);
+    out->address = admin_text(ask, registry_conn_address(conn, address));
     out->agent = admin_text(ask, conn->agent);
     out->connected_at_ms = conn->connected_at_ms;
     out->last_activity_ms = conn->last_activity_ms;

@@ -19,6 +19,7 @@ struct admin_watcher {
     char *room; /* "" or: */
     char *user;
     bool messages;
+    bool hops; /* with the edges' part of the way */
     uint64_t heard_ms;
     uint32_t sent; /* batches */
     uint32_t seen;
@@ -91,6 +92,7 @@ static void begin_watcher(struct admin_ask *ask, const Splitrail__Admin__Watch *
     watcher->room = mem_copy_str(bytes_of_str(asked->room));
     watcher->user = mem_copy_str(bytes_of_str(asked->user));
     watcher->messages = asked->messages;
+    watcher->hops = asked->messages && asked->hops;
     watcher->heard_ms = ask->now_ms;
     buf_init(&watcher->events, ADMIN_WATCH_BYTES_MAX);
     if (admin->watcher_count == ADMIN_WATCHERS_MAX ||
@@ -159,16 +161,11 @@ static char *text(struct admin *admin, struct bytes bytes)
     return copy;
 }
 
-/* By the wall clock. */
-static uint64_t wall_of(const struct core_tapped *tapped, uint64_t at_ms)
-{
-    uint64_t ago = at_ms == 0 || at_ms > tapped->now_ms ? 0 : tapped->now_ms - at_ms;
-    return at_ms == 0 ? 0 : tapped->wall_ms - ago;
-}
-
 static void fill_message(struct admin *admin, const struct core_tapped *tapped,
-                         Splitrail__Admin__Event *event, Splitrail__Admin__Message *message)
+                         const struct admin_stamp *now, Splitrail__Admin__Event *event,
+                         Splitrail__Admin__Message *message)
 {
+    enum { US_PER_MS = 1000 };
     const struct push_message *said = tapped->message;
     struct buf epoch;
     buf_init(&epoch, 0);
@@ -182,8 +179,11 @@ static void fill_message(struct admin *admin, const struct core_tapped *tapped,
     }
     event->message = message;
     event->epoch = text(admin, buf_bytes(&epoch));
-    event->edge_at_ms = wall_of(tapped, tapped->edge_ms);
-    event->router_at_ms = wall_of(tapped, tapped->router_ms);
+    event->edge_at_ms = admin_wall_us(now, tapped->edge_ms * US_PER_MS) / US_PER_MS;
+    event->router_at_us = admin_wall_us(now, tapped->router_us);
+    event->router_at_ms = event->router_at_us / US_PER_MS;
+    event->sent_at_us = now->wall_us;
+    event->hops_skipped = tapped->edges != 0;
     event->edges = tapped->edges;
     event->bytes = said->payload.len;
     event->members = tapped->members;
@@ -236,13 +236,14 @@ static void put(struct admin_watcher *watcher, const Splitrail__Admin__Event *ev
     splitrail__admin__event__pack(event, room + head_len);
 }
 
-void admin_tapped(struct admin *admin, const struct core_tapped *tapped)
+void admin_tapped(struct admin *admin, const struct core_tapped *tapped, uint64_t trace,
+                  const struct admin_stamp *now)
 {
     Splitrail__Admin__Event event;
     Splitrail__Admin__Message message;
     if (tapped->kind == CORE_TAPPED_MESSAGE) {
         admin_hot_count(admin, tapped);
-        admin_trace_keep(admin, tapped);
+        admin_trace_keep(admin, tapped, trace, now);
     }
     if (admin->watcher_count == 0) {
         return;
@@ -250,11 +251,33 @@ void admin_tapped(struct admin *admin, const struct core_tapped *tapped)
     arena_reset(&admin->watch_arena);
     fill(admin, tapped, &event);
     if (tapped->message != NULL) {
-        fill_message(admin, tapped, &event, &message);
+        fill_message(admin, tapped, now, &event, &message);
     }
     for (size_t i = 0; i < admin->watcher_count; i++) {
-        if (is_for(admin->watchers[i], tapped)) {
+        bool later = trace != 0 && admin->watchers[i]->hops;
+        if (!later && is_for(admin->watchers[i], tapped)) {
             put(admin->watchers[i], &event);
+        }
+    }
+}
+
+void admin_watch_traced(struct admin *admin, const struct message_trace *trace)
+{
+    const Splitrail__Admin__Event *event = NULL;
+    for (size_t i = 0; i < admin->watcher_count; i++) {
+        struct admin_watcher *watcher = admin->watchers[i];
+        bool of_room = watcher->room[0] != 0;
+        struct bytes name = of_room ? bytes_of(trace->room, trace->room_len)
+                                    : bytes_of(trace->user, trace->user_len);
+        if (!watcher->hops || !bytes_equal(name, name_of(watcher))) {
+            continue;
+        }
+        if (event == NULL) {
+            arena_reset(&admin->watch_arena);
+            event = admin_trace_event(&admin->watch_arena, trace);
+        }
+        if (event != NULL) {
+            put(watcher, event);
         }
     }
 }
@@ -305,12 +328,21 @@ static bool flush_watcher(struct admin *admin, struct admin_watcher *watcher, ui
 
 void admin_flush(struct admin *admin, uint64_t now_ms, uint64_t wall_ms)
 {
+    admin_traces_expire(admin, now_ms);
     for (size_t i = admin->watcher_count; i > 0; i--) {
         if (!flush_watcher(admin, admin->watchers[i - 1], now_ms, wall_ms)) {
             end_watcher(admin, i - 1);
         }
     }
     admin_hot_expire(admin, now_ms);
+    admin_inquiries_expire(admin, now_ms, wall_ms);
+}
+
+uint64_t admin_deadline(const struct admin *admin)
+{
+    uint64_t inquiry_ms = admin_inquiries_deadline(admin);
+    uint64_t trace_ms = admin_traces_deadline(admin);
+    return inquiry_ms < trace_ms ? inquiry_ms : trace_ms;
 }
 
 void admin_forget_watchers(struct admin *admin)

@@ -6,6 +6,8 @@
 #define ROUTER_ADMIN_WATCH_H
 
 #include "router/admin.h"
+#include "router/admin_inquiry.h"
+#include "router/admin_trace.h"
 
 enum {
     ADMIN_WATCHERS_MAX = 16,
@@ -15,10 +17,13 @@ enum {
     ADMIN_TOP_DEFAULT = 10
 };
 
-/* The plane's on_tapped. */
-void admin_tapped(struct admin *admin, const struct core_tapped *tapped);
+/* The plane's on_tapped, now. */
+void admin_tapped(struct admin *admin, const struct core_tapped *tapped, uint64_t trace,
+                  const struct admin_stamp *now);
 
 /* At the end of a turn of the loop: sends what waits, and ends what nobody wants any more. */
 void admin_flush(struct admin *admin, uint64_t now_ms, uint64_t wall_ms);
+/* When admin_flush has something to do though nothing happens; UINT64_MAX = never. */
+uint64_t admin_deadline(const struct admin *admin);
 
 #endif

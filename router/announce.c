@@ -10,6 +10,7 @@
 #include "router/loss.h"
 #include "router/repair.h"
 #include "router/room.h"
+#include "router/roster.h"
 #include "router/session.h"
 #include "router/unsure.h"
 
@@ -97,7 +98,7 @@ static struct push *about_room(struct router_core *core, const struct channel *c
                                enum push_kind kind)
 {
     struct push *push = effects_push(&core->effects, kind);
-    push->room = channel->kind == CHANNEL_ROOM ? channel->name : BYTES_EMPTY;
+    push->room = channel->kind == CHANNEL_ROOM ? channel_name(channel) : BYTES_EMPTY;
     return push;
 }
 
@@ -126,7 +127,7 @@ static void bind_for_now(struct router_core *core, const struct core_event *even
 {
     struct group_info *info = effects_alloc(&core->effects, 1, sizeof(*info));
     *info = (struct group_info){
-        .kind = channel->kind, .name = channel->name, .epoch = event->group->epoch};
+        .kind = channel->kind, .name = channel_name(channel), .epoch = event->group->epoch};
     emit_bind_as(core, event, channel, event->last_offset, info);
 }
 
@@ -266,6 +267,16 @@ void announce_group(struct router_core *core, const struct core_event *event)
     unsure_bound(core, channel, event->edge);
 }
 
+void announce_roster(struct router_core *core, const struct core_event *event)
+{
+    const struct router_edge *edge = edges_get(&core->edges, event->edge);
+    struct channel *channel =
+        edge == NULL ? NULL : channel_find(core, router_edge_local(edge, event->local));
+    if (channel != NULL) {
+        roster_announced(core, channel, event->roster);
+    }
+}
+
 void announce_unsure(struct router_core *core, const struct core_event *event)
 {
     const struct router_edge *edge = edges_get(&core->edges, event->edge);
@@ -294,11 +305,12 @@ void announce_spent(struct router_core *core, const struct core_event *event)
     if (user == NULL || !is_at(user, event->edge) || !policy_has_user_limits(&core->config)) {
         return;
     }
-    if (user->rates == NULL) { /* not half full: we know better */
-        user->rates = mem_new(1, sizeof(*user->rates));
-        policy_user_init_told(user->rates, core->started_ms);
+    struct user_rare *rare = user_rare_made(user);
+    if (!rare->has_rates) { /* not half full: we know better */
+        rare->has_rates = true;
+        policy_user_init_told(&rare->rates, core->started_ms);
     }
-    policy_user_spent_before(user->rates, core->now_ms, event->messages_ms, event->bytes_ms);
+    policy_user_spent_before(&rare->rates, core->now_ms, event->messages_ms, event->bytes_ms);
 }
 
 /* Who was never seen to leave since this router started was there all the time, as far as others
@@ -319,8 +331,9 @@ static struct conn *new_conn(struct router_core *core, const struct core_event *
     bool was_online = user_online(user);
     struct conn *conn = conn_new(core, user, event->conn, event->session);
     conn->number = event->number;
-    conn->rates.half_ms =
-        edge_clock_theirs(&edges_get(&core->edges, conn->ref.edge)->clock, core->now_ms);
+    policy_half(rates_made(core, conn),
+                edge_clock_theirs(&edges_get(&core->edges, conn->ref.edge)->clock, core->now_ms),
+                core->now_ms);
     session_came_online(core, user, was_online, event->session->connected_at_ms,
                         everybody_knows(core, user));
     return conn;
@@ -345,7 +358,7 @@ static void attach_room(struct router_core *core, struct conn *conn, const struc
 
 static void attach_watch(struct router_core *core, struct conn *conn, const struct channel *channel)
 {
-    struct user *watched = user_find(core, channel->name);
+    struct user *watched = user_find(core, channel_name(channel));
     if (!conn_watches(conn, watched->id)) {
         (void)conn_add_watch(core, conn, watched);
     }
@@ -410,6 +423,6 @@ void announce_end(struct router_core *core, const struct core_event *event)
     struct router_edge *edge = edges_get(&core->edges, event->edge);
     if (edge != NULL && !edge->synced) {
         release_locals(core, edge, event->edge);
-        unsure_announce_end(core, edge->incarnation, event->others);
+        unsure_announce_end(core, edge->incarnation, event->others, edge->connections != 0);
     }
 }

@@ -13,6 +13,7 @@ void announce_group(struct router_core *core, const struct core_event *event);
 void announce_catch_up(struct router_core *core, const struct core_event *event,
                        struct channel *channel);
 void announce_conn(struct router_core *core, const struct core_event *event);
+void announce_roster(struct router_core *core, const struct core_event *event);
 void announce_unsure(struct router_core *core, const struct core_event *event);
 void announce_spent(struct router_core *core, const struct core_event *event);
 void announce_end(struct router_core *core, const struct core_event *event);

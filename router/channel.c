@@ -13,7 +13,8 @@ void channel_init(struct router_core *core, struct channel *channel, enum channe
                   struct bytes name)
 {
     *channel = (struct channel){.kind = (uint8_t)kind,
-                                .name = name,
+                                .name = name.data,
+                                .name_len = (uint8_t)name.len,
                                 .epoch = core_random(core),
                                 .policy = kind == CHANNEL_ROOM
                                               ? policy_table_find(&core->config.policy, name)
@@ -27,11 +28,12 @@ void channel_init(struct router_core *core, struct channel *channel, enum channe
 static uint64_t first_epoch(const struct router_core *core, const struct channel *channel,
                             uint64_t forgotten)
 {
+    struct bytes name = channel_name(channel);
     uint8_t text[1 + NAME_BYTES_MAX + sizeof(forgotten)];
-    size_t len = 1 + channel->name.len;
+    size_t len = 1 + name.len;
     uint64_t epoch = 0;
     text[0] = (uint8_t)channel->kind;
-    memcpy(text + 1, channel->name.data, channel->name.len);
+    memcpy(text + 1, name.data, name.len);
     _Static_assert(sizeof(epoch) == crypto_shorthash_BYTES, "the hash is one word");
     memcpy(text + len, &forgotten, sizeof(forgotten));
     len += forgotten == 0 ? 0 : sizeof(forgotten);
@@ -134,8 +136,8 @@ void channel_deliver_to(struct router_core *core, const struct channel *channel,
 const struct group_info *channel_info(struct router_core *core, const struct channel *channel)
 {
     struct group_info *info = effects_alloc(&core->effects, 1, sizeof(*info));
-    *info =
-        (struct group_info){.kind = channel->kind, .name = channel->name, .epoch = channel->epoch};
+    *info = (struct group_info){
+        .kind = channel->kind, .name = channel_name(channel), .epoch = channel->epoch};
     return info;
 }
 
@@ -155,12 +157,12 @@ void channel_emit_add(struct router_core *core, const struct channel *channel, s
     }
 }
 
-static void emit_bits(struct router_core *core, const struct channel *channel,
-                      enum core_effect_kind kind, uint32_t edge)
+static struct core_effect *emit_to(struct router_core *core, const struct channel *channel,
+                                   enum core_effect_kind kind, uint32_t edge)
 {
     uint32_t count = edge == ALL_EDGES ? channel->edge_count : 1;
     if (count == 0) {
-        return;
+        return NULL;
     }
     uint32_t *edges = effects_alloc(&core->effects, count, sizeof(*edges));
     for (uint32_t i = 0; i < count; i++) {
@@ -170,8 +172,27 @@ static void emit_bits(struct router_core *core, const struct channel *channel,
     effect->group = channel->id;
     effect->edges = edges;
     effect->edge_count = count;
-    effect->droppable = channel_droppable(channel);
-    effect->unsure = channel->unsure;
+    return effect;
+}
+
+static void emit_bits(struct router_core *core, const struct channel *channel,
+                      enum core_effect_kind kind, uint32_t edge)
+{
+    struct core_effect *effect = emit_to(core, channel, kind, edge);
+    if (effect != NULL) {
+        effect->droppable = channel_droppable(channel);
+        effect->unsure = channel->unsure;
+    }
+}
+
+void channel_emit_roster(struct router_core *core, const struct channel *channel, uint32_t edge,
+                         uint32_t roster, bool changes)
+{
+    struct core_effect *effect = emit_to(core, channel, CORE_GROUP_ROSTER, edge);
+    if (effect != NULL) {
+        effect->roster = roster;
+        effect->roster_changes = changes;
+    }
 }
 
 void channel_emit_policy(struct router_core *core, const struct channel *channel, uint32_t edge)
@@ -314,7 +335,7 @@ const struct push *channel_push_at(struct router_core *core, const struct channe
     const struct stored *stored = channel_at(channel, offset);
     enum push_kind kind = channel->kind == CHANNEL_ROOM ? PUSH_ROOM_MESSAGE : PUSH_DIRECT_MESSAGE;
     struct push *push = effects_push(&core->effects, stored->hole ? PUSH_GAP : kind);
-    push->room = channel->kind == CHANNEL_ROOM ? channel->name : BYTES_EMPTY;
+    push->room = channel->kind == CHANNEL_ROOM ? channel_name(channel) : BYTES_EMPTY;
     if (stored->hole) {
         push->from = offset;
         push->to = offset;

@@ -38,9 +38,9 @@ struct channel_rare {
 struct channel {
     slot_id id;
     uint64_t epoch;
-    uint64_t top;      /* newest delivered offset, 0 = none yet */
-    uint64_t assigned; /* newest offset given out; above top while appends run */
-    struct bytes name; /* lives in the room or user that embeds the channel */
+    uint64_t top;        /* newest delivered offset, 0 = none yet */
+    uint64_t assigned;   /* newest offset given out; above top while appends run */
+    const uint8_t *name; /* see channel_name() */
     const struct namespace_policy *policy; /* in the core's table, never NULL */
     struct ring *ring;                     /* NULL until there is a message to keep */
     struct channel_rare *rare;             /* NULL until something in it is not zero */
@@ -48,18 +48,26 @@ struct channel {
         struct edge_count *edges;
         struct edge_count only_edge; /* while edge_capacity is 0 */
     };
-    uint32_t edge_count;
-    uint32_t edge_capacity;
+    uint16_t edge_count;
+    uint16_t edge_capacity;
     uint32_t member_count; /* sum over edges */
+    uint32_t believed;     /* what members were told of who is there, as edges said; 0 = none did */
     uint8_t kind;          /* enum channel_kind */
-    bool durable;    /* its messages live in the engine's log; the ring holds the newest of them */
-    bool loaded;     /* durable: the log was read once */
-    bool loading;    /* it is being read */
-    bool unsure;     /* its edges know that somebody is in grace, or was: */
-    bool was_unsure; /* as a former router died, and nobody was told yet */
-    bool came_early; /* somebody came in before every edge could hear of it */
-    bool postponed;  /* in the core's list: see load.c */
+    uint8_t name_len;
+    bool durable : 1; /* its messages live in the engine's log; the ring holds the newest of them */
+    bool loaded : 1;  /* durable: the log was read once */
+    bool loading : 1; /* it is being read */
+    bool unsure : 1;  /* its edges know that somebody is in grace, or was: */
+    bool was_unsure : 1; /* as a former router died, and nobody was told yet */
+    bool came_early : 1; /* somebody came in before every edge could hear of it */
+    bool postponed : 1;  /* in the core's list: see load.c */
 };
+
+/* Of the room or user whose channel it is, where the bytes live. */
+static inline struct bytes channel_name(const struct channel *channel)
+{
+    return bytes_of(channel->name, channel->name_len);
+}
 
 /* For reading: all zeros when it was never made. */
 static inline const struct channel_rare *channel_rare(const struct channel *channel)
@@ -110,6 +118,10 @@ void channel_emit_remove(struct router_core *core, const struct channel *channel
 void channel_emit_policy(struct router_core *core, const struct channel *channel, uint32_t edge);
 /* The same with GROUP_UNSURE. */
 void channel_emit_unsure(struct router_core *core, const struct channel *channel, uint32_t edge);
+
+/* GROUP_ROSTER to one edge or all, see roster.h. */
+void channel_emit_roster(struct router_core *core, const struct channel *channel, uint32_t edge,
+                         uint32_t roster, bool changes);
 
 /* True when deliveries may be left out for slow readers. */
 static inline bool channel_droppable(const struct channel *channel)

@@ -1,6 +1,7 @@
 /* See channel.h: members of a channel by edge. */
 #include "common/mem.h"
 #include "router/channel.h"
+#include "router/edges.h"
 
 #include <assert.h>
 #include <string.h>
@@ -29,14 +30,15 @@ bool channel_has_member(const struct channel *channel, uint32_t edge)
 /* Most inboxes have members on one edge and need no array. */
 static void grow_edges(struct channel *channel)
 {
-    uint32_t capacity = channel->edge_capacity == 0 ? 2 : channel->edge_capacity * 2;
+    uint32_t capacity = channel->edge_capacity == 0 ? 2 : channel->edge_capacity * 2U;
+    _Static_assert(EDGES_MAX * 2 <= UINT16_MAX, "their number fits");
     struct edge_count *edges = mem_new(capacity, sizeof(*edges));
     memcpy(edges, channel_edges(channel), channel->edge_count * sizeof(*edges));
     if (channel->edge_capacity != 0) {
         mem_free(channel->edges);
     }
     channel->edges = edges;
-    channel->edge_capacity = capacity;
+    channel->edge_capacity = (uint16_t)capacity;
 }
 
 bool channel_add_member(struct channel *channel, uint32_t edge)

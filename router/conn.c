@@ -1,22 +1,32 @@
 #include "router/conn.h"
 
 #include "common/mem.h"
+#include "router/agents.h"
 #include "router/core_internal.h"
 #include "router/loss.h"
+#include "router/rates.h"
 #include "router/rights.h"
 #include "router/truth.h"
 
 #include <assert.h>
 #include <string.h>
 
-struct bytes conn_address(const struct conn *conn)
+struct conn_rare *conn_rare_made(struct conn *conn)
 {
-    return bytes_of(conn->strings, conn->address_len);
+    if (conn->rare == NULL) {
+        conn->rare = mem_new(1, sizeof(*conn->rare));
+    }
+    return conn->rare;
+}
+
+struct bytes conn_address(const struct conn *conn, char out[ADDRESS_TEXT_MAX])
+{
+    return conn->has_address ? bytes_of(out, address_text(&conn->address, out)) : BYTES_EMPTY;
 }
 
 struct bytes conn_agent(const struct conn *conn)
 {
-    return bytes_of(conn->strings + conn->address_len, conn->agent_len);
+    return agent_text(conn->agent);
 }
 
 struct conn *conn_find(const struct router_core *core, struct conn_ref ref)
@@ -57,7 +67,7 @@ static void unlink_from_user(struct user *user, struct conn *conn)
 
 struct bytes conn_rights(const struct conn *conn)
 {
-    return bytes_of(conn->rights, conn->rights_len);
+    return bytes_of(conn_rare(conn)->rights, conn_rare(conn)->rights_len);
 }
 
 bool conn_may(const struct router_core *core, const struct conn *conn, struct bytes room,
@@ -70,24 +80,19 @@ bool conn_may(const struct router_core *core, const struct conn *conn, struct by
 void conn_set_rights(struct conn *conn, struct bytes rights)
 {
     _Static_assert(RIGHTS_BYTES_MAX <= UINT16_MAX, "their length fits");
-    mem_free(conn->rights);
-    conn->rights = rights.len == 0 ? NULL : mem_copy(rights);
-    conn->rights_len = (uint16_t)rights.len;
+    if (rights.len == 0 && conn_rights(conn).len == 0) {
+        return;
+    }
+    struct conn_rare *rare = conn_rare_made(conn);
+    mem_free(rare->rights);
+    rare->rights = rights.len == 0 ? NULL : mem_copy(rights);
+    rare->rights_len = (uint16_t)rights.len;
 }
 
-static struct conn *allocate(const struct session_info *info)
+static struct conn *allocate(struct router_core *core, const struct session_info *info)
 {
-    struct bytes address = bytes_slice(info->address, 0, CONN_STRING_MAX);
-    struct bytes agent = bytes_slice(info->agent, 0, CONN_STRING_MAX);
-    struct conn *conn = mem_new(1, sizeof(*conn) + address.len + agent.len);
-    conn->address_len = (uint16_t)address.len;
-    conn->agent_len = (uint16_t)agent.len;
-    if (address.len != 0) {
-        memcpy(conn->strings, address.data, address.len);
-    }
-    if (agent.len != 0) {
-        memcpy(conn->strings + address.len, agent.data, agent.len);
-    }
+    struct conn *conn = mem_new(1, sizeof(*conn));
+    conn->agent = agents_take(&core->agents, bytes_slice(info->agent, 0, CONN_AGENT_MAX));
     conn->has_address = address_parse(info->address, &conn->address);
     conn->encoding = info->encoding;
     conn->connected_at_ms = info->connected_at_ms;
@@ -100,7 +105,7 @@ struct conn *conn_new(struct router_core *core, struct user *user, struct conn_r
 {
     struct router_edge *edge = edges_get(&core->edges, ref.edge);
     assert(edge != NULL && router_edge_conn(edge, ref.slot) == 0);
-    struct conn *conn = allocate(info);
+    struct conn *conn = allocate(core, info);
     conn->ref = ref;
     conn->attached = true;
     conn->opened_ms = core->now_ms;
@@ -128,7 +133,9 @@ struct conn *conn_new(struct router_core *core, struct user *user, struct conn_r
 /* Wall clock to monotonic: what the clock does later changes nothing. */
 void conn_set_token_end(struct router_core *core, struct conn *conn, uint64_t expires_at_ms)
 {
-    conn->expires_at_ms = expires_at_ms;
+    if (expires_at_ms != conn_rare(conn)->expires_at_ms) {
+        conn_rare_made(conn)->expires_at_ms = expires_at_ms;
+    }
     if (expires_at_ms == 0) {
         wheel_clear(core->token_ends, slot_id_index(conn->id));
         return;
@@ -148,15 +155,19 @@ bool conn_enter_inbox(struct router_core *core, struct conn *conn)
 
 static void end_watches(struct router_core *core, struct conn *conn)
 {
-    for (uint32_t i = 0; i < conn->watches.count; i++) {
-        struct user *watched = slotmap_get(&core->users, conn_ids_all(&conn->watches)[i]);
+    if (conn->rare == NULL) {
+        return;
+    }
+    struct conn_ids *watches = &conn->rare->watches;
+    for (uint32_t i = 0; i < watches->count; i++) {
+        struct user *watched = slotmap_get(&core->users, conn_ids_all(watches)[i]);
         assert(watched != NULL && "a watcher holds the user");
         truth_remove(core, conn, watched->watch->id);
         channel_remove_member(watched->watch, conn->ref.edge);
         user_settle(core, watched);
     }
-    conn_ids_fini(&conn->watches);
-    conn->watches = (struct conn_ids){0};
+    conn_ids_fini(watches);
+    *watches = (struct conn_ids){0};
 }
 
 static struct message about_room(const struct conn *conn, enum message_kind kind, slot_id room)
@@ -226,6 +237,19 @@ static void end_detached(struct router_core *core, struct conn *conn)
     core->detached_count--;
 }
 
+void conn_drop(struct router_core *core, struct conn *conn)
+{
+    rates_drop(core, conn);
+    agents_give(core, &conn->agent);
+    conn_ids_fini(&conn->rooms);
+    if (conn->rare != NULL) {
+        conn_ids_fini(&conn->rare->watches);
+        mem_free(conn->rare->rights);
+        mem_free(conn->rare);
+    }
+    effects_bury(&core->effects, conn);
+}
+
 void conn_free(struct router_core *core, struct conn *conn, const char *reason)
 {
     struct user *user = conn->user;
@@ -243,9 +267,7 @@ void conn_free(struct router_core *core, struct conn *conn, const char *reason)
     core->online_count -= !user_online(user);
     unlink_from_user(user, conn);
     (void)slotmap_remove(&core->conns, conn->id);
-    conn_ids_fini(&conn->rooms);
-    mem_free(conn->rights);
-    effects_bury(&core->effects, conn);
+    conn_drop(core, conn);
 }
 
 /* Index of `id`, or the count. They are few: the limits per connection. */
@@ -314,16 +336,16 @@ void conn_remove_room(struct router_core *core, struct conn *conn, slot_id room)
 
 bool conn_watches(const struct conn *conn, slot_id user)
 {
-    return index_of(&conn->watches, user) < conn->watches.count;
+    return index_of(&conn_rare(conn)->watches, user) < conn_rare(conn)->watches.count;
 }
 
 bool conn_remove_watch(struct router_core *core, struct conn *conn, struct user *user)
 {
-    uint32_t at = index_of(&conn->watches, user->id);
-    if (at == conn->watches.count) {
+    uint32_t at = index_of(&conn_rare(conn)->watches, user->id);
+    if (at == conn_rare(conn)->watches.count) {
         return false;
     }
-    conn_ids_remove(&conn->watches, at);
+    conn_ids_remove(&conn->rare->watches, at);
     truth_remove(core, conn, user->watch->id);
     channel_emit_remove(core, user->watch, conn->ref);
     channel_remove_member(user->watch, conn->ref.edge);
@@ -333,7 +355,7 @@ bool conn_remove_watch(struct router_core *core, struct conn *conn, struct user 
 
 bool conn_add_watch(struct router_core *core, struct conn *conn, struct user *user)
 {
-    append(&conn->watches, user->id);
+    append(&conn_rare_made(conn)->watches, user->id);
     bool first = channel_add_member(user_watch_channel(core, user), conn->ref.edge);
     truth_add(core, conn, user->watch->id);
     user_settle(core, user);

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct agent;
+
 /* Most connections are in one room: that needs no array. */
 struct conn_ids {
     union {
@@ -19,43 +21,57 @@ struct conn_ids {
     uint32_t capacity;
 };
 
+/* What few connections have; see conn_rare(). */
+struct conn_rare {
+    struct conn_ids watches; /* users */
+    uint64_t expires_at_ms;  /* by the wall clock; 0 = never */
+    uint8_t *rights;         /* of its token; NULL: the policy decides */
+    uint16_t rights_len;
+    uint32_t extra_ms; /* of its grace, for a drain's delay */
+};
+
 struct conn {
     slot_id id;
     struct conn_ref ref;
-    bool attached;
-    bool told_to_go;   /* for exceeding its limits, or its token ended */
-    bool waiting;      /* for the log of its user's inbox: not accepted, or not in the inbox, yet */
-    bool in_mass_loss; /* detached with many others */
-    bool has_address;
-    bool counted; /* among those of its address */
-    uint8_t encoding;
-    uint16_t address_len;
-    struct address address; /* the client's, for ranges and counts */
-    uint64_t edge_serial;
+    uint32_t rates_at;      /* private to rates.c */
+    struct address address; /* the client's */
     struct user *user;
     struct conn *older; /* of the same user */
     struct conn *newer;
     uint64_t number; /* of its last message */
-    struct policy_rates rates;
     uint64_t connected_at_ms;
-    uint64_t expires_at_ms;
     uint64_t last_activity_ms;
     union {
         uint64_t opened_ms; /* while attached: here, or announced */
         uint64_t lost_ms;   /* while detached: when it broke; 0 = it did not */
     };
     struct conn_ids rooms;
-    struct conn_ids watches; /* users */
-    uint16_t agent_len;
-    uint16_t rights_len;
-    uint32_t extra_ms; /* of its grace, for a drain's delay */
-    uint8_t *rights;   /* of its token; NULL: the policy decides */
-    uint8_t strings[]; /* address, agent */
+    struct agent *agent;    /* NULL: it said none */
+    struct conn_rare *rare; /* NULL until something in it is not zero */
+    uint32_t edge_serial;
+    bool attached : 1;
+    bool told_to_go : 1;   /* for exceeding its limits, or its token ended */
+    bool waiting : 1;      /* for the log of its user's inbox: not accepted, or not in the inbox */
+    bool in_mass_loss : 1; /* detached with many others */
+    bool has_address : 1;
+    bool counted : 1; /* among those of its address */
+    uint8_t encoding;
 };
 
-enum { CONN_STRING_MAX = 512 }; /* address and agent are cut to this */
+enum { CONN_AGENT_MAX = 512 }; /* agents are cut to this */
 
-struct bytes conn_address(const struct conn *conn);
+/* For reading: all zeros when it was never made. */
+static inline const struct conn_rare *conn_rare(const struct conn *conn)
+{
+    static const struct conn_rare none;
+    return conn->rare == NULL ? &none : conn->rare;
+}
+
+/* For writing: made when it is not there; stays as long as the connection. */
+struct conn_rare *conn_rare_made(struct conn *conn);
+
+/* Text of its address, written to `out`; empty when the edge knows none. */
+struct bytes conn_address(const struct conn *conn, char out[ADDRESS_TEXT_MAX]);
 struct bytes conn_agent(const struct conn *conn);
 
 /* The attached connection with exactly this name, else NULL. */
@@ -84,6 +100,8 @@ void conn_detach(struct router_core *core, struct conn *conn);
 
 /* Ends it and its memberships: the rooms hear of it by message. Does not speak of presence. */
 void conn_free(struct router_core *core, struct conn *conn, const char *reason);
+/* All that it owns, when nothing hears of anything any more. */
+void conn_drop(struct router_core *core, struct conn *conn);
 
 static inline const slot_id *conn_ids_all(const struct conn_ids *ids)
 {

@@ -42,6 +42,11 @@ uint64_t core_random(struct router_core *core)
     return z == 0 ? 1 : z;
 }
 
+static struct bytes name_of_user(const void *owner, uint32_t number)
+{
+    return user_name(user_at(owner, number));
+}
+
 struct router_core *router_core_new(const struct core_config *config, uint64_t now_ms)
 {
     struct router_core *core = mem_new(1, sizeof(*core));
@@ -68,12 +73,13 @@ struct router_core *router_core_new(const struct core_config *config, uint64_t n
     slotmap_init(&core->users, UINT32_MAX - 1);
     slotmap_init(&core->conns, UINT32_MAX - 1);
     slotmap_init(&core->pending, PENDING_APPENDS_MAX);
-    strmap_init(&core->users_by_name, core->hash_seed);
+    name_index_init(&core->users_by_name, core->hash_seed, name_of_user, core);
     strmap_init(&core->rooms_by_name, core->hash_seed);
     core->grace = wheel_new(GRACE_TICK_MS, GRACE_SLOTS, now_ms);
     core->token_ends = wheel_new(TOKEN_TICK_MS, TOKEN_SLOTS, now_ms);
     bans_init(&core->bans, core->hash_seed, now_ms);
     ip_counts_init(&core->addresses, core->hash_seed);
+    agents_init(&core->agents, core->hash_seed);
     return core;
 }
 
@@ -92,12 +98,9 @@ static void free_session_side(struct router_core *core)
     for (uint32_t i = 0; i < core->conns.used; i++) {
         struct conn *conn = slotmap_at(&core->conns, i);
         if (conn != NULL) {
-            conn_ids_fini(&conn->rooms);
-            conn_ids_fini(&conn->watches);
-            mem_free(conn->rights);
             conn->user->attached = 0;
             conn->user->detached = 0;
-            mem_free(conn);
+            conn_drop(core, conn);
         }
     }
     for (uint32_t i = 0; i < core->users.used; i++) {
@@ -117,7 +120,7 @@ void router_core_free(struct router_core **core_ptr)
     free_rooms(core);
     free_session_side(core);
     assert(core->history_bytes == 0 && core->member_count == 0);
-    strmap_fini(&core->users_by_name);
+    name_index_fini(&core->users_by_name);
     strmap_fini(&core->rooms_by_name);
     slotmap_fini(&core->channels);
     slotmap_fini(&core->users);
@@ -128,6 +131,8 @@ void router_core_free(struct router_core **core_ptr)
     bans_fini(&core->bans);
     taps_fini(&core->taps);
     ip_counts_fini(&core->addresses);
+    agents_fini(&core->agents);
+    rates_fini(&core->rates);
     edges_fini(&core->edges);
     mailbox_fini(&core->mailbox);
     effects_fini(&core->effects);
@@ -165,9 +170,9 @@ static bool forget_older(struct router_core *core, struct idle_link *room, struc
     }
     core->counters.evicted_channels++;
     if (user == NULL || (room != NULL && room->since_ms <= user->since_ms)) {
-        room_forget(core, room_of_idle(room));
+        room_forget(core, room->owner);
     } else {
-        user_forget(core, user_of_idle(user));
+        user_forget(core, user->owner);
     }
     return true;
 }
@@ -201,7 +206,7 @@ void core_settle(struct router_core *core, const struct channel *channel)
     if (channel->kind == CHANNEL_ROOM) {
         room_settle(core, room_by_group(core, channel->id));
     } else {
-        user_settle(core, user_find(core, channel->name));
+        user_settle(core, user_find(core, channel_name(channel)));
     }
 }
 
@@ -231,6 +236,7 @@ static void tick(struct router_core *core, const struct core_event *event)
     unsure_tick(core);
     session_end_tokens(core);
     session_end_bans(core);
+    rates_sweep(core);
     for (int i = 0; i < IDLE_PER_STEP_MAX && idle_deadline(core) <= core->now_ms; i++) {
         (void)forget_older(core, idle_oldest(&core->idle_rooms), idle_oldest(&core->idle_users));
     }
@@ -268,6 +274,7 @@ struct core_effects router_core_step(struct router_core *core, const struct core
         [CORE_COMMAND] = session_command,
         [CORE_ANNOUNCE_GROUP] = announce_group,
         [CORE_ANNOUNCE_CONN] = announce_conn,
+        [CORE_ANNOUNCE_ROSTER] = announce_roster,
         [CORE_ANNOUNCE_UNSURE] = announce_unsure,
         [CORE_ANNOUNCE_END] = announce_end,
         [CORE_ANNOUNCE_SPENT] = announce_spent,
@@ -295,6 +302,7 @@ struct core_effects router_core_step(struct router_core *core, const struct core
     core->wall_ms = event->wall_ms;
     core->cause = event->cause;
     core->arrived_ms = 0;
+    core->received_us = event->received_us;
     finish_rebuild(core);
     handlers[event->kind](core, event);
     core_drain(core);
@@ -317,6 +325,8 @@ uint64_t router_core_deadline(const struct router_core *core)
     due = unsure < due ? unsure : due;
     uint64_t resent = resent_deadline(core);
     due = resent < due ? resent : due;
+    uint64_t rates = rates_deadline(core);
+    due = rates < due ? rates : due;
     if (core->rebuilding && core->edges.unsynced == 0 && core->rebuild_until_ms < due) {
         due = core->rebuild_until_ms;
     }

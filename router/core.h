@@ -111,6 +111,7 @@ enum core_event_kind {
     CORE_COMMAND,
     CORE_ANNOUNCE_GROUP,
     CORE_ANNOUNCE_CONN,
+    CORE_ANNOUNCE_ROSTER, /* `roster` is what the clients of the edge in `local` were told */
     CORE_ANNOUNCE_UNSURE, /* in the group `local` somebody was in grace as the former router died */
     CORE_ANNOUNCE_END,
     CORE_ANNOUNCE_SPENT, /* `user` of a connection of `edge` had taken so much of its limits */
@@ -184,12 +185,14 @@ struct core_event {
                             one not above the last is a repetition and ignored */
     uint64_t arrived_ms; /* COMMAND: when it came, by its edge's monotonic clock; 0 = now. Rates are
                             counted by it: whom we held up said no more for that */
-    uint64_t wire_bytes; /* COMMAND: size for the byte rate */
+    uint64_t received_us; /* COMMAND: when its frame came to this router, monotonic; 0 = now */
+    uint64_t wire_bytes;  /* COMMAND: size for the byte rate */
     const struct command *command;
     const struct session_info *session; /* CONN_OPEN, ANNOUNCE_CONN */
     bool clean;                         /* CONN_CLOSED: the client said goodbye: no grace */
     bool drained;                       /* CONN_CLOSED: by an edge's drain: grace plus its delay */
     uint32_t local;                     /* ANNOUNCE_GROUP: the edge's number of the group */
+    uint32_t roster;                    /* ANNOUNCE_ROSTER */
     uint64_t messages_ms;               /* ANNOUNCE_SPENT: until they are paid back */
     uint64_t bytes_ms;                  /* likewise */
     uint64_t others; /* ANNOUNCE_END: number of the edges (registry_edges_digest) at the former
@@ -228,6 +231,8 @@ enum core_effect_kind {
     CORE_GROUP_BIND,   /* answer to ANNOUNCE_GROUP: local number -> group id; group 0 = forget it */
     CORE_GROUP_POLICY, /* deliveries of the group may be left out on `edges`, or may not */
     CORE_GROUP_UNSURE, /* the same effect for another cause: whether somebody is in grace */
+    CORE_GROUP_ROSTER, /* what the members on `edges` were told of who is there: `roster`, or a
+                          change by it */
     CORE_GROUP_TOP,    /* `offset` is delivered by now: the edge may find that it lacks something */
     CORE_CATCH_UP,     /* answer to LAGGING: push to one connection that lags */
     CORE_CLOSE,        /* close a connection with code and text */
@@ -246,7 +251,8 @@ enum core_effect_kind {
     CORE_UNBAN_NET, /* all edges: no more */
     CORE_SPENT,  /* the edge of `conn` is to tell the next router what the user `text` has taken of
                     its limits */
-    CORE_TAPPED, /* `tapped`: something that an operator watches */
+    CORE_TAPPED, /* `tapped`: something that an operator watches. A kept message's stands before its
+                    DELIVER, so that the edges can be asked how that goes */
     CORE_ADMIN_DONE
 };
 
@@ -282,7 +288,9 @@ struct core_tapped {
     const struct push_message *message; /* MESSAGE, as the rest */
     uint64_t epoch;
     uint64_t edge_ms;   /* came to its edge, by our clock; 0 = not known */
-    uint64_t router_ms; /* came to the core; now_ms is when it was delivered */
+    uint64_t router_us; /* came to the router, monotonic; now_ms is when it was delivered */
+    uint64_t group;     /* that it is delivered to */
+    bool pinned;        /* somebody traces or tails its room or sender */
     uint32_t edges;     /* that it is delivered to */
     uint32_t members;   /* connections there */
 };
@@ -299,10 +307,12 @@ struct core_effect {
                         what it lacks follows from the next one on */
     bool always;     /* DELIVER without a number: also to who is left out for reading slowly */
     uint64_t span;   /* DELIVER of a gap: numbers before `offset` that it stands for as well */
-    const uint32_t *edges; /* DELIVER, GROUP_POLICY, GROUP_UNSURE */
+    const uint32_t *edges; /* DELIVER, GROUP_POLICY, GROUP_UNSURE, GROUP_ROSTER */
     size_t edge_count;
     bool droppable;                      /* GROUP_POLICY, GROUP_UNSURE */
     bool unsure;                         /* GROUP_POLICY, GROUP_UNSURE: somebody is in grace */
+    bool roster_changes;                 /* GROUP_ROSTER: else it is */
+    uint32_t roster;                     /* GROUP_ROSTER */
     bool last;                           /* CATCH_UP: it lags no more */
     uint64_t token;                      /* CATCH_UP */
     uint32_t edge;                       /* GROUP_BIND */

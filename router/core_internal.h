@@ -6,6 +6,7 @@
 #include "common/slotmap.h"
 #include "common/strmap.h"
 #include "common/wheel.h"
+#include "router/agents.h"
 #include "router/bans.h"
 #include "router/core.h"
 #include "router/edges.h"
@@ -13,6 +14,8 @@
 #include "router/idle.h"
 #include "router/mass.h"
 #include "router/messages.h"
+#include "router/name_index.h"
+#include "router/rates.h"
 #include "router/taps.h"
 
 #include <stdbool.h>
@@ -84,13 +87,15 @@ struct router_core {
     struct core_counters counters;
     /* session side */
     struct slotmap users;
-    struct strmap users_by_name;
+    struct name_index users_by_name;
     struct idle idle_users;
     struct slotmap conns;
     struct wheel *grace;      /* of detached connections, by index */
     struct wheel *token_ends; /* of attached connections, by index */
     struct bans bans;
     struct ip_counts addresses; /* of attached connections, while they are limited */
+    struct agents agents;       /* of connections */
+    struct rates rates;         /* of those connections that have sent lately */
     uint32_t detached_count;
     struct mass mass;
     struct unsure unsure;
@@ -101,6 +106,7 @@ struct router_core {
     struct slotmap pending; /* appends under way, by append id */
     uint64_t cause;         /* of this step */
     uint64_t arrived_ms;    /* its command came to its edge, by our clock; 0 = not known */
+    uint64_t received_us;   /* and to this router; 0 = not known */
     struct taps taps;
     uint64_t answered; /* number of the command that is being answered */
     uint64_t parked_count;

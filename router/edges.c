@@ -33,7 +33,7 @@ static void *reserve(void *items, uint32_t *capacity, uint32_t index, size_t siz
     uint32_t old = *capacity;
     uint32_t now = old == 0 ? 16 : old;
     while (now <= index) {
-        now *= 2;
+        now += now / 4; /* not doubled: most of it would lie idle */
     }
     items = mem_resize(items, now, size);
     memset((uint8_t *)items + (size_t)old * size, 0, (size_t)(now - old) * size);

@@ -17,7 +17,7 @@ enum { EDGES_MAX = 4096, EDGE_SLOTS_MAX = 1 << 22, EDGE_LOCALS_MAX = 1 << 22 };
 
 struct router_edge {
     uint64_t incarnation;
-    uint64_t serial; /* tells an edge from the next one with the same index */
+    uint32_t serial; /* tells an edge from the next one with the same index */
     uint8_t *id;
     size_t id_len;
     struct edge_clock clock;
@@ -39,7 +39,7 @@ struct edges {
     uint32_t capacity;
     uint32_t count;
     uint32_t unsynced; /* up, announce not ended */
-    uint64_t next_serial;
+    uint32_t next_serial;
 };
 
 void edges_init(struct edges *edges);

@@ -2,6 +2,7 @@
 
 #include "router/conn.h"
 #include "router/core_internal.h"
+#include "router/rates.h"
 #include "router/rights.h"
 #include "router/room.h"
 
@@ -11,7 +12,7 @@ static uint64_t retry_of(const struct router_core *core, const struct conn *conn
 {
     const struct router_edge *edge = edges_get(&core->edges, conn->ref.edge);
     uint64_t at_ms = edge == NULL ? UINT64_MAX : edge_clock_theirs(&edge->clock, core->now_ms);
-    struct policy_rates rates = conn->rates;
+    struct policy_rates rates = *rates_of(core, conn);
     const struct policy_message message = {.wire_bytes = 1,
                                            .at_ms = at_ms == UINT64_MAX ? core->now_ms : at_ms};
     uint64_t retry_ms = 0;
@@ -46,9 +47,10 @@ bool explain_conn_next(const struct router_core *core, struct bytes user, struct
         .waiting = conn->waiting,
         .told_to_go = conn->told_to_go,
         .retry_ms = conn->attached ? retry_of(core, conn) : 0,
-        .expires_at_ms = conn->expires_at_ms,
+        .expires_at_ms = conn_rare(conn)->expires_at_ms,
         .ban =
             conn->has_address ? bans_of_address(&core->bans, &conn->address, core->now_ms) : NULL,
+        .group = place == NULL ? 0 : place->channel.id,
         .told_offset = joined && conn->attached ? place->channel.top : 0,
     };
     return true;

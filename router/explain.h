@@ -15,6 +15,7 @@ struct explain_conn {
     uint64_t expires_at_ms;
     const struct ban *ban; /* of its address; NULL = none */
     uint64_t told_offset;  /* newest offset of the room that was given to its edge; 0 = none */
+    uint64_t group;        /* the room's number at the edges; 0 = nobody has it in memory */
 };
 
 /* The connections of a user, seen from a room. */

@@ -56,7 +56,7 @@ const struct push *former_gap(struct router_core *core, const struct channel *ch
         return NULL;
     }
     struct push *push = effects_push(&core->effects, PUSH_GAP);
-    push->room = channel->kind == CHANNEL_ROOM ? channel->name : BYTES_EMPTY;
+    push->room = channel->kind == CHANNEL_ROOM ? channel_name(channel) : BYTES_EMPTY;
     push->epoch = epoch;
     push->from = offset;
     push->to = top;

@@ -1,37 +1,49 @@
 #include "router/idle.h"
 
+#include "common/mem.h"
+
 #include <stddef.h>
 
-void idle_remove(struct idle_link *link)
+static void unlink_from_list(struct idle_link *link)
 {
-    struct idle_list *list = link->list;
-    if (list == NULL) {
-        return;
-    }
     if (link->prev == NULL) {
-        list->oldest = link->next;
+        link->list->oldest = link->next;
     } else {
         link->prev->next = link->next;
     }
     if (link->next == NULL) {
-        list->newest = link->prev;
+        link->list->newest = link->prev;
     } else {
         link->next->prev = link->prev;
     }
-    *link = (struct idle_link){.list = NULL};
 }
 
-void idle_touch(struct idle *idle, struct idle_link *link, bool keeping, uint64_t now_ms)
+void idle_remove(struct idle_link **link)
+{
+    if (*link != NULL) {
+        unlink_from_list(*link);
+        mem_free(*link);
+        *link = NULL;
+    }
+}
+
+void idle_touch(struct idle *idle, struct idle_link **link, void *owner, bool keeping,
+                uint64_t now_ms)
 {
     struct idle_list *list = keeping ? &idle->keeping : &idle->bare;
-    idle_remove(link);
-    *link = (struct idle_link){.prev = list->newest, .list = list, .since_ms = now_ms};
-    if (list->newest == NULL) {
-        list->oldest = link;
+    if (*link == NULL) {
+        *link = mem_new(1, sizeof(**link));
     } else {
-        list->newest->next = link;
+        unlink_from_list(*link);
     }
-    list->newest = link;
+    **link =
+        (struct idle_link){.prev = list->newest, .list = list, .owner = owner, .since_ms = now_ms};
+    if (list->newest == NULL) {
+        list->oldest = *link;
+    } else {
+        list->newest->next = *link;
+    }
+    list->newest = *link;
 }
 
 struct idle_link *idle_oldest(const struct idle *idle)

@@ -9,11 +9,12 @@
 
 struct idle_list;
 
-/* Embedded in the user or room; zeroed = in no list. */
+/* Exists while its owner is in a list. */
 struct idle_link {
     struct idle_link *prev;
     struct idle_link *next;
     struct idle_list *list;
+    void *owner; /* user or room */
     uint64_t since_ms;
 };
 
@@ -27,11 +28,14 @@ struct idle {
     struct idle_list bare;
 };
 
-/* Puts at the end, also when it was in a list before. */
-void idle_touch(struct idle *idle, struct idle_link *link, bool keeping, uint64_t now_ms);
+/* Puts `owner`, whose link is *link (NULL: none yet), at the end, also when it was in a list
+ * before.
+ */
+void idle_touch(struct idle *idle, struct idle_link **link, void *owner, bool keeping,
+                uint64_t now_ms);
 
-/* Harmless when it is in no list. */
-void idle_remove(struct idle_link *link);
+/* Frees and NULLs the link. Harmless when it is in no list. */
+void idle_remove(struct idle_link **link);
 
 /* The least recently used of both lists; NULL when both are empty. */
 struct idle_link *idle_oldest(const struct idle *idle);

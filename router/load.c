@@ -32,7 +32,7 @@ static void begin(struct router_core *core, struct channel *channel)
     core_settle(core, channel);
     struct core_effect *effect = effects_add(&core->effects, CORE_LOAD);
     effect->group = channel->id;
-    effect->room = channel->name;
+    effect->room = channel_name(channel);
     effect->inbox = channel->kind == CHANNEL_INBOX;
     effect->keep_count = count < LOAD_RECORDS_MIN ? LOAD_RECORDS_MIN : count;
     effect->bytes_max = bytes < LOAD_BYTES_MIN ? LOAD_BYTES_MIN : bytes;

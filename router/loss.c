@@ -17,7 +17,7 @@ static void count(struct conn *conn)
 {
     assert(!conn->in_mass_loss);
     conn->in_mass_loss = true;
-    conn->user->mass_lost++;
+    user_rare_made(conn->user)->mass_lost++;
 }
 
 /* Those who went just before it was known that they are many. Their ordinary grace may be over:
@@ -30,7 +30,7 @@ static void lengthen_recent(struct router_core *core)
             conn->lost_ms + MASS_WINDOW_MS > core->now_ms) {
             count(conn);
             core->counters.lengthened++;
-            wheel_set(core->grace, i, long_due(core, conn->lost_ms) + conn->extra_ms);
+            wheel_set(core->grace, i, long_due(core, conn->lost_ms) + conn_rare(conn)->extra_ms);
         }
     }
 }
@@ -56,13 +56,16 @@ static void lose(struct router_core *core, struct conn *conn, const struct loss 
     struct user *user = conn->user;
     session_lose(core, conn, due_ms + loss->extra_ms);
     conn->lost_ms = core->now_ms;
-    conn->extra_ms = loss->extra_ms < UINT32_MAX ? (uint32_t)loss->extra_ms : UINT32_MAX;
+    if (loss->extra_ms != conn_rare(conn)->extra_ms) {
+        conn_rare_made(conn)->extra_ms =
+            loss->extra_ms < UINT32_MAX ? (uint32_t)loss->extra_ms : UINT32_MAX;
+    }
     if (!loss->mass) {
         return;
     }
     count(conn);
-    if (opened_since(user, loss->since_ms) > user->mass_back) {
-        user->mass_back++;
+    if (opened_since(user, loss->since_ms) > user->rare->mass_back) {
+        user->rare->mass_back++;
         return;
     }
     core->counters.lengthened++;
@@ -110,18 +113,21 @@ void loss_over(struct conn *conn)
     struct user *user = conn->user;
     if (conn->in_mass_loss) {
         conn->in_mass_loss = false;
-        user->mass_lost--;
-        user->mass_back -= user->mass_back != 0;
+        user->rare->mass_lost--;
+        user->rare->mass_back -= user->rare->mass_back != 0;
     }
 }
 
 void loss_user_returned(struct router_core *core, struct user *user)
 {
-    if (user->mass_lost == 0) {
-        user->mass_back = 0;
+    struct user_rare *rare = user->rare;
+    if (rare == NULL || rare->mass_lost == 0) {
+        if (rare != NULL) {
+            rare->mass_back = 0;
+        }
         return;
     }
-    if (++user->mass_back < user->mass_lost) {
+    if (++rare->mass_back < rare->mass_lost) {
         return;
     }
     for (struct conn *conn = user->oldest; conn != NULL; conn = conn->newer) {

@@ -507,3 +507,13 @@ void router_plane_stats(const struct router_plane *plane, struct plane_stats *re
     ret_stats->checks_waiting = plane->waiting.count;
     ret_stats->tokens_cached = auth_cache_count(plane->auth_cache);
 }
+
+void router_plane_trim(struct router_plane *plane)
+{
+    arena_trim(&plane->arena);
+    for (uint32_t i = 0; i < plane->edge_capacity; i++) {
+        if (plane->edges[i] != NULL) {
+            plane_builder_trim(&plane->edges[i]->out);
+        }
+    }
+}

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct plane_conn_state; /* proto/plane_reports.h */
+struct plane_hop;
 struct router_plane;
 
 enum plane_edge_event {
@@ -53,8 +55,16 @@ struct plane_callbacks {
     /* A canary of some edge took that long there and back. */
     void (*on_canary)(void *owner, uint64_t took_us);
     /* CORE_TAPPED, of taps that router_plane_tap began and of sampled messages (taps.h); valid
-     * during the call. May be NULL. */
-    void (*on_tapped)(void *owner, const struct core_tapped *tapped);
+     * during the call. `trace` is not 0 for a message whose edges are asked for its way: each that
+     * is asked is told of by on_hop, now or never. May be NULL. */
+    void (*on_tapped)(void *owner, const struct core_tapped *tapped, uint64_t trace);
+    /* An edge was asked how the delivery with this number goes (`hop` NULL), or answers. Not each
+     * one answers, and one may answer twice. May be NULL with on_tapped. */
+    void (*on_hop)(void *owner, uint64_t trace, struct bytes edge_id, const struct plane_hop *hop);
+    /* The answer to router_plane_ask_conn; `state` NULL: the edge has no such open connection. May
+     * be NULL when nobody asks. */
+    void (*on_conn_state)(void *owner, uint64_t question, struct conn_ref conn,
+                          const struct plane_conn_state *state);
     /* CORE_DIVERGED. */
     void (*on_diverged)(void *owner, struct bytes edge_id, const struct core_effect *diverged);
 };
@@ -86,6 +96,7 @@ struct plane_sender {
     struct bytes peer;    /* routing id: what the sender calls itself */
     struct bytes key;     /* that its connection has proved; empty: none was asked for */
     struct bytes edge_id; /* with a key: the edge that it is; "PREFIX*": any that begins so */
+    uint64_t received_us; /* when the message came, by the clock of now_ms; 0 = untold */
 };
 
 /* Takes the engine (and NULLs the caller's pointer). */
@@ -131,6 +142,12 @@ void router_plane_admin(struct router_plane *plane, struct core_event *event, ui
 enum plane_drain { PLANE_DRAIN_OK, PLANE_DRAIN_NO_EDGE, PLANE_DRAIN_TOO_OLD };
 enum plane_drain router_plane_drain(struct router_plane *plane, struct bytes edge_id,
                                     uint64_t now_ms);
+
+/* Asks the edge of a connection how it is with it, and in the group with that number (0: none). The
+ * answer comes through on_conn_state, or never. Flush afterwards. */
+enum plane_ask { PLANE_ASK_OK, PLANE_ASK_NO_LINK, PLANE_ASK_TOO_OLD };
+enum plane_ask router_plane_ask_conn(struct router_plane *plane, struct conn_ref conn,
+                                     uint64_t group, uint64_t now_ms, uint64_t *ret_question);
 
 /* A job has run; takes it. Flush afterwards. */
 void router_plane_verified(struct router_plane *plane, struct auth_job *job, uint64_t now_ms,
@@ -218,5 +235,8 @@ struct plane_stats {
     struct engine_stats engine;
 };
 void router_plane_stats(const struct router_plane *plane, struct plane_stats *ret_stats);
+
+/* Gives back what large batches took: for quiet moments. */
+void router_plane_trim(struct router_plane *plane);
 
 #endif

@@ -96,6 +96,7 @@ static void apply_deliver(struct router_plane *plane, const struct core_effect *
         if (edge == NULL) {
             continue; /* went down in this very step */
         }
+        plane_reports_ask(plane, edge, effect);
         bool except = effect->has_except && effect->conn.edge == edge->index;
         plane_say(plane, edge,
                   &(struct plane_op){.kind = OP_DELIVER,
@@ -116,6 +117,20 @@ static void apply_policy(struct router_plane *plane, const struct core_effect *e
         if (edge != NULL) {
             plane_say(plane, edge,
                       &(struct plane_op){.kind = OP_GROUP_POLICY, .a = effect->group, .b = bits});
+        }
+    }
+}
+
+static void apply_roster(struct router_plane *plane, const struct core_effect *effect)
+{
+    for (size_t i = 0; i < effect->edge_count; i++) {
+        struct plane_edge *edge = edge_at(plane, effect->edges[i]);
+        if (edge != NULL && edge->keeps_rosters) {
+            plane_say(plane, edge,
+                      &(struct plane_op){.kind = OP_GROUP_ROSTER,
+                                         .slot = effect->roster_changes ? 1 : 0,
+                                         .a = effect->group,
+                                         .b = effect->roster});
         }
     }
 }
@@ -244,6 +259,7 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
     case CORE_DELIVER:
     case CORE_GROUP_POLICY:
     case CORE_GROUP_UNSURE:
+    case CORE_GROUP_ROSTER:
     case CORE_GROUP_TOP:
     case CORE_APPEND:
     case CORE_LOAD:
@@ -274,6 +290,9 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
         case CORE_GROUP_UNSURE:
             apply_policy(plane, effect);
             break;
+        case CORE_GROUP_ROSTER:
+            apply_roster(plane, effect);
+            break;
         case CORE_GROUP_TOP:
             apply_top(plane, effect);
             break;
@@ -303,9 +322,7 @@ void plane_apply(struct router_plane *plane, const struct core_effects *effects)
             plane->more = true;
             break;
         case CORE_TAPPED:
-            if (plane->callbacks.on_tapped != NULL) {
-                plane->callbacks.on_tapped(plane->owner, effect->tapped);
-            }
+            plane_reports_tapped(plane, effect->tapped);
             break;
         case CORE_ADMIN_DONE:
             plane->callbacks.on_admin_done(plane->owner, effect);
@@ -346,6 +363,7 @@ void plane_step_once(struct router_plane *plane, struct core_event *event)
 {
     event->wall_ms = plane->wall_ms;
     event->cause = plane->cause;
+    event->received_us = plane->sender == NULL ? 0 : plane->sender->received_us;
     struct core_effects effects = router_core_step(plane->core, event, plane->now_ms);
     plane_apply(plane, &effects);
     if (plane->batch_huge || (plane->batch_full && plane->reading == NULL)) {

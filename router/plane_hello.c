@@ -85,6 +85,7 @@ static struct plane_edge *add_edge(struct router_plane *plane, struct bytes peer
     edge->link.answers = true;
     plane_builder_init(&edge->out);
     edge->wants_done = (hello->features & PLANE_FEATURE_DONE) != 0;
+    edge->keeps_rosters = (hello->features & PLANE_FEATURE_ROSTER) != 0;
     edge->knows_spent = (hello->features & PLANE_FEATURE_SPENT) != 0;
     plane_truth_init(plane, edge, hello->features);
     plane->edges[edge->index] = edge;

@@ -5,6 +5,7 @@
 #define ROUTER_PLANE_INTERNAL_H
 
 #include "common/buf.h"
+#include "common/gcra.h"
 #include "common/link.h"
 #include "common/slotmap.h"
 #include "common/strmap.h"
@@ -69,6 +70,7 @@ struct plane_edge {
     uint32_t *unfinished; /* per received and unfinished frame, a ring: how much of it waits */
     uint32_t frame_capacity;
     bool wants_done;
+    bool keeps_rosters;      /* it knows OP_GROUP_ROSTER */
     struct plane_done *done; /* since a batch was sealed last */
     uint32_t done_count;
     uint32_t done_capacity;
@@ -82,9 +84,21 @@ struct plane_edge {
     bool knows_spent;
     uint32_t rooms; /* announced since the link is fresh */
     uint32_t users;
-    bool drains; /* acts upon OP_DRAIN */
+    bool drains;  /* acts upon OP_DRAIN */
+    bool reports; /* answers OP_CONN_ASK and OP_TRACE */
     struct plane_pace pace;
     bool goodbye; /* said that it ends: no grace for the link itself */
+};
+
+/* plane_reports.c: what edges are asked on behalf of people. */
+struct plane_reports {
+    uint64_t number; /* of the newest question */
+    /* The message that the next DELIVER of this group is about; number 0 = none. */
+    uint64_t trace;
+    uint64_t group;
+    uint64_t offset;
+    struct gcra pinned; /* questions after deliveries */
+    struct gcra sampled;
 };
 
 /* Keys for the edges' TLS tickets. */
@@ -130,6 +144,7 @@ struct router_plane {
     const struct auth_verdict *verdict; /* for the operation that is done now and had waited */
     struct buf push;                    /* the push being written */
     struct plane_tickets tickets;
+    struct plane_reports reports;
     const struct plane_sender *sender; /* of the frame being read */
     uint64_t admission_due_ms;
     uint64_t wall_ms; /* of this call */
@@ -257,6 +272,17 @@ void plane_truth_back(struct router_plane *plane, struct plane_edge *edge,
 /* OP_DIGEST. False when it is impossible. */
 bool plane_truth_answer(struct router_plane *plane, struct plane_edge *edge,
                         const struct plane_op *op);
+
+/* CORE_TAPPED: to whom it concerns; maybe the edges are to be asked. */
+void plane_reports_tapped(struct router_plane *plane, const struct core_tapped *tapped);
+/* Before a delivery is said to the edge: asks about it if it is the one. */
+void plane_reports_ask(struct router_plane *plane, struct plane_edge *edge,
+                       const struct core_effect *deliver);
+/* OP_CONN_STATE, OP_TRACED. False when it is impossible. */
+bool plane_reports_state(struct router_plane *plane, const struct plane_edge *edge,
+                         const struct plane_op *op);
+bool plane_reports_traced(struct router_plane *plane, const struct plane_edge *edge,
+                          const struct plane_op *op);
 
 /* Puts an operation into the edge's batch. */
 void plane_say(struct router_plane *plane, struct plane_edge *edge, const struct plane_op *op);

@@ -5,6 +5,7 @@
 
 void plane_truth_init(struct router_plane *plane, struct plane_edge *edge, uint32_t features)
 {
+    edge->reports = (features & PLANE_FEATURE_REPORTS) != 0;
     edge->drains = (features & PLANE_FEATURE_DRAIN) != 0;
     edge->truth = (struct plane_truth){
         .sends_canaries = (features & PLANE_FEATURE_CANARY) != 0,

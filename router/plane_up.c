@@ -273,6 +273,13 @@ bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const stru
         return on_closed(plane, edge, op);
     case OP_ANNOUNCE_GROUP:
         return on_announce_group(plane, edge, op);
+    case OP_ANNOUNCE_ROSTER:
+        plane_step(plane,
+                   &(struct core_event){.kind = CORE_ANNOUNCE_ROSTER,
+                                        .edge = edge->index,
+                                        .local = op->a > UINT32_MAX ? UINT32_MAX : (uint32_t)op->a,
+                                        .roster = (uint32_t)op->b});
+        return true;
     case OP_ANNOUNCE_UNSURE:
         plane_step(plane, &(struct core_event){.kind = CORE_ANNOUNCE_UNSURE,
                                                .edge = edge->index,
@@ -306,6 +313,10 @@ bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const stru
         return plane_truth_answer(plane, edge, op);
     case OP_REPAIR:
         return on_repair(plane, edge, op);
+    case OP_CONN_STATE:
+        return plane_reports_state(plane, edge, op);
+    case OP_TRACED:
+        return plane_reports_traced(plane, edge, op);
     case OP_ACCEPT:
     case OP_SEND:
     case OP_DELIVER:
@@ -319,10 +330,13 @@ bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const stru
     case OP_ADMISSION:
     case OP_CANARY_BACK:
     case OP_DIGEST_ASK:
+    case OP_GROUP_ROSTER:
     case OP_GROUP_TOP:
     case OP_BAN:
     case OP_UNBAN:
     case OP_DRAIN:
+    case OP_CONN_ASK:
+    case OP_TRACE:
     case OP_SPENT:
     case OP_DONE:
         return false; /* the router's own words */

@@ -16,6 +16,35 @@ static void halve(struct policy_rates *rates, uint64_t at_ms)
     rates->half_ms = 0;
 }
 
+/* Messages that were long on their way are judged by when they came to their edge. */
+enum { QUIET_MARGIN_MS = 2000 };
+
+static void not_quiet_before(struct policy_rates *rates, uint64_t ms)
+{
+    rates->quiet_ms = rates->quiet_ms < ms ? ms : rates->quiet_ms;
+}
+
+void policy_charged(struct policy_rates *rates, uint64_t at_ms, uint64_t now_ms)
+{
+    uint64_t tat_ns = rates->messages.tat_ns;
+    tat_ns = rates->bytes.tat_ns > tat_ns ? rates->bytes.tat_ns : tat_ns;
+    tat_ns = rates->joins.tat_ns > tat_ns ? rates->joins.tat_ns : tat_ns;
+    uint64_t full_ms = tat_ns / 1000000 + 1;
+    uint64_t left_ms = full_ms > at_ms ? full_ms - at_ms : 0;
+    not_quiet_before(rates, now_ms + left_ms + QUIET_MARGIN_MS);
+}
+
+void policy_half(struct policy_rates *rates, uint64_t at_ms, uint64_t now_ms)
+{
+    rates->half_ms = at_ms;
+    not_quiet_before(rates, now_ms + 1000 + QUIET_MARGIN_MS); /* a burst is one second's worth */
+}
+
+bool policy_quiet(const struct policy_rates *rates, uint64_t now_ms)
+{
+    return rates->half_ms != UINT64_MAX && rates->quiet_ms <= now_ms;
+}
+
 static enum policy_verdict admit_connection(struct policy_rates *rates,
                                             const struct core_config *config,
                                             const struct policy_message *message,
@@ -132,8 +161,10 @@ bool policy_forgives(struct policy_rates *rates, const struct core_config *confi
 {
     enum { REFILL_S = 10 };
     uint64_t retry_ms = 0;
-    return config->denials_max == 0 ||
-           gcra_take(&rates->denials, config->denials_max, 1, now_ms * 1000 / REFILL_S, &retry_ms);
+    bool forgiven = config->denials_max == 0 || gcra_take(&rates->denials, config->denials_max, 1,
+                                                          now_ms * 1000 / REFILL_S, &retry_ms);
+    not_quiet_before(rates, rates->denials.tat_ns / 1000000 * REFILL_S + REFILL_S);
+    return forgiven;
 }
 
 bool policy_may_recover(const struct policy_rates *rates, const struct core_config *config,
@@ -153,5 +184,6 @@ void policy_recovered(struct policy_rates *rates, const struct core_config *conf
     if (config->rates.bytes_per_second != 0) {
         uint64_t from_ms = rates->recovered_ms > now_ms ? rates->recovered_ms : now_ms;
         rates->recovered_ms = from_ms + bytes * 1000 / config->rates.bytes_per_second;
+        not_quiet_before(rates, rates->recovered_ms);
     }
 }

@@ -17,6 +17,7 @@ struct policy_rates {
                     half full then. 0 = all its life is known; UINT64_MAX = that clock is not */
     struct gcra denials;
     uint64_t recovered_ms; /* until then, at the byte rate, lasts what recovery has given out */
+    uint64_t quiet_ms; /* from then on, by the router's clock, all is as if it had never spoken */
 };
 
 /* What all connections of a user share. */
@@ -53,6 +54,16 @@ enum policy_verdict {
 enum policy_verdict policy_admit(struct policy_rates *rates, struct policy_user *user,
                                  const struct core_config *config,
                                  const struct policy_message *message, uint64_t *ret_retry_ms);
+
+/* After a charge at `at_ms` by the clock of its edge, which was `now_ms` by ours: says until when
+ * it counts. */
+void policy_charged(struct policy_rates *rates, uint64_t at_ms, uint64_t now_ms);
+
+/* The connection was announced at `at_ms` by the clock of its edge (UINT64_MAX: not known). */
+void policy_half(struct policy_rates *rates, uint64_t at_ms, uint64_t now_ms);
+
+/* True when fresh rates would say the same. */
+bool policy_quiet(const struct policy_rates *rates, uint64_t now_ms);
 
 /* True when users have limits over all their connections. */
 bool policy_has_user_limits(const struct core_config *config);

@@ -62,7 +62,8 @@ static struct bytes pending_key(const struct pending *pending)
 
 static struct tap_times times_now(const struct router_core *core)
 {
-    return (struct tap_times){.edge_ms = core->arrived_ms, .router_ms = core->now_ms};
+    uint64_t received_us = core->received_us == 0 ? core->now_ms * 1000 : core->received_us;
+    return (struct tap_times){.edge_ms = core->arrived_ms, .router_us = received_us};
 }
 
 static struct pending *pending_new(const struct router_core *core, const struct channel *channel,
@@ -114,10 +115,10 @@ static void answer_ok(struct router_core *core, struct channel *channel, struct 
     ok->duplicate = duplicate;
     if (channel->kind == CHANNEL_ROOM) {
         ok->command = COMMAND_ROOM_MESSAGE;
-        ok->room = channel->name;
+        ok->room = channel_name(channel);
     } else {
         ok->command = COMMAND_DIRECT_MESSAGE;
-        ok->user = channel->name;
+        ok->user = channel_name(channel);
         ok->delivered = user_of_inbox(channel)->attached;
     }
     struct message answer = {.kind = SESSION_PUBLISHED, .reply = reply, .ok = ok};
@@ -161,7 +162,7 @@ static struct push *message_push(struct router_core *core, const struct channel 
     bool room = channel->kind == CHANNEL_ROOM;
     struct push *push =
         effects_push(&core->effects, room ? PUSH_ROOM_MESSAGE : PUSH_DIRECT_MESSAGE);
-    push->room = room ? channel->name : BYTES_EMPTY;
+    push->room = room ? channel_name(channel) : BYTES_EMPTY;
     return push;
 }
 
@@ -171,8 +172,8 @@ static void deliver_kept(struct router_core *core, struct channel *channel, stru
     struct push *push = message_push(core, channel);
     push->message = stored_view(stored);
     channel_keep(core, channel, stored);
+    taps_message(core, channel, &push->message, times); /* before what it tells of: see core.h */
     channel_deliver(core, channel, push, channel->top, except);
-    taps_message(core, channel, &push->message, times);
 }
 
 /* The number is lost, and nobody may take the jump for a loss of their own. */
@@ -184,7 +185,7 @@ static void deliver_hole(struct router_core *core, struct channel *channel,
     hole->hole = true;
     channel_keep(core, channel, hole);
     struct push *push = effects_push(&core->effects, PUSH_GAP);
-    push->room = channel->kind == CHANNEL_ROOM ? channel->name : BYTES_EMPTY;
+    push->room = channel->kind == CHANNEL_ROOM ? channel_name(channel) : BYTES_EMPTY;
     push->from = lost->offset;
     push->to = lost->offset;
     channel_deliver(core, channel, push, push->to, NULL);
@@ -294,7 +295,7 @@ static void emit_append(struct router_core *core, const struct channel *channel,
     struct core_effect *effect = effects_add(&core->effects, CORE_APPEND);
     effect->append_id = pending->append_id;
     effect->group = channel->id;
-    effect->room = channel->name;
+    effect->room = channel_name(channel);
     effect->inbox = channel->kind == CHANNEL_INBOX;
     effect->epoch = channel->epoch;
     effect->offset = copy->offset;

@@ -1,6 +1,7 @@
 #include "router/presence.h"
 
 #include "router/core_internal.h"
+#include "router/roster.h"
 
 void presence_tell(struct router_core *core, struct user *user, bool online)
 {
@@ -13,6 +14,7 @@ void presence_tell(struct router_core *core, struct user *user, bool online)
     push->online = online;
     push->timestamp_ms = core->wall_ms;
     channel_deliver(core, user->watch, push, 0, NULL);
+    roster_known(core, user->watch, ALL_EDGES);
 }
 
 static struct push_user describe(struct router_core *core, struct bytes name)
@@ -62,7 +64,8 @@ enum client_error presence_watch(struct router_core *core, struct conn *conn,
                                  const struct command *command, struct bytes *ret_text)
 {
     uint32_t added = count_new(core, conn, command);
-    if (added != 0 && conn->watches.count + added > core->config.watches_per_connection_max) {
+    if (added != 0 &&
+        conn_rare(conn)->watches.count + added > core->config.watches_per_connection_max) {
         *ret_text = BYTES_LIT("too many watched users on this connection");
         return CLIENT_ERROR_FORBIDDEN;
     }
@@ -74,6 +77,9 @@ enum client_error presence_watch(struct router_core *core, struct conn *conn,
         if (!conn_watches(conn, user->id)) {
             bool first = conn_add_watch(core, conn, user);
             channel_emit_add(core, user->watch, conn->ref, first);
+            if (first) {
+                roster_known(core, user->watch, conn->ref.edge);
+            }
         }
     }
     return CLIENT_ERROR_NONE;

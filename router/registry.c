@@ -21,6 +21,11 @@ static uint64_t estimate_memory(const struct router_core *core)
            core->member_count * MEMBER_BYTES + core->history_bytes;
 }
 
+uint32_t registry_conn_count(const struct router_core *core)
+{
+    return core->conns.count;
+}
+
 void registry_totals(const struct router_core *core, struct registry_totals *ret_totals)
 {
     const struct core_counters *counters = &core->counters;
@@ -112,6 +117,11 @@ bool registry_user_next(const struct router_core *core, uint64_t *cursor,
     return user != NULL;
 }
 
+struct bytes registry_conn_address(const struct registry_conn *conn, char out[ADDRESS_TEXT_MAX])
+{
+    return conn->has_address ? bytes_of(out, address_text(&conn->address, out)) : BYTES_EMPTY;
+}
+
 static void describe_conn(const struct router_core *core, const struct conn *conn,
                           struct registry_conn *ret_conn)
 {
@@ -122,13 +132,14 @@ static void describe_conn(const struct router_core *core, const struct conn *con
         .ref = conn->ref,
         .edge_id = edge_lives ? router_edge_id(edge) : BYTES_EMPTY,
         .user = user_name(conn->user),
-        .address = conn_address(conn),
+        .address = conn->address,
+        .has_address = conn->has_address,
         .agent = conn_agent(conn),
         .connected_at_ms = conn->connected_at_ms,
         .last_activity_ms = conn->last_activity_ms,
         .attached = conn->attached,
         .rooms = conn->rooms.count,
-        .watches = conn->watches.count,
+        .watches = conn_rare(conn)->watches.count,
     };
 }
 
@@ -228,7 +239,7 @@ bool registry_conn_room_next(const struct router_core *core, const struct regist
     }
     const struct room *room = room_by_group(core, conn_ids_all(&conn->rooms)[(*cursor)++]);
     assert(room != NULL && "a member holds its room");
-    *ret_room = room->channel.name;
+    *ret_room = channel_name(&room->channel);
     return true;
 }
 
@@ -236,7 +247,7 @@ static void describe_room(const struct room *room, struct registry_room *ret_roo
 {
     const struct channel *channel = &room->channel;
     *ret_room = (struct registry_room){
-        .name = channel->name,
+        .name = channel_name(channel),
         .class = room->class,
         .members = room->members.count,
         .connections = channel->member_count,

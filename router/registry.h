@@ -3,6 +3,7 @@
 #ifndef ROUTER_REGISTRY_H
 #define ROUTER_REGISTRY_H
 
+#include "common/address.h"
 #include "router/core.h"
 
 #include <stdbool.h>
@@ -64,14 +65,18 @@ struct registry_conn {
     struct conn_ref ref;
     struct bytes edge_id;
     struct bytes user;
-    struct bytes address;
+    struct address address;
     struct bytes agent;
     uint64_t connected_at_ms;
     uint64_t last_activity_ms; /* wall time of the last command, or of the opening */
     bool attached;
+    bool has_address;
     uint32_t rooms;
     uint32_t watches;
 };
+
+/* Text of its address, written to `out`; empty when its edge knows none. */
+struct bytes registry_conn_address(const struct registry_conn *conn, char out[ADDRESS_TEXT_MAX]);
 
 struct registry_room {
     struct bytes name;
@@ -92,6 +97,9 @@ struct registry_edge {
     bool draining;
     bool synced;
 };
+
+/* Attached and detached. */
+uint32_t registry_conn_count(const struct router_core *core);
 
 void registry_totals(const struct router_core *core, struct registry_totals *ret_totals);
 

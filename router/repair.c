@@ -19,7 +19,7 @@ void repair_deliver_gap(struct router_core *core, const struct channel *channel,
                         uint64_t from, uint64_t to)
 {
     struct push *push = effects_push(&core->effects, PUSH_GAP);
-    push->room = channel->kind == CHANNEL_ROOM ? channel->name : BYTES_EMPTY;
+    push->room = channel->kind == CHANNEL_ROOM ? channel_name(channel) : BYTES_EMPTY;
     push->from = from;
     push->to = to;
     channel_deliver_to(core, channel, edge, push, to);

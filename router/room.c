@@ -6,6 +6,7 @@
 #include "router/load.h"
 #include "router/post.h"
 #include "router/room_limits.h"
+#include "router/roster.h"
 #include "router/unsure.h"
 #include "router/user.h"
 
@@ -31,11 +32,6 @@ struct room *room_by_group(const struct router_core *core, slot_id group)
     return channel != NULL && channel->kind == CHANNEL_ROOM ? (struct room *)channel : NULL;
 }
 
-struct room *room_of_idle(struct idle_link *link)
-{
-    return (struct room *)((uint8_t *)link - offsetof(struct room, idle));
-}
-
 static bool has_room(struct router_core *core)
 {
     if (core->rooms_by_name.count < core->config.rooms_max) {
@@ -45,7 +41,7 @@ static bool has_room(struct router_core *core)
     if (oldest == NULL) {
         return false;
     }
-    room_forget(core, room_of_idle(oldest));
+    room_forget(core, oldest->owner);
     core->counters.evicted_channels++;
     return true;
 }
@@ -57,17 +53,17 @@ struct room *room_ensure(struct router_core *core, struct bytes name)
     if (room != NULL || !has_room(core)) {
         return room;
     }
-    room = mem_new(1, sizeof(*room) + name.len);
-    room->name_len = (uint8_t)name.len;
+    size_t len = offsetof(struct room, name) + name.len;
+    room = mem_new(1, len < sizeof(*room) ? sizeof(*room) : len);
     memcpy(room->name, name.data, name.len);
-    channel_init(core, &room->channel, CHANNEL_ROOM, bytes_of(room->name, room->name_len));
+    channel_init(core, &room->channel, CHANNEL_ROOM, bytes_of(room->name, name.len));
     room->class = (enum room_class)room->channel.policy->class;
     room->channel.durable = room->class == ROOM_DURABLE;
     u32map_init(&room->members);
     u32map_init(&room->detached);
     u32map_init(&room->sent_at);
-    strmap_put(&core->rooms_by_name, room->channel.name, room);
-    idle_touch(&core->idle_rooms, &room->idle, channel_keeps(&room->channel), core->now_ms);
+    strmap_put(&core->rooms_by_name, channel_name(&room->channel), room);
+    idle_touch(&core->idle_rooms, &room->idle, room, channel_keeps(&room->channel), core->now_ms);
     return room;
 }
 
@@ -76,7 +72,8 @@ void room_settle(struct router_core *core, struct room *room)
     if (room->members.count != 0 || room->channel.member_count != 0 || load_holds(&room->channel)) {
         idle_remove(&room->idle);
     } else {
-        idle_touch(&core->idle_rooms, &room->idle, channel_keeps(&room->channel), core->now_ms);
+        idle_touch(&core->idle_rooms, &room->idle, room, channel_keeps(&room->channel),
+                   core->now_ms);
     }
 }
 
@@ -87,7 +84,7 @@ void room_forget(struct router_core *core, struct room *room)
     u32map_fini(&room->members);
     u32map_fini(&room->detached);
     u32map_fini(&room->sent_at);
-    (void)strmap_remove(&core->rooms_by_name, room->channel.name);
+    (void)strmap_remove(&core->rooms_by_name, channel_name(&room->channel));
     channel_fini(core, &room->channel);
     effects_bury(&core->effects, room);
 }
@@ -100,7 +97,7 @@ void room_set_policy(struct router_core *core, const struct core_event *event)
         struct channel *channel = slotmap_at(&core->channels, i);
         if (channel != NULL && channel->kind == CHANNEL_ROOM) {
             bool droppable = channel_droppable(channel);
-            channel->policy = policy_table_find(&core->config.policy, channel->name);
+            channel->policy = policy_table_find(&core->config.policy, channel_name(channel));
             channel_trim(core, channel);
             if (channel_droppable(channel) != droppable) {
                 channel_emit_policy(core, channel, ALL_EDGES);
@@ -139,7 +136,7 @@ static struct push *presence_push(struct router_core *core, const struct room *r
                                   enum push_kind kind, uint32_t user)
 {
     struct push *push = effects_push(&core->effects, kind);
-    push->room = room->channel.name;
+    push->room = channel_name(&room->channel);
     push->user = user_name(user_at(core, user));
     return push;
 }
@@ -151,8 +148,10 @@ static void add_member(struct router_core *core, struct room *room, const struct
     bool first = count_of(&room->members, message->user) == 0;
     change_count(&room->members, message->user, 1);
     core->member_count += first;
+    uint32_t change = first ? roster_of_user(user_at(core, message->user)) : 0;
     if (first) {
-        taps_member(core, room->channel.name, user_at(core, message->user), true, NULL);
+        room->roster ^= change;
+        taps_member(core, channel_name(&room->channel), user_at(core, message->user), true, NULL);
     }
     if (first && !silent && room->channel.policy->presence_events == POLICY_ON) {
         room->channel.came_early = room->channel.came_early || core->rebuilding;
@@ -161,6 +160,7 @@ static void add_member(struct router_core *core, struct room *room, const struct
         push->server_id = message->server_id;
         push->info = user_info(user_at(core, message->user));
         channel_deliver(core, &room->channel, push, 0, NULL);
+        roster_told(core, &room->channel, change);
     }
 }
 
@@ -190,15 +190,19 @@ static void remove_member(struct router_core *core, struct room *room,
         change_detached(core, room, message->user, -1);
     }
     change_count(&room->members, message->user, -1);
+    uint32_t change = last ? roster_of_user(user_at(core, message->user)) : 0;
     if (last) {
+        room->roster ^= change;
         core->member_count--;
         user_at(core, message->user)->told_left = true;
-        taps_member(core, room->channel.name, user_at(core, message->user), false, message->reason);
+        taps_member(core, channel_name(&room->channel), user_at(core, message->user), false,
+                    message->reason);
     }
     if (last && room->channel.policy->presence_events == POLICY_ON) {
         struct push *push = presence_push(core, room, PUSH_USER_LEFT, message->user);
         push->text = bytes_of_str(message->reason);
         channel_deliver(core, &room->channel, push, 0, NULL);
+        roster_told(core, &room->channel, change);
     }
     room_settle(core, room);
 }
@@ -328,7 +332,7 @@ static void join(struct router_core *core, const struct message *message)
         answer.first_on_edge = channel_add_member(&room->channel, message->conn.edge);
     }
     channel_trim(core, &room->channel);
-    answer.ok = new_ok(core, COMMAND_JOIN, room->channel.name);
+    answer.ok = new_ok(core, COMMAND_JOIN, channel_name(&room->channel));
     answer.ok->epoch = room->channel.epoch;
     answer.ok->offset = room->channel.top;
     answer.ok->first_offset = channel_first_offset(&room->channel);
@@ -364,7 +368,7 @@ static void leave(struct router_core *core, const struct message *message)
     remove_member(core, room, message);
     if (message->answer_wanted) {
         struct message answer = answer_to(message, SESSION_LEFT);
-        answer.ok = new_ok(core, COMMAND_LEAVE, room->channel.name);
+        answer.ok = new_ok(core, COMMAND_LEAVE, channel_name(&room->channel));
         mailbox_post(&core->mailbox, &answer);
     }
 }
@@ -439,13 +443,13 @@ static void lagging(struct router_core *core, const struct message *message)
     }
     if (!same) {
         struct push *push = effects_push(&core->effects, PUSH_EPOCH);
-        push->room = channel->name;
+        push->room = channel_name(channel);
         push->epoch = channel->epoch;
         answer.missed[answer.missed_count++] = push;
     }
     uint64_t from = same ? message->offset : 1;
     struct push *gap = effects_push(&core->effects, PUSH_GAP);
-    gap->room = channel->name;
+    gap->room = channel_name(channel);
     gap->from = from > channel->top ? 0 : from;
     gap->to = from > channel->top ? 0 : channel->top;
     answer.missed[answer.missed_count++] = gap;

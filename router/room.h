@@ -16,20 +16,18 @@ struct room {
     struct channel channel; /* first: a room's channel is the room */
     struct u32map members;  /* user index -> connections, attached and detached */
     struct u32map detached; /* user index -> those of them in grace; mostly empty */
-    struct idle_link idle;
+    struct idle_link *idle; /* NULL while somebody holds it */
     enum room_class class;
     struct gcra rate;      /* of all messages of clients */
     struct u32map sent_at; /* slow mode: user index -> when it sent last, see room_limits.c */
     uint32_t sweep_at;     /* so many of them are looked through */
-    uint8_t name_len;
+    uint32_t roster;       /* of its members, see roster.h */
     uint8_t name[];
 };
 
 enum { MEMBERS_LISTED_MAX = 1000 };
 
 struct room *room_find(const struct router_core *core, struct bytes name);
-/* The room that embeds the link. */
-struct room *room_of_idle(struct idle_link *link);
 struct room *room_by_group(const struct router_core *core, slot_id group);
 
 /* Finds or creates. NULL when rooms_max is reached and no room is empty. A new room is idle until

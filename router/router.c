@@ -14,11 +14,14 @@
 #include "router/auth_pool.h"
 #include "router/engine/embedded.h"
 #include "router/plane.h"
+#include "router/registry.h"
 #include "router/router_bind.h"
 #include "router/router_config.h"
 #include "router/router_doors.h"
 #include "router/router_http.h"
 #include "router/router_metrics.h"
+#include "router/router_otlp.h"
+#include "router/router_store.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -54,14 +57,14 @@ struct router {
     struct admin *admin;
     struct metrics *metrics;
     struct router_http *http;
+    struct router_otlp *otlp;
     uint64_t started_ms;
     bool durable; /* the engine is */
     bool synced;  /* seen and logged */
+    struct trimmer trimmer;
     bool stopped;
     bool fenced;
-    const char *trouble;   /* of the store, as logged */
-    enum engine_room room; /* likewise */
-    uint64_t commits;      /* as measured */
+    struct router_store store;
     reload_now *reload;
     void *reload_owner;
 };
@@ -144,10 +147,24 @@ static void on_diverged(void *owner, struct bytes edge_id, const struct core_eff
               LOG_B("what", diverged->text));
 }
 
-static void on_tapped(void *owner, const struct core_tapped *tapped)
+static void on_tapped(void *owner, const struct core_tapped *tapped, uint64_t trace)
 {
     struct router *router = owner;
-    admin_tapped(router->admin, tapped);
+    const struct admin_stamp now = {.mono_us = clock_mono_us(), .wall_us = clock_wall_us()};
+    admin_tapped(router->admin, tapped, trace, &now);
+}
+
+static void on_hop(void *owner, uint64_t trace, struct bytes edge_id, const struct plane_hop *hop)
+{
+    struct router *router = owner;
+    admin_hop(router->admin, trace, edge_id, hop);
+}
+
+static void on_conn_state(void *owner, uint64_t question, struct conn_ref conn,
+                          const struct plane_conn_state *state)
+{
+    struct router *router = owner;
+    admin_conn_state(router->admin, question, conn, state, clock_mono_ms(), clock_wall_ms());
 }
 
 static const struct plane_callbacks plane_callbacks = {
@@ -160,13 +177,15 @@ static const struct plane_callbacks plane_callbacks = {
     .on_canary = on_canary,
     .on_diverged = on_diverged,
     .on_tapped = on_tapped,
+    .on_hop = on_hop,
+    .on_conn_state = on_conn_state,
 };
 
 static void on_plane_message(void *owner, struct bytes peer, struct bytes body)
 {
     struct router *router = owner;
     uint64_t before_us = clock_mono_us();
-    struct plane_sender sender = {.peer = peer};
+    struct plane_sender sender = {.peer = peer, .received_us = before_us};
     if (router_doors_edge(router->doors, router->plane_link, &sender)) {
         router_plane_receive_from(router->plane, &sender, body, before_us / 1000, clock_wall_ms());
     }
@@ -430,6 +449,7 @@ static void make_parts(struct router *router, struct engine **engine,
         .options = router->options,
     };
     router->admin = admin_new(&config, router->plane, on_admin_reply, router);
+    router->otlp = router_otlp_new(router->base, router->admin, router->metrics, router->options);
 }
 
 struct router *router_new(const struct router_options *options, const struct policy_table *policy)
@@ -463,6 +483,7 @@ void router_free(struct router **router)
     zlink_free_after(&self->plane_link, GOODBYE_MS);
     router_doors_free(&self->doors);
     zlink_context_free(&self->context);
+    router_otlp_free(&self->otlp);
     admin_free(&self->admin);
     if (self->engine_event != NULL) {
         event_free(self->engine_event);
@@ -481,38 +502,12 @@ void router_free(struct router **router)
     mem_free(self);
 }
 
-static void log_room(const struct router *router, const struct engine_stats *stats)
-{
-    static const char *const texts[] = {
-        [ENGINE_ROOM_FOR_ALL] = "there is room again",
-        [ENGINE_NO_NEW_LOGS] = "rooms and inboxes without a log are refused as unavailable",
-        [ENGINE_NO_LONGER_LOGS] = "logs that would grow are refused as unavailable",
-        [ENGINE_NO_APPENDS] = "all messages for the store are refused as unavailable",
-    };
-    log_event(stats->room == ENGINE_ROOM_FOR_ALL ? LOG_STORE_ROOM : LOG_STORE_FULL,
-              LOG_S("text", texts[stats->room]), LOG_U("used_bytes", stats->used_bytes),
-              LOG_I("max_bytes", router->options->max_data));
-}
-
 /* What the store says of itself, and whether it is ours still. */
 static void look_at_store(struct router *router)
 {
     struct plane_stats stats;
     router_plane_stats(router->plane, &stats);
-    if (stats.engine.commits != router->commits) {
-        router->commits = stats.engine.commits;
-        metrics_observe(router->metrics, ROUTER_METRIC_STORE_COMMIT_SECONDS, 0,
-                        (double)stats.engine.commit_us_last / 1e6);
-    }
-    if (stats.engine.room != router->room) {
-        router->room = stats.engine.room;
-        log_room(router, &stats.engine);
-    }
-    if (stats.engine.trouble != router->trouble) {
-        router->trouble = stats.engine.trouble;
-        log_event(router->trouble == NULL ? LOG_STORE_WELL : LOG_STORE_TROUBLE,
-                  LOG_S("reason", router->trouble == NULL ? "" : router->trouble));
-    }
+    router_store_look(&router->store, &stats.engine, router->metrics, router->options);
     if (router_plane_fenced(router->plane) || stats.engine.fenced) {
         log_event(LOG_STORE_FENCED, LOG_S("dir", router->options->data_dir));
         router_plane_hold(router->plane, clock_mono_ms());
@@ -524,6 +519,7 @@ static void look_at_store(struct router *router)
 static void end_turn(struct router *router)
 {
     uint64_t now_ms = clock_mono_ms();
+    const struct router_core *core = router_plane_core(router->plane);
     if (router->engine_event != NULL) {
         look_at_store(router);
     }
@@ -533,9 +529,19 @@ static void end_turn(struct router *router)
     if (!router->synced && admin_not_ready(router->plane, now_ms, reasons) == 0) {
         router->synced = true;
         log_event(LOG_REBUILD_DONE, LOG_U("after_ms", now_ms - router->started_ms));
-        trim_memory(); /* announces took more than what is left of them */
+        trimmer_plan(&router->trimmer, now_ms); /* announces took more than what is left */
+    }
+    if (trimmer_is_due(&router->trimmer, registry_conn_count(core), now_ms)) {
+        router_plane_trim(router->plane);
+        trim_memory();
     }
     uint64_t due_ms = router_plane_deadline(router->plane);
+    uint64_t admin_ms = admin_deadline(router->admin);
+    due_ms = admin_ms < due_ms ? admin_ms : due_ms;
+    uint64_t otlp_ms = router_otlp_tick(router->otlp, now_ms);
+    due_ms = otlp_ms < due_ms ? otlp_ms : due_ms;
+    uint64_t trim_ms = trimmer_deadline(&router->trimmer);
+    due_ms = trim_ms < due_ms ? trim_ms : due_ms;
     uint64_t sample_ms = router_http_tick(router->http, now_ms, clock_wall_ms());
     due_ms = sample_ms < due_ms ? sample_ms : due_ms;
     uint64_t wait_ms = due_ms > now_ms ? due_ms - now_ms : 0;

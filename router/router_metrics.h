@@ -16,6 +16,9 @@ enum router_metric {
     ROUTER_METRIC_COUNT
 };
 
+/* Label values of OTLP_TRACES. */
+enum router_otlp_result { ROUTER_OTLP_SENT, ROUTER_OTLP_DROPPED, ROUTER_OTLP_REFUSED };
+
 extern const struct metric_spec router_metric_specs[ROUTER_METRIC_COUNT];
 
 /* Copies the present totals of the plane and its core. `credit_bytes` is --link-credit. */

@@ -1,6 +1,7 @@
 /* Checks that concern more than one option live here; single values are checked by the table. */
 #include "router/router_options.h"
 
+#include "common/http_post.h"
 #include "common/mem.h"
 #include "router/auth.h"
 #include "router/endpoint.h"
@@ -134,6 +135,17 @@ static enum status check_endpoints(struct router_options *options, const char *f
     return STATUS_OK;
 }
 
+static enum status check_otlp(const struct router_options *options, struct buf *text)
+{
+    const char *url = options->otlp_endpoint;
+    if (url == NULL || url[0] == 0 || http_post_url_ok(url)) {
+        return STATUS_OK;
+    }
+    buf_append_str(text, "--otlp-endpoint is http://HOST:PORT or http://HOST:PORT/PATH, not ");
+    buf_append_str(text, url);
+    return STATUS_MALFORMED;
+}
+
 static enum status check_times(const struct router_options *options, struct buf *text)
 {
     if (options->edge_dead <= options->edge_suspect) {
@@ -165,6 +177,9 @@ enum status router_options_complete(struct router_options *options, struct buf *
     }
     if (status == STATUS_OK) {
         status = check_api_keys(options, text);
+    }
+    if (status == STATUS_OK) {
+        status = check_otlp(options, text);
     }
     if (status == STATUS_OK) {
         buf_clear(text);

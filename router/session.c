@@ -9,6 +9,7 @@
 #include "router/repair.h"
 #include "router/rights.h"
 #include "router/room.h"
+#include "router/roster.h"
 #include "router/unsure.h"
 
 #include <assert.h>
@@ -193,14 +194,15 @@ static bool address_has_place(struct router_core *core, const struct core_event 
 
 static void emit_accept(struct router_core *core, const struct conn *conn)
 {
+    char address[ADDRESS_TEXT_MAX];
     struct session_info *info = effects_alloc(&core->effects, 1, sizeof(*info));
     *info = (struct session_info){
         .user = user_name(conn->user),
-        .address = conn_address(conn),
+        .address = effects_copy(&core->effects, conn_address(conn, address)),
         .agent = conn_agent(conn),
         .rights = effects_copy(&core->effects, conn_rights(conn)),
         .connected_at_ms = conn->connected_at_ms,
-        .expires_at_ms = conn->expires_at_ms,
+        .expires_at_ms = conn_rare(conn)->expires_at_ms,
         .encoding = conn->encoding,
     };
     struct core_effect *effect = effects_add(&core->effects, CORE_ACCEPT);
@@ -213,7 +215,7 @@ static void leave_forbidden_rooms(struct router_core *core, struct conn *conn)
 {
     for (uint32_t i = conn->rooms.count; i-- > 0;) {
         const struct room *room = room_by_group(core, conn_ids_all(&conn->rooms)[i]);
-        if (!conn_may(core, conn, room->channel.name, RIGHT_JOIN)) {
+        if (!conn_may(core, conn, channel_name(&room->channel), RIGHT_JOIN)) {
             session_put_out(core, conn, room, BYTES_LIT("the new token does not allow it"));
         }
     }
@@ -247,7 +249,7 @@ static void send_welcome(struct router_core *core, const struct conn *conn)
         .rooms = config->rooms_per_connection_max,
         .inbox_epoch = conn->user->inbox.epoch,
         .inbox_offset = conn->user->inbox.top,
-        .expires_at_ms = conn->expires_at_ms,
+        .expires_at_ms = conn_rare(conn)->expires_at_ms,
     };
     struct push *push = effects_push(&core->effects, PUSH_WELCOME);
     push->welcome = welcome;
@@ -335,7 +337,7 @@ void session_recovered(struct router_core *core, struct conn *conn, const struct
     for (size_t i = 0; i < push->message_count; i++) {
         bytes += push->messages[i].payload.len;
     }
-    policy_recovered(&conn->rates, &core->config, bytes, core->now_ms);
+    policy_recovered(rates_made(core, conn), &core->config, bytes, core->now_ms);
 }
 
 static void joined(struct router_core *core, struct conn *conn, const struct message *message)
@@ -347,8 +349,11 @@ static void joined(struct router_core *core, struct conn *conn, const struct mes
     }
     if (!message->member) {
         conn_add_room(core, conn, message->group);
-        channel_emit_add(core, channel_find(core, message->group), conn->ref,
-                         message->first_on_edge);
+        struct channel *channel = channel_find(core, message->group);
+        channel_emit_add(core, channel, conn->ref, message->first_on_edge);
+        if (message->first_on_edge) {
+            roster_known(core, channel, conn->ref.edge);
+        }
     }
 }
 
@@ -368,7 +373,7 @@ static void inbox_lagging(struct router_core *core, struct conn *conn,
                           const struct core_event *event)
 {
     struct channel *inbox = &conn->user->inbox;
-    if (!bytes_equal(event->group->name, inbox->name) || conn->waiting) {
+    if (!bytes_equal(event->group->name, channel_name(inbox)) || conn->waiting) {
         return;
     }
     if (!load_ready(core, inbox)) {

@@ -139,7 +139,7 @@ void session_put_out(struct router_core *core, struct conn *conn, const struct r
     conn_remove_room(core, conn, room->channel.id);
     if (conn->attached) {
         struct push *push = effects_push(&core->effects, PUSH_KICKED);
-        push->room = effects_copy(&core->effects, room->channel.name);
+        push->room = effects_copy(&core->effects, channel_name(&room->channel));
         push->text = effects_copy(&core->effects, reason);
         effects_send(&core->effects, conn->ref, push);
     }

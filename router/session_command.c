@@ -368,7 +368,7 @@ void session_run(struct router_core *core, const struct core_event *event)
     uint64_t retry_ms = 0;
     core->answered = event->number;
     if (command_recovers(command) &&
-        !policy_may_recover(&conn->rates, &core->config, core->now_ms, &retry_ms)) {
+        !policy_may_recover(rates_of(core, conn), &core->config, core->now_ms, &retry_ms)) {
         session_error(core, conn, command->id, CLIENT_ERROR_BYTE_RATE, BYTES_EMPTY, retry_ms);
         return;
     }
@@ -404,7 +404,8 @@ static void tell_spent(struct router_core *core, const struct conn *conn)
 {
     uint64_t messages_ms = 0;
     uint64_t bytes_ms = 0;
-    if (policy_user_spent(conn->user->rates, core->now_ms, &messages_ms, &bytes_ms)) {
+    const struct policy_user *user = &user_rare_made(conn->user)->rates;
+    if (policy_user_spent(user, core->now_ms, &messages_ms, &bytes_ms)) {
         struct core_effect *effect = effects_add(&core->effects, CORE_SPENT);
         effect->conn = conn->ref;
         effect->text = user_name(conn->user);
@@ -423,9 +424,11 @@ static enum policy_verdict admit(struct router_core *core, struct conn *conn,
         .ours_ms = shared ? arrived_here(core, conn, event) : 0,
         .join = event->command->kind == COMMAND_JOIN,
     };
+    struct policy_rates *rates = rates_made(core, conn);
     enum policy_verdict verdict =
-        policy_admit(&conn->rates, shared ? user_rates(core, conn->user, message.ours_ms) : NULL,
+        policy_admit(rates, shared ? user_rates(core, conn->user, message.ours_ms) : NULL,
                      &core->config, &message, ret_retry_ms);
+    policy_charged(rates, message.at_ms, core->now_ms);
     if (verdict == POLICY_OK && shared) {
         tell_spent(core, conn);
     }
@@ -462,7 +465,8 @@ void session_command(struct router_core *core, const struct core_event *event)
     if (verdict != POLICY_OK) {
         session_error(core, conn, command->id, denials[verdict].error,
                       bytes_of_str(denials[verdict].text), retry_ms);
-        if (!conn->told_to_go && !policy_forgives(&conn->rates, &core->config, core->now_ms)) {
+        if (!conn->told_to_go &&
+            !policy_forgives(rates_made(core, conn), &core->config, core->now_ms)) {
             conn->told_to_go = true;
             effects_close(&core->effects, conn->ref, CLOSE_POLICY,
                           bytes_of_str("kept exceeding the limits"));

@@ -73,11 +73,12 @@ static bool is_sampled(struct router_core *core, const struct channel *channel)
     return channel->member_count >= TAPS_FANOUT_MIN || ++core->taps.messages % TAPS_ONE_OF == 0;
 }
 
-static bool wanted(struct router_core *core, const struct channel *channel,
-                   const struct push_message *message)
+static bool is_pinned(struct router_core *core, const struct channel *channel,
+                      const struct push_message *message)
 {
-    return (channel->kind == CHANNEL_ROOM && wants(core, CORE_TAP_MESSAGES, channel->name)) ||
-           wants(core, CORE_TAP_SENDER, message->user) || wants(core, CORE_TAP_ALL, BYTES_EMPTY);
+    return (channel->kind == CHANNEL_ROOM &&
+            wants(core, CORE_TAP_MESSAGES, channel_name(channel))) ||
+           wants(core, CORE_TAP_SENDER, message->user);
 }
 
 void taps_message(struct router_core *core, const struct channel *channel,
@@ -85,14 +86,17 @@ void taps_message(struct router_core *core, const struct channel *channel,
 {
     bool room = channel->kind == CHANNEL_ROOM;
     bool sampled = is_sampled(core, channel);
-    if (!sampled && (core->taps.count == 0 || !wanted(core, channel, message))) {
+    bool pinned = core->taps.count != 0 && is_pinned(core, channel, message);
+    if (!sampled && !pinned && (core->taps.count == 0 || !wants(core, CORE_TAP_ALL, BYTES_EMPTY))) {
         return;
     }
     struct core_tapped *tapped = emit(core, CORE_TAPPED_MESSAGE);
-    *(room ? &tapped->room : &tapped->user) = channel->name;
+    *(room ? &tapped->room : &tapped->user) = channel_name(channel);
     tapped->message = message;
     tapped->edge_ms = times->edge_ms;
-    tapped->router_ms = times->router_ms;
+    tapped->router_us = times->router_us;
+    tapped->group = channel->id;
+    tapped->pinned = pinned;
     tapped->epoch = channel->epoch;
     tapped->edges = channel->edge_count;
     tapped->members = channel->member_count;

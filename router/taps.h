@@ -37,10 +37,10 @@ struct taps {
 
 void taps_fini(struct taps *taps);
 
-/* When a message came, by the core's clock; 0 = not known. */
+/* When a message came, by the core's clock. */
 struct tap_times {
-    uint64_t edge_ms;   /* to its edge */
-    uint64_t router_ms; /* to the router */
+    uint64_t edge_ms;   /* to its edge; 0 = not known */
+    uint64_t router_us; /* to the router */
 };
 
 /* A message was committed and is delivered now: those who watch hear of it. */

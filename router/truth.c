@@ -2,6 +2,7 @@
 
 #include "router/core_internal.h"
 #include "router/room.h"
+#include "router/roster.h"
 #include "router/session.h"
 
 enum {
@@ -87,8 +88,9 @@ static uint64_t sum_of(const struct router_core *core, const struct conn *conn)
                    ? digest_item(slot, gen, conn_ids_all(&conn->rooms)[i])
                    : 0;
     }
-    for (uint32_t i = 0; i < conn->watches.count; i++) {
-        const struct user *watched = slotmap_get(&core->users, conn_ids_all(&conn->watches)[i]);
+    for (uint32_t i = 0; i < conn_rare(conn)->watches.count; i++) {
+        const struct user *watched =
+            slotmap_get(&core->users, conn_ids_all(&conn_rare(conn)->watches)[i]);
         bool there = watched != NULL && watched->watch != NULL;
         sum += there ? digest_item(slot, gen, watched->watch->id) : 0;
     }
@@ -188,6 +190,9 @@ static void mend_room(struct router_core *core, const struct user *user, slot_id
     set_count(&room->detached, index, places_of(user, group, true));
     core->member_count += room->members.count;
     core->member_count -= before;
+    if (room->members.count != before) {
+        room->roster ^= roster_of_user(user);
+    }
     room->channel.edge_count = 0;
     room->channel.member_count = 0;
     for (uint32_t i = 0; i < core->conns.used; i++) {

@@ -3,6 +3,7 @@
 #include "router/core_internal.h"
 #include "router/presence.h"
 #include "router/room.h"
+#include "router/roster.h"
 
 enum { LOOKED_AT_PER_STEP = 4096, TOLD_PER_STEP = 256 };
 
@@ -55,17 +56,20 @@ static void begin(struct unsure *unsure, bool all)
     unsure->cursor = 0;
 }
 
-void unsure_announce_end(struct router_core *core, uint64_t incarnation, uint64_t others)
+void unsure_announce_end(struct router_core *core, uint64_t incarnation, uint64_t others,
+                         bool has_clients)
 {
     struct unsure *unsure = &core->unsure;
     unsure->met ^= edges_mix(incarnation);
+    bool cannot_say = others == 0 && has_clients;
     if (!core->rebuilding) {
-        if (others != 0) {
+        if (others != 0 || cannot_say) {
             begin(unsure, true); /* late: its clients have heard nothing so far */
         }
         return;
     }
-    unsure->differ = unsure->differ || (others != 0 && unsure->told != 0 && others != unsure->told);
+    bool other = others != 0 && unsure->told != 0 && others != unsure->told;
+    unsure->differ = unsure->differ || other || cannot_say;
     unsure->told = others != 0 ? others : unsure->told;
 }
 
@@ -82,7 +86,7 @@ static void tell_room(struct router_core *core, struct room *room)
         return; /* its members are never told of each other */
     }
     struct push *gap = effects_push(&core->effects, PUSH_GAP);
-    gap->room = room->channel.name;
+    gap->room = channel_name(&room->channel);
     channel_deliver(core, &room->channel, gap, 0, NULL);
 }
 
@@ -95,11 +99,14 @@ static bool is_owed(const struct router_core *core, const struct channel *channe
 
 static bool look_at_room(struct router_core *core, struct room *room)
 {
-    bool owed = is_owed(core, &room->channel, room->channel.came_early);
+    bool owed = is_owed(core, &room->channel, room->channel.came_early) ||
+                roster_differs(core, &room->channel);
     room->channel.was_unsure = false;
     room->channel.came_early = false;
+    room->channel.believed = 0;
     if (owed) {
         tell_room(core, room);
+        roster_known(core, &room->channel, ALL_EDGES);
     }
     unsure_room(core, &room->channel, room->detached.count != 0);
     return owed;
@@ -110,8 +117,9 @@ static bool look_at_user(struct router_core *core, struct user *user)
     /* Who ended and is back was online all the time for this router alone. Who is not back is told
      * to leave in a moment. */
     bool early = user->came_early || (user->ended_early && user->attached != 0);
-    bool owed = is_owed(core, user->watch, early);
+    bool owed = is_owed(core, user->watch, early) || roster_differs(core, user->watch);
     user->watch->was_unsure = false;
+    user->watch->believed = 0;
     user->came_early = false;
     user->ended_early = false;
     if (owed) {
@@ -130,7 +138,7 @@ static bool look_at(struct router_core *core, struct channel *channel)
     if (channel->kind == CHANNEL_ROOM) {
         owed = look_at_room(core, (struct room *)channel);
     } else if (channel->kind == CHANNEL_WATCH) {
-        owed = look_at_user(core, user_find(core, channel->name));
+        owed = look_at_user(core, user_find(core, channel_name(channel)));
     }
     core->counters.unsure += owed;
     return owed;

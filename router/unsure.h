@@ -20,9 +20,11 @@ bool unsure_user_now(const struct user *user);
 void unsure_bound(struct router_core *core, const struct channel *channel, uint32_t edge);
 /* The former router had said that the edge's group, which is bound, is unsure. */
 void unsure_announced(struct router_core *core, struct channel *channel);
-/* An edge announced everything, and which edges there were; 0 = it does not know. One that dies
- * before is missing like one that never came. */
-void unsure_announce_end(struct router_core *core, uint64_t incarnation, uint64_t others);
+/* An edge announced everything, and which edges there were; 0 = it does not know: it is new, or,
+ * when it has clients, the former router died before it knew that. One that dies before is missing
+ * like one that never came. */
+void unsure_announce_end(struct router_core *core, uint64_t incarnation, uint64_t others,
+                         bool has_clients);
 
 /* The state has become complete for the first time. */
 void unsure_rebuilt(struct router_core *core);

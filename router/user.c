@@ -10,18 +10,14 @@
 #include <stddef.h>
 #include <string.h>
 
-_Static_assert(sizeof(struct user) <= 232 && sizeof(struct conn) <= 216 &&
-                   sizeof(struct channel) <= 104,
+_Static_assert(sizeof(struct user) <= 168 && sizeof(struct conn) <= 136 &&
+                   sizeof(struct channel) <= 88,
                "the memory of an idle connection is a promise");
-
-struct bytes user_name(const struct user *user)
-{
-    return bytes_of(user->name, user->name_len);
-}
 
 struct user *user_find(const struct router_core *core, struct bytes name)
 {
-    return strmap_get(&core->users_by_name, name);
+    uint32_t index = 0;
+    return name_index_find(&core->users_by_name, name, &index) ? user_at(core, index) : NULL;
 }
 
 struct user *user_at(const struct router_core *core, uint32_t index)
@@ -29,11 +25,6 @@ struct user *user_at(const struct router_core *core, uint32_t index)
     struct user *user = slotmap_at(&core->users, index);
     assert(user != NULL && "members and connections hold their user");
     return user;
-}
-
-struct user *user_of_idle(struct idle_link *link)
-{
-    return (struct user *)((uint8_t *)link - offsetof(struct user, idle));
 }
 
 struct user *user_of_inbox(struct channel *inbox)
@@ -51,7 +42,7 @@ static bool has_room(struct router_core *core)
     if (oldest == NULL) {
         return false;
     }
-    user_forget(core, user_of_idle(oldest));
+    user_forget(core, oldest->owner);
     core->counters.evicted_channels++;
     return true;
 }
@@ -65,13 +56,12 @@ struct user *user_ensure(struct router_core *core, struct bytes name)
     }
     size_t len = offsetof(struct user, name) + name.len;
     user = mem_new(1, len < sizeof(*user) ? sizeof(*user) : len);
-    user->name_len = (uint8_t)name.len;
     memcpy(user->name, name.data, name.len);
     user->id = slotmap_add(&core->users, user);
-    strmap_put(&core->users_by_name, user_name(user), user);
-    channel_init(core, &user->inbox, CHANNEL_INBOX, user_name(user));
+    channel_init(core, &user->inbox, CHANNEL_INBOX, bytes_of(user->name, name.len));
+    name_index_add(&core->users_by_name, slot_id_index(user->id));
     user->inbox.durable = core->config.inbox_durable;
-    idle_touch(&core->idle_users, &user->idle, channel_keeps(&user->inbox), core->now_ms);
+    idle_touch(&core->idle_users, &user->idle, user, channel_keeps(&user->inbox), core->now_ms);
     return user;
 }
 
@@ -105,27 +95,37 @@ void user_settle(struct router_core *core, struct user *user)
         load_holds(&user->inbox)) {
         idle_remove(&user->idle);
     } else {
-        idle_touch(&core->idle_users, &user->idle, channel_keeps(&user->inbox), core->now_ms);
+        idle_touch(&core->idle_users, &user->idle, user, channel_keeps(&user->inbox), core->now_ms);
     }
+}
+
+struct user_rare *user_rare_made(struct user *user)
+{
+    if (user->rare == NULL) {
+        user->rare = mem_new(1, sizeof(*user->rare));
+    }
+    return user->rare;
 }
 
 void user_set_info(struct user *user, struct bytes info)
 {
-    bool same = bytes_equal(info, bytes_of(user->info, user->info_len));
-    if (info.len != 0 && !same) {
-        mem_free(user->info);
-        user->info = mem_copy(info);
-        user->info_len = (uint16_t)info.len;
+    if (info.len == 0 || bytes_equal(info, user_info(user))) {
+        return;
     }
+    struct user_rare *rare = user_rare_made(user);
+    mem_free(rare->info);
+    rare->info = mem_copy(info);
+    rare->info_len = (uint16_t)info.len;
 }
 
 struct policy_user *user_rates(const struct router_core *core, struct user *user, uint64_t at_ms)
 {
-    if (user->rates == NULL) {
-        user->rates = mem_new(1, sizeof(*user->rates));
-        policy_user_init(user->rates, at_ms < core->started_ms ? at_ms : core->started_ms);
+    struct user_rare *rare = user_rare_made(user);
+    if (!rare->has_rates) {
+        rare->has_rates = true;
+        policy_user_init(&rare->rates, at_ms < core->started_ms ? at_ms : core->started_ms);
     }
-    return user->rates;
+    return &rare->rates;
 }
 
 void user_forget(struct router_core *core, struct user *user)
@@ -134,9 +134,11 @@ void user_forget(struct router_core *core, struct user *user)
     idle_remove(&user->idle);
     drop_watch_channel(core, user);
     channel_fini(core, &user->inbox);
-    mem_free(user->info);
-    mem_free(user->rates);
-    (void)strmap_remove(&core->users_by_name, user_name(user));
+    if (user->rare != NULL) {
+        mem_free(user->rare->info);
+        mem_free(user->rare);
+    }
+    name_index_remove(&core->users_by_name, slot_id_index(user->id));
     (void)slotmap_remove(&core->users, user->id);
     effects_bury(&core->effects, user);
 }

@@ -12,6 +12,16 @@
 
 struct conn;
 
+/* What few users have. */
+struct user_rare {
+    struct policy_user rates; /* over all connections */
+    bool has_rates;           /* one has spoken */
+    uint16_t info_len;
+    uint8_t *info;      /* shown with it, JSON; NULL when there is none */
+    uint32_t mass_lost; /* connections detached by a mass loss */
+    uint32_t mass_back; /* connections that have come in their stead */
+};
+
 struct user {
     slot_id id;
     struct channel inbox;
@@ -20,24 +30,22 @@ struct user {
     struct conn *newest;
     uint32_t attached;
     uint32_t detached;
-    uint32_t mass_lost;        /* connections detached by a mass loss */
-    uint32_t mass_back;        /* connections that have come in their stead */
-    uint64_t since_ms;         /* wall: online since */
-    uint64_t last_seen_ms;     /* wall: 0 = never online here */
-    uint8_t *info;             /* shown with it, JSON; NULL when there is none */
-    struct policy_user *rates; /* over all connections; NULL until one has spoken */
-    struct idle_link idle;
-    uint16_t info_len;
-    bool came_early;   /* came online before every watcher could hear of it */
-    bool ended_early;  /* a connection ended then: the former router may have told watchers so */
-    bool told_left;    /* of some room, since this router started */
-    bool told_offline; /* to watchers, because this router had not heard of him when it began, */
-    bool edge_lacked;  /* and an edge that may have him was missing */
-    uint8_t name_len;
+    uint64_t since_ms;      /* wall: online since */
+    uint64_t last_seen_ms;  /* wall: 0 = never online here */
+    struct user_rare *rare; /* NULL until something in it is not zero */
+    struct idle_link *idle; /* NULL while somebody holds it */
+    bool came_early : 1;    /* came online before every watcher could hear of it */
+    bool ended_early : 1;   /* a connection ended then: the former router may have told watchers */
+    bool told_left : 1;     /* of some room, since this router started */
+    bool told_offline : 1; /* to watchers, because this router had not heard of him when it began */
+    bool edge_lacked : 1;  /* and an edge that may have him was missing */
     uint8_t name[];
 };
 
-struct bytes user_name(const struct user *user);
+static inline struct bytes user_name(const struct user *user)
+{
+    return channel_name(&user->inbox);
+}
 static inline bool user_online(const struct user *user)
 {
     return user->attached != 0 || user->detached != 0;
@@ -46,14 +54,15 @@ static inline bool user_online(const struct user *user)
 /* JSON; valid until the next event. Empty when there is none. */
 static inline struct bytes user_info(const struct user *user)
 {
-    return bytes_of(user->info, user->info_len);
+    return user->rare == NULL ? BYTES_EMPTY : bytes_of(user->rare->info, user->rare->info_len);
 }
+
+/* For writing: made when it is not there; stays as long as the user. */
+struct user_rare *user_rare_made(struct user *user);
 
 struct user *user_find(const struct router_core *core, struct bytes name);
 /* The user that embeds the inbox. */
 struct user *user_of_inbox(struct channel *inbox);
-/* The user that embeds the link. */
-struct user *user_of_idle(struct idle_link *link);
 /* By the index of its id; it must live. */
 struct user *user_at(const struct router_core *core, uint32_t index);
 

@@ -172,6 +172,7 @@ static enum ctl_args_outcome check_flags(const struct ctl_args *args, struct buf
         {"--fanout", CTL_TAKES_PLAN, args->fanout != 10},
         {"--payload", CTL_TAKES_PLAN, args->payload != 256},
         {"--edge-connections", CTL_TAKES_PLAN, args->edge_connections != 50000},
+        {"--tls", CTL_TAKES_PLAN, args->tls},
         {"--since", CTL_TAKES_SINCE, args->since >= 0},
         {"--for", CTL_TAKES_FOR, args->ban_for != 0},
     };

@@ -3,6 +3,7 @@
 #include "router/ctl/ctl_json_parts.h"
 #include "router/ctl/ctl_log.h"
 #include "router/ctl/ctl_text.h"
+#include "router/ctl/ctl_trace.h"
 
 #include <string.h>
 
@@ -12,24 +13,6 @@ static void word(struct buf *out, const char *before, const char *text)
         buf_append_str(out, before);
         ctl_text_clean(bytes_of_str(text), out);
     }
-}
-
-/* What is added to the hop before, which may not be known. */
-static void hop(struct buf *out, const char *what, uint64_t at_ms, uint64_t before_ms)
-{
-    buf_append_str(out, "  ");
-    buf_append_str(out, what);
-    if (at_ms == 0) {
-        buf_append_str(out, "not known\n");
-        return;
-    }
-    ctl_text_clock(at_ms, out);
-    if (before_ms != 0) {
-        buf_append_str(out, "  +");
-        buf_append_u64(out, at_ms > before_ms ? at_ms - before_ms : 0);
-        buf_append_str(out, "ms");
-    }
-    buf_append_byte(out, '\n');
 }
 
 static void print_trace(const Splitrail__Admin__Event *event, struct buf *out)
@@ -45,14 +28,7 @@ static void print_trace(const Splitrail__Admin__Event *event, struct buf *out)
         ctl_text_size(event->bytes, out);
     }
     buf_append_byte(out, '\n');
-    hop(out, "came to its edge   ", event->edge_at_ms, 0);
-    hop(out, "came to the router ", event->router_at_ms, event->edge_at_ms);
-    hop(out, "committed and sent ", event->at_ms, event->router_at_ms);
-    buf_append_str(out, "  to ");
-    buf_append_u64(out, event->members);
-    buf_append_str(out, event->members == 1 ? " connection on " : " connections on ");
-    buf_append_u64(out, event->edges);
-    buf_append_str(out, event->edges == 1 ? " edge\n" : " edges\n");
+    ctl_trace_hops(event, out);
 }
 
 static void print_message(const Splitrail__Admin__Event *event, struct buf *out)
@@ -100,6 +76,7 @@ static json_t *message_json(const Splitrail__Admin__Event *event)
                  event->edge_at_ms == 0 ? json_null() : ctl_json_number(event->edge_at_ms));
     ctl_json_set(object, "routerAt", ctl_json_number(event->router_at_ms));
     ctl_json_set(object, "sentAt", ctl_json_number(event->at_ms));
+    ctl_trace_json(event, object);
     ctl_json_set(object, "bytes", ctl_json_number(event->bytes));
     ctl_json_set(object, "edges", ctl_json_number(event->edges));
     ctl_json_set(object, "connections", ctl_json_number(event->members));

@@ -1,5 +1,6 @@
 #include "router/ctl/ctl_explain.h"
 
+#include "router/ctl/ctl_explain_edge.h"
 #include "router/ctl/ctl_json_parts.h"
 #include "router/ctl/ctl_table.h"
 #include "router/ctl/ctl_text.h"
@@ -53,6 +54,8 @@ size_t ctl_explain_conn(const Splitrail__Admin__Explanation *facts,
     const char *state = edge == NULL ? "" : edge->state;
     bool silent = edge == NULL || strcmp(state, "suspect") == 0 || strcmp(state, "down") == 0;
     bool queued = edge != NULL && edge->queued_bytes + edge->unacked_bytes >= QUEUE_NOTABLE;
+    const Splitrail__Admin__EdgeView *view = conn->view;
+    bool seen = view != NULL && view->open;
     (void)facts;
     const struct row rows[] = {
         {!conn->conn->attached,
@@ -66,6 +69,26 @@ size_t ctl_explain_conn(const Splitrail__Admin__Explanation *facts,
          {"may_not_join", "and may not: its token or the namespace's policy forbids it", true}},
         {conn->conn->attached && silent,
          {"edge_silent", "its edge does not answer the router", true}},
+        {conn->conn->attached && conn->unseen[0] != 0,
+         {"edge_untold", "what its edge itself knows of it could not be learned", false}},
+        {view != NULL && !view->open,
+         {"edge_lacks", "its edge has no such open connection any more", true}},
+        {seen && conn->joined && !view->in_group,
+         {"edge_not_joined", "its edge does not have it among the members of the room", true}},
+        {seen && view->lags,
+         {"left_out", "it reads too slowly: it is left out here until it has read what waits",
+          true}},
+        {seen && view->group_waits,
+         {"edge_repairs", "its edge lacks a message of the room and waits for it", true}},
+        {seen && view->closing_ms != 0,
+         {"closing", "its edge is about to close it: the client is to move", false}},
+        {seen && view->over_soft_ms != 0,
+         {"over_soft", "more than --soft-output waits for it: it reads too slowly", false}},
+        {seen && view->over_soft_ms == 0 && view->queued_bytes != 0,
+         {"waits", "something waits for it: its network or its reading is slow", false}},
+        {seen && view->ping_ms != 0,
+         {"ping_unanswered", "it has not answered the last ping yet", false}},
+        {seen && view->n_paused != 0, {"not_read", "its edge does not read from it now", false}},
         {conn->edge_held || queued,
          {"edge_slow", "its edge is slow to take what the router sends", false}},
         {strcmp(state, "draining") == 0,
@@ -177,6 +200,7 @@ void ctl_explain_print(const Splitrail__Admin__Reply *reply, struct buf *out)
     if (facts->n_conns > 0) {
         buf_append_byte(out, '\n');
         print_conns(facts, out);
+        ctl_explain_views(facts, out);
     }
 }
 
@@ -216,6 +240,7 @@ static json_t *conn_json(const Splitrail__Admin__Explanation *facts,
         ctl_json_set(object, "edgeQueuedBytes", ctl_json_number(conn->edge->queued_bytes));
         ctl_json_set(object, "edgeUnackedBytes", ctl_json_number(conn->edge->unacked_bytes));
     }
+    ctl_explain_view_json(conn, object);
     ctl_json_set(object, "findings", findings_json(findings, count));
     return object;
 }

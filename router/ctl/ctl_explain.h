@@ -15,7 +15,7 @@ struct ctl_finding {
     bool stops;
 };
 
-enum { CTL_FINDINGS_MAX = 12 };
+enum { CTL_FINDINGS_MAX = 24 };
 
 /* What holds for the user whatever the connection; the first of those that stop is the answer. */
 size_t ctl_explain_user(const Splitrail__Admin__Explanation *facts,

@@ -100,23 +100,23 @@ void ctl_help(struct buf *out)
 /* The flags that mean something for a command. */
 static void append_takes(unsigned takes, struct buf *out)
 {
-    static const char *const names[] = {
-        "prefix",
-        "sort",
-        "limit",
-        "user",
-        "edge",
-        "ip",
-        "room",
-        "reason",
-        "from",
-        "key",
-        "ban",
-        "for",
-        "scope",
-        "since",
-        "interval",
-        "connections` `--rooms-each` `--messages` `--fanout` `--payload` `--edge-connections"};
+    static const char *const names[] = {"prefix",
+                                        "sort",
+                                        "limit",
+                                        "user",
+                                        "edge",
+                                        "ip",
+                                        "room",
+                                        "reason",
+                                        "from",
+                                        "key",
+                                        "ban",
+                                        "for",
+                                        "scope",
+                                        "since",
+                                        "interval",
+                                        "connections` `--rooms-each` `--messages` `--fanout` "
+                                        "`--payload` `--edge-connections` `--tls"};
     bool first = true;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if ((takes >> i & 1) != 0) {

@@ -57,8 +57,11 @@ struct ctl_plan ctl_plan_of(const struct ctl_plan_load *load)
     plan.edges = larger(by_clients, by_work);
     plan.edge_clients = shares(load->connections, plan.edges);
     plan.edge_descriptors = plus(plan.edge_clients, PLAN_reserve_descriptors);
-    plan.edge_memory = plus(PLAN_edge_base, times(plan.edge_clients, PLAN_edge_connection));
+    uint64_t client = plus(PLAN_edge_connection + (load->tls ? PLAN_edge_tls : 0),
+                           times(load->rooms_each, PLAN_edge_member));
+    plan.edge_memory = plus(PLAN_edge_base, times(plan.edge_clients, client));
     plan.edge_kernel_memory = times(plan.edge_clients, PLAN_kernel_connection);
+    plan.edges_memory = times(plan.edges, plus(plan.edge_memory, plan.edge_kernel_memory));
     plan.edge_core_percent = shares(work_percent, plan.edges);
     uint64_t message_bytes = plus(load->payload, PLAN_frame_overhead);
     plan.edge_bytes_out = shares(times(plan.deliveries, message_bytes), plan.edges);
@@ -136,14 +139,16 @@ void ctl_plan_print(const struct ctl_plan_load *load, const struct ctl_plan *pla
     size_row(table, "each edge: kernel memory of idle sockets", plan->edge_kernel_memory, "");
     count_row(table, "each edge: of one core", plan->edge_core_percent, "%");
     size_row(table, "each edge: to clients", plan->edge_bytes_out, "/s");
+    size_row(table, "all edges: both kinds of memory", plan->edges_memory, "");
     size_row(table, "router: memory without history", plan->router_memory, "");
     count_row(table, "router: of one core", plan->router_core_percent, "%");
     size_row(table, "router: to edges", plan->router_bytes_out, "/s");
     ctl_table_print(table, out);
     ctl_table_free(&table);
     buf_append_str(out, warning(plan));
-    buf_append_str(out, "\nWithout TLS and compression; history is --history-memory of the router. "
-                        "Counted with:\n\n");
+    buf_append_str(out, load->tls ? "\nWith TLS 1.3, without" : "\nWithout TLS (--tls) and");
+    buf_append_str(out,
+                   " compression; history is --history-memory of the router. Counted with:\n\n");
     print_constants(out);
 }
 
@@ -160,6 +165,7 @@ void ctl_plan_json(const struct ctl_plan_load *load, const struct ctl_plan *plan
         {"edgeDescriptors", plan->edge_descriptors},
         {"edgeMemoryBytes", plan->edge_memory},
         {"edgeKernelMemoryBytes", plan->edge_kernel_memory},
+        {"edgesMemoryBytes", plan->edges_memory},
         {"edgeCorePercent", plan->edge_core_percent},
         {"edgeBytesOutPerSecond", plan->edge_bytes_out},
         {"routerMemoryBytes", plan->router_memory},
@@ -171,6 +177,7 @@ void ctl_plan_json(const struct ctl_plan_load *load, const struct ctl_plan *plan
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         ctl_json_set(root, rows[i].key, ctl_json_number(rows[i].value));
     }
+    ctl_json_set(root, "tls", json_boolean(load->tls));
     ctl_json_set(root, "limitedBy", ctl_json_text(plan->for_work ? "work" : "connections"));
     for (size_t i = 0; i < CONSTANTS; i++) {
         ctl_json_set(counted, constants[i].name, ctl_json_number(constants[i].value));
@@ -188,6 +195,7 @@ enum ctl_exit ctl_plan_run(const struct ctl_args *args)
         .fanout = (uint64_t)args->fanout,
         .payload = (uint64_t)args->payload,
         .edge_connections = (uint64_t)args->edge_connections,
+        .tls = args->tls,
     };
     struct ctl_plan plan = ctl_plan_of(&load);
     struct buf text;

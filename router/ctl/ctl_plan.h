@@ -17,6 +17,7 @@ struct ctl_plan_load {
     uint64_t fanout;           /* connections that get each */
     uint64_t payload;          /* bytes */
     uint64_t edge_connections; /* at most at one edge */
+    bool tls;                  /* ends at the edges */
 };
 
 struct ctl_plan {
@@ -26,6 +27,7 @@ struct ctl_plan {
     uint64_t edge_descriptors;
     uint64_t edge_memory;
     uint64_t edge_kernel_memory;
+    uint64_t edges_memory; /* both, of all without the spare one */
     uint64_t edge_core_percent;
     uint64_t edge_bytes_out; /* per second, to clients */
     uint64_t router_memory;

@@ -57,6 +57,7 @@ static void say(struct stream *stream, bool beat, bool stop)
     bool of_user = args->command == CTL_WATCH_USER || args->command == CTL_TRACE_USER;
     *(of_user ? &watch.user : &watch.room) = args->operands[0];
     watch.messages = args->command != CTL_WATCH_USER && args->command != CTL_WATCH_ROOM;
+    watch.hops = args->command == CTL_TRACE_ROOM || args->command == CTL_TRACE_USER;
     watch.seen = stream->seen;
     watch.beat = beat;
     watch.stop = stop;

@@ -88,18 +88,44 @@ void ctl_text_time(uint64_t at_ms, uint64_t now_ms, struct buf *out)
     }
 }
 
-void ctl_text_clock(uint64_t at_ms, struct buf *out)
+static void append_digits(struct buf *out, uint64_t value, uint64_t unit)
+{
+    for (; unit != 0; unit /= 10) {
+        buf_append_byte(out, (uint8_t)('0' + value / unit % 10));
+    }
+}
+
+/* `part` of a second, from the digit worth `unit` on. */
+static void append_clock(uint64_t at_ms, uint64_t part, uint64_t unit, struct buf *out)
 {
     size_t before = out->len;
     ctl_text_time(at_ms, 0, out);
     if (out->len - before > 1) { /* else it is "-" */
         out->len--;              /* the Z */
         buf_append_byte(out, '.');
-        buf_append_byte(out, (uint8_t)('0' + at_ms / 100 % 10));
-        buf_append_byte(out, (uint8_t)('0' + at_ms / 10 % 10));
-        buf_append_byte(out, (uint8_t)('0' + at_ms % 10));
+        append_digits(out, part, unit);
         buf_append_byte(out, 'Z');
     }
+}
+
+void ctl_text_clock(uint64_t at_ms, struct buf *out)
+{
+    append_clock(at_ms, at_ms, 100, out);
+}
+
+void ctl_text_clock_us(uint64_t at_us, struct buf *out)
+{
+    append_clock(at_us / 1000, at_us, 100000, out);
+}
+
+void ctl_text_between(uint64_t from_us, uint64_t to_us, struct buf *out)
+{
+    uint64_t us = to_us >= from_us ? to_us - from_us : from_us - to_us;
+    buf_append_byte(out, to_us >= from_us ? '+' : '-');
+    buf_append_u64(out, us / 1000);
+    buf_append_byte(out, '.');
+    append_digits(out, us, 100);
+    buf_append_str(out, "ms");
 }
 
 void ctl_text_size(uint64_t bytes, struct buf *out)

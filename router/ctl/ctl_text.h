@@ -26,6 +26,12 @@ void ctl_text_time(uint64_t at_ms, uint64_t now_ms, struct buf *out);
 /* Appends "2025-01-02T03:04:05.678Z", or "-" when `at_ms` is 0. */
 void ctl_text_clock(uint64_t at_ms, struct buf *out);
 
+/* The same with six digits, of microseconds. */
+void ctl_text_clock_us(uint64_t at_us, struct buf *out);
+
+/* Appends "+1.234ms", or "-1.234ms" when `from_us` is later than `to_us`. */
+void ctl_text_between(uint64_t from_us, uint64_t to_us, struct buf *out);
+
 /* Appends "512B", "1.5KiB", "3.2MiB", … */
 void ctl_text_size(uint64_t bytes, struct buf *out);
 

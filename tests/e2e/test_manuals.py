@@ -10,6 +10,8 @@ import unittest
 
 from cluster import BIN
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
 PAGES = (("splitrail-edge", "8"), ("splitrail-router", "8"), ("splitrailctl", "1"),
          ("splitrail-bench", "1"))
 
@@ -76,6 +78,19 @@ class Plan(unittest.TestCase):
         more = json.loads(output("splitrailctl", "--json", "plan", "--connections", "1000000",
                                  "--edge-connections", "100000", "--payload", "1KiB"))
         self.assertEqual((more["edges"], more["edgeConnections"]), (10, 100000))
+
+    def test_plan_counts_with_what_the_page_on_tuning_says_was_measured(self):
+        counted = json.loads(output("splitrailctl", "--json", "plan"))["constants"]
+        with open(os.path.join(ROOT, "docs", "TUNING.md"), encoding="utf-8") as page:
+            rows = {row[0]: row for row in (
+                [cell.strip() for cell in line.split("|")[1:-1]] for line in page
+                if line.startswith("|")) if len(row) == 4}
+        edge, router = (int(cell) for cell in rows["plain"][2:])
+        self.assertEqual((counted["edge_connection"], counted["router_connection"]), (edge, router))
+        self.assertEqual(counted["edge_tls"], int(rows["TLS 1.3"][2]) - edge)
+        ten = rows["plain, in ten rooms of ten"]
+        self.assertAlmostEqual(counted["edge_member"], (int(ten[2]) - edge) / 10, delta=15)
+        self.assertAlmostEqual(counted["router_member"], (int(ten[3]) - router) / 10, delta=20)
 
 
 class Completion(unittest.TestCase):

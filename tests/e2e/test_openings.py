@@ -212,6 +212,84 @@ class OrderAtTheDoor(OpeningCase):
         self.assertEqual(self.refused("per_ip"), refused + 5)
         self.assertEqual(self.tls_metrics(), before)
 
+    async def test_a_request_that_comes_after_the_refusal_does_not_destroy_it(self):
+        """RST over bytes that arrive at a closed socket: the rest cannot be sent, or the answer is
+        gone (RFC 9112 section 9.6)."""
+        _ = [await self.client() for _ in range(2)]
+        request, refused = handshake(), self.refused("per_ip")
+        for cut in range(0, len(request) - 3, 7):
+            with socket.create_connection(("127.0.0.1", self.edge.port)) as late:
+                late.settimeout(PATIENCE_S)
+                late.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                late.sendall(request[:cut])
+                self.assertTrue(select.select([late], [], [], PATIENCE_S)[0])  # the answer is here
+                for at in range(cut, len(request), 20):
+                    late.sendall(request[at:at + 20])
+                answer = b"".join(iter(lambda: late.recv(4096), b""))
+            self.assertTrue(answer.startswith(b"HTTP/1.1 429 "), answer)
+            self.assertTrue(answer.endswith(b"too many connections from this address\n"), answer)
+            refused += 1
+        await eventually(lambda: self.refused("per_ip") == refused, "all are counted")
+
+    async def test_whoever_is_refused_and_stays_holds_few_descriptors_for_a_moment(self):
+        _ = [await self.client() for _ in range(2)]
+
+        def descriptors():
+            return len(os.listdir("/proc/%d/fd" % self.edge.program.pid))
+        before, refused = descriptors(), self.refused("per_ip")
+        raws = [await Raw.open(self.edge.port) for _ in range(100)]
+        await eventually(lambda: self.refused("per_ip") == refused + 100, "they are refused")
+        self.assertLessEqual(descriptors(), before + 16 + 3)
+        await eventually(lambda: descriptors() <= before + 3, "all are closed")
+        for raw in raws:
+            self.assertTrue((await raw.rest()).startswith(b"HTTP/1.1 429 "))
+            raw.end()
+
+
+class Descriptors(OpeningCase):
+    async def test_there_is_room_for_many_before_the_first_comes(self):
+        """Enlarging the table on the way would stop the edge for 10 ms and more each time."""
+        with open("/proc/%d/limits" % self.edge.program.pid, encoding="ascii") as limits:
+            most = next(int(line.split()[4]) for line in limits if "Max open files" in line)
+        with open("/proc/%d/status" % self.edge.program.pid, encoding="ascii") as status:
+            room = next(int(line.split()[1]) for line in status if "FDSize" in line)
+        self.assertGreaterEqual(room, min(most, 65536))
+
+
+class LongHellos(OpeningCase):
+    def records(self, message, size):
+        """The message in TLS records of so many bytes (RFC 8446 section 5.1)."""
+        parts = [message[at:at + size] for at in range(0, len(message), size)]
+        return b"".join(b"\x16\x03\x01" + struct.pack("!H", len(part)) + part for part in parts)
+
+    async def test_a_hello_in_small_records_is_a_hello(self):
+        for size in (1, 3, 50, 400):
+            hello, client, incoming, outgoing = self.hello()
+            raw = await Raw.open(self.edge.tls_port)
+            await raw.send(self.records(hello[5:], size))
+            while True:
+                incoming.write(await asyncio.wait_for(raw.reader.read(1 << 16), PATIENCE_S))
+                try:
+                    client.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    pass
+            self.assertIn("TLS", client.version())
+            raw.end()
+
+    async def test_a_hello_without_end_is_ended(self):
+        bystander = await self.secure()
+        hello = b"\x01" + struct.pack("!I", 131000)[1:] + b"\x03\x03" + bytes(131000 - 2)
+        for size in (200, 4000, 16384):
+            raw = await Raw.open(self.edge.tls_port)
+            data = self.records(hello, size)
+            for at in range(0, 40000, 5000):
+                await raw.send(data[at:at + 5000])
+            await raw.rest()
+            raw.end()
+            await bystander.ok("ping")
+        self.assertIn("excessive message size", self.edge.program.find("tls.failed"))
+
 
 class FullBeforeTls(OpeningCase):
     edge_options = ("--max-connections", "2")

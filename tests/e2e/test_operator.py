@@ -1,6 +1,8 @@
 """What an operator asks at three in the morning: one command each, for people and for scripts."""
 
 import json
+import signal
+import time
 import unittest
 
 from clients import ClusterCase
@@ -55,6 +57,23 @@ class Operator(ClusterCase):
             self.assertEqual(code, 1)
             self.assertTrue(err.strip())
 
+    async def test_explain_says_so_when_an_edge_does_not_answer(self):
+        room = self.new()
+        client = await self.client()
+        await client.ok("join", room=room)
+        edge = self.cluster.edges[0]
+        edge.program.send_signal(signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            answer = self.cluster.ctl("explain", client.user, room)
+            self.assertLess(time.monotonic() - began, 3)
+        finally:
+            edge.program.send_signal(signal.SIGCONT)
+        conn = answer["connections"][0]
+        self.assertIsNone(conn["edgeView"])
+        self.assertIn("did not answer within a second", conn["edgeUnseen"])
+        self.assertIn("edge_untold", [f["code"] for f in conn["findings"]])
+
     async def test_explain_says_why_messages_do_not_arrive(self):
         room = self.new()
         client = await self.client()
@@ -69,6 +88,12 @@ class Operator(ClusterCase):
         self.assertIs(answer["gets"], True)
         self.assertEqual(answer["connections"][0]["toldOffset"], 1)
         self.assertIn("gets the messages of", self.text("explain", client.user, room))
+        view = answer["connections"][0]["edgeView"]
+        self.assertEqual((view["open"], view["inRoom"], view["roomOffset"]), (True, True, 1))
+        self.assertEqual((view["queuedBytes"], view["overSoftMs"]), (0, 0))
+        self.assertLess(view["silentMs"], 60000)
+        self.assertLess(view["tookMs"], 1000)
+        self.assertIn("AT ITS EDGE", self.text("explain", client.user, room))
         nobody = "user_" + self.new("nobody")
         answer = self.cluster.ctl("explain", nobody, room)
         self.assertIn("user_unknown", [f["code"] for f in answer["findings"]])
@@ -76,6 +101,33 @@ class Operator(ClusterCase):
         answer = self.cluster.ctl("explain", client.user, room)
         self.assertEqual(answer["findings"][0]["code"], "user_banned")
         self.cluster.ctl("unban", "user", client.user)
+
+
+class SlowReaders(ClusterCase):
+    router_options = ("--max-messages-per-second", "0", "--max-bytes-per-second", "0")
+    edge_options = ("--soft-output", "16KiB", "--soft-output-grace", "60s", "--max-output", "16MiB")
+
+    async def test_explain_tells_what_waits_at_the_edge_for_who_does_not_read(self):
+        room = self.new()
+        slow, writer = await self.client(max_queue=1), await self.client(edge=1)
+        for client in (slow, writer):
+            await client.ok("join", room=room)
+        slow.reader.cancel()
+        for _ in range(100):
+            for _ in range(10):
+                await writer.ok("room_message", room=room, payload="x" * 30000)
+            answer = self.cluster.ctl("explain", slow.user, room)["connections"][0]
+            if answer["edgeView"]["overSoftMs"] != 0:
+                break
+        view = answer["edgeView"]
+        self.assertGreater(view["overSoftMs"], 0)
+        self.assertGreater(view["queuedBytes"], 16384)
+        self.assertGreater(view["queuedMessages"], 0)
+        self.assertEqual(view["softBytes"], 16384)
+        self.assertIn("reads slowly", view["paused"])
+        self.assertIn("over_soft", [f["code"] for f in answer["findings"]])
+        self.clients.remove(slow)  # it would wait for an answer to its goodbye
+        slow.socket.transport.abort()
 
 
 class Draining(unittest.IsolatedAsyncioTestCase):

@@ -101,6 +101,19 @@ class Live(ClusterCase):
                 program.send_signal(signal.SIGTERM)  # their places are free at once
                 self.assertEqual(program.wait(), 0)
 
+    def check_hops(self, told):
+        """The edges' part of the way: one recipient each, all on this machine's clock."""
+        self.assertEqual((told["hopsSkipped"], told["hopsOpen"]), (False, False))
+        self.assertEqual(len({hop["edge"] for hop in told["hops"]}), 2)
+        self.assertLessEqual(told["routerAtUs"], told["sentAtUs"])
+        for hop in told["hops"]:
+            self.assertEqual((hop["told"], hop["queued"], hop["written"]), (True, 1, 1))
+            way = [told["sentAtUs"], hop["atUs"], hop["queuedFirstUs"], hop["writtenFirstUs"]]
+            self.assertEqual(way, sorted(way))
+            self.assertLessEqual(hop["queuedFirstUs"], hop["queuedLastUs"])
+            self.assertLessEqual(hop["writtenFirstUs"], hop["writtenLastUs"])
+            self.assertLess(hop["writtenLastUs"] - told["routerAtUs"], 60000000)
+
     async def test_trace_shows_the_way_of_a_message(self):
         room = self.new()
         client = await self.client()
@@ -117,11 +130,14 @@ class Live(ClusterCase):
         self.assertLess(event["sentAt"] - event["edgeAt"], 60000)
         self.assertEqual((event["edges"], event["connections"]), (2, 2))
         await self.line_with(by_room, "room %s #1 from %s, 1B" % (room, client.user))
-        await self.line_with(by_room, r"came to the router  *20\S+Z  \+\d+ms")
+        await self.line_with(by_room, r"came to the router  *20\S+\.\d{6}Z  \+\d+\.\d{3}ms")
         await self.line_with(by_room, "to 2 connections on 2 edges")
         later = self.cluster.ctl("trace", "message", room, "1")["message"]
         self.assertEqual((later["offset"], later["userId"], later["edges"]), (1, client.user, 2))
         self.assertEqual((later["bytes"], "payload" in later), (1, False))
+        await self.line_with(by_room, r"written  *by 1 connection  \+\d+\.\d{3}ms to \+")
+        for told in (event, later):
+            self.check_hops(told)
         code, out, err = self.cluster.ctl_raw("trace", "message", room, "1")
         self.assertEqual(code, 0, err)
         self.assertIn("came to the router", out)

@@ -1,6 +1,7 @@
 /* Frames and records of the plane from any bytes: views stay in the arena or the message, lengths
  * add up, and what was read and written again reads the same. Input: which reader (1), then the
  * bytes. The mutator changes them field by field. */
+#include "proto/plane_reports.h"
 #include "proto/plane_wire.h"
 #include "tests/fuzz/mutate_pb.h"
 
@@ -70,10 +71,13 @@ CHECK_RECORD(ticket_keys)
 CHECK_RECORD(session_record)
 CHECK_RECORD(group_record)
 CHECK_RECORD(announce_conn)
+CHECK_RECORD(conn_state)
+CHECK_RECORD(hop)
 
 static void (*const readers[])(struct arena *arena, struct bytes bytes) = {
-    check_frame,          check_open,         check_closed,        check_ticket_keys,
-    check_session_record, check_group_record, check_announce_conn,
+    check_frame,         check_open,           check_closed,
+    check_ticket_keys,   check_session_record, check_group_record,
+    check_announce_conn, check_conn_state,     check_hop,
 };
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)

@@ -103,7 +103,7 @@ static inline void script_data_frame(struct plane_script *script, struct buf *ou
     buf_init(&bytes, 0);
     for (int ops = 1 + script_byte(script) % 8; ops != 0; ops--) {
         uint8_t kind = script_byte(script);
-        struct plane_op op = {.kind = (enum plane_op_kind)(kind % 34),
+        struct plane_op op = {.kind = (enum plane_op_kind)(kind % (OP_GROUP_ROSTER + 1)),
                               .slot = script_byte(script) % 8,
                               .gen = script_byte(script) % 4,
                               .a = script_byte(script) % 12,

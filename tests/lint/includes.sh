@@ -68,8 +68,10 @@ done
 
 homes='zmq.h common/zlink
 event2/ common/httpd
+event2/ common/http_post.
 event2/ common/zlink
 event2/ edge/listener.
+event2/ edge/door.
 event2/ edge/conn
 event2/ edge/sockets.
 event2/ edge/edge.
@@ -80,6 +82,7 @@ event2/ router/ctl/
 openssl/evp.h edge/ws_
 openssl/ edge/tls.c
 openssl/ edge/tls_certs.
+openssl/ edge/tls_tickets.
 openssl/ router/api_keys.c
 openssl/ router/auth_cache.c
 openssl/ router/jws.c
@@ -88,6 +91,7 @@ sodium common/curve_key.c
 sodium common/digest.c
 sodium common/strmap.c
 sodium router/channel.c
+sodium router/name_index.c
 seccomp.h common/sandbox.c
 sqlite3.h router/engine/embedded
 zlib.h edge/ws_deflate.c

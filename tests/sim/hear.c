@@ -274,7 +274,8 @@ static void hear_member(struct world *world, struct sim_client *client, struct j
     if (!view->joined) {
         world_fail(world, "presence of a room that it is not in", client);
     }
-    if (view->users[user] == known) {
+    uint32_t former = 1U << user;
+    if (view->users[user] == known && (view->said_by_former & former) == 0) {
         fprintf(stderr, "room %u user %u\n", room, user);
         world_fail(world, joined ? "joined twice" : "left twice", client);
     }
@@ -283,6 +284,7 @@ static void hear_member(struct world *world, struct sim_client *client, struct j
         world_fail(world, joined ? "joined, but was there" : "left, but was there", client);
     }
     view->users[user] = joined ? KNOWN_PRESENT : away;
+    view->said_by_former &= ~former;
 }
 
 static void hear_presence(struct world *world, struct sim_client *client, struct json_value push)
@@ -291,14 +293,15 @@ static void hear_presence(struct world *world, struct sim_client *client, struct
     struct sim_watch *watch = &client->watches[user];
     uint64_t life = life_of(world, client);
     enum sim_known known = is_true(push, "online") ? KNOWN_PRESENT : KNOWN_ABSENT;
-    /* Watchers may be told again how it is when a new router has heard everybody. */
+    /* Watchers may be told again how it is when a new router has heard everybody, and the word may
+     * be slow: it speaks of when it was said. */
     bool again = (world->faults & FAULTS_ROUTER) != 0;
     if (watch->life == life && watch->known == known && !again) {
         fprintf(stderr, "user %u\n", user);
         world_fail(world, "a presence that changes nothing", client);
     }
     bool there = (world->faults & FAULTS_ROUTER) != 0 && known == KNOWN_PRESENT &&
-                 truth_is_shown_since(world, user, ROOMS, world->now_ms);
+                 truth_was_shown(world, user, ROOMS, number_of(push, "timestamp"));
     if (!there &&
         !(known == KNOWN_PRESENT ? truth_may_come : truth_may_leave)(world, user, ROOMS)) {
         fprintf(stderr, "user %u\n", user);
@@ -499,10 +502,9 @@ void client_hear(struct world *world, struct sim_client *client, struct bytes te
         world_fail(world, "not JSON", client);
     }
     if (world->disk != NULL && client->life != life_of(world, client)) {
-        /* No epoch push says so, but whom the last router knew and no edge announces is forgotten
-         * without a word. */
+        /* No epoch push says so, but the last router's words may be said again by the next. */
         for (uint32_t room = 0; room < ROOMS; room++) {
-            forget_users(&client->rooms[room]);
+            client->rooms[room].said_by_former = (1U << USERS) - 1;
         }
         client->life = life_of(world, client);
     }

@@ -160,6 +160,10 @@ mutant lost_canary_awaited edge/uplink.c 's/    uplink_canary_lost\(uplink\);\n/
 mutant question_lost router/plane_hello.c 's/    plane_truth_forget\(edge\);\n//'
 mutant canary_never_back router/plane_truth.c 's/    plane_say\(plane, edge, &\(struct plane_op\)\{\.kind = OP_CANARY_BACK/    (void)plane_say;\n    (void)(0 ? plane : plane), (void)edge, (void)(\&(struct plane_op){.kind = OP_CANARY_BACK/'
 
+# Reports
+mutant state_of_the_successor edge/uplink_report.c 's/(static bool is_open.*?)groups_session\(&uplink->groups, op->slot, op->gen\)/$1groups_current(&uplink->groups, op->slot)/s'
+mutant traced_is_what_comes_next edge/uplink_down.c 's/return trace->a != 0 && trace->b == deliver->b &&.*?;/return trace->a != 0;/s'
+
 # Bans
 mutant bans_not_told_anew router/plane_hello.c 's/    plane_bans_start\(plane, edge, hello->features\);\n    return edge;/    edge->knows_bans = true;\n    return edge;/'
 mutant bans_of_the_former_stay edge/uplink_bans.c 's/        uplink_bans_fini\(bans\);\n        netset_init\(.*?\n//'

@@ -50,7 +50,8 @@ static void edge_send(void *owner, uint32_t slot, struct bytes payload, bool bin
 
 static void edge_deliver(void *owner, const struct uplink_delivery *delivery)
 {
-    const struct sim_edge *edge = owner;
+    struct sim_edge *edge = owner;
+    reports_delivered(edge, delivery);
     for (size_t i = 0; i < delivery->slot_count; i++) {
         for (size_t j = 0; delivery->slots[i] != delivery->except && j < delivery->payload_count;
              j++) {
@@ -180,6 +181,7 @@ void edge_start(struct sim_edge *edge)
                                                       .on_canary = edge_canary,
                                                       .clock_us = edge_clock_us,
                                                       .drain = edge_drain_asked,
+                                                      .conn_state = reports_fill,
                                                       .random = edge_random};
     char id[16];
     snprintf(id, sizeof(id), "edge-%u", edge->number);
@@ -284,9 +286,8 @@ static bool is_of_room(const struct edge_group *group, uint32_t room)
     struct plane_group_record record;
     struct arena arena;
     arena_init(&arena, 4096);
-    bool found =
-        plane_group_record_read(&arena, bytes_of(group->record, group->record_len), &record) &&
-        record.kind == CHANNEL_ROOM && last_digit(record.name) == room;
+    bool found = plane_group_record_read(&arena, edge_group_record(group), &record) &&
+                 record.kind == CHANNEL_ROOM && last_digit(record.name) == room;
     arena_fini(&arena);
     return found;
 }

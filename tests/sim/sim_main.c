@@ -67,6 +67,15 @@ static const struct {
     /* told to be offline by a router that died before the edge's word of that end was finished, and
        back without a word while the next one heard of that end again */
     {986, FAULTS_ROUTER | FAULTS_NETWORK | FAULTS_EDGE},
+    /* told again to be online, which was so when it was said and not when it was heard */
+    {1412, FAULTS_ALL},
+    {1458, FAULTS_ROUTER | FAULTS_NETWORK | FAULTS_EDGE},
+    /* an edge had clients and had not heard yet which edges there were when its router died: nobody
+       was told that users may be gone whom only that router knew */
+    {180, FAULTS_ALL},
+    /* a joined was still queued for one edge when the router died: its clients never heard */
+    {1346, FAULTS_ROUTER | FAULTS_DISK},
+    {2718, FAULTS_ALL},
 };
 
 struct tally {

@@ -203,6 +203,9 @@ void router_start(struct world *world)
                                                      .on_admin_done = router_on_admin_done,
                                                      .random = router_random,
                                                      .on_canary = router_canary,
+                                                     .on_tapped = reports_tapped,
+                                                     .on_hop = reports_hop,
+                                                     .on_conn_state = reports_conn_state,
                                                      .on_diverged = router_diverged};
     struct plane_config config = router_config(world);
     uint64_t incarnation = ++world->router_incarnation;
@@ -211,6 +214,7 @@ void router_start(struct world *world)
     world->plane = router_plane_new(&config, &engine, &callbacks, world, world->now_ms);
     world->router_started_ms = world->now_ms;
     world->net.router_alive = true;
+    reports_router_started(world);
     truth_restarted(world);
 }
 

@@ -10,7 +10,17 @@ enum {
     NOTICED_MS = 18000, /* dead + grace + what a drain adds, and some */
     MASS_MS = MASS_GRACE_MS + MASS_SPREAD_MS - GRACE_MS,
     SLOW_MS = 14000, /* age of what is told where links are cut or edges stand still */
-    QUICK_MS = 1500
+    QUICK_MS = 1500,
+    PASTS_MAX = 8 /* more than end within SLOW_MS */
+};
+
+/* The last times that something was so. */
+struct past {
+    struct {
+        uint64_t from_ms;
+        uint64_t to_ms;
+    } times[PASTS_MAX];
+    size_t next;
 };
 
 struct truth {
@@ -19,6 +29,7 @@ struct truth {
     uint64_t away_at[USERS][ROOMS + 1];    /* last moment of being away */
     uint64_t asked_at[USERS][ROOMS + 1];   /* when a connection last asked to come in */
     uint64_t shown_since[USERS][ROOMS + 1];
+    struct past was_shown[USERS][ROOMS + 1];
     uint64_t there_at[USERS][ROOMS + 1]; /* last moment of being there, as leniently as can be */
     bool lost[EDGES][USERS][ROOMS + 1];  /* while the router did not know the edge */
 };
@@ -95,6 +106,18 @@ static bool has_connection(const struct world *world, uint32_t user)
     return false;
 }
 
+static void shown_ends(struct world *world, uint32_t user, uint32_t room)
+{
+    uint64_t *since = &world->truth->shown_since[user][room];
+    struct past *past = &world->truth->was_shown[user][room];
+    if (*since != 0) {
+        past->times[past->next].from_ms = *since;
+        past->times[past->next].to_ms = world->now_ms;
+        past->next = (past->next + 1) % PASTS_MAX;
+        *since = 0;
+    }
+}
+
 void truth_step(struct world *world)
 {
     for (uint32_t user = 0; user < USERS; user++) {
@@ -103,11 +126,10 @@ void truth_step(struct world *world)
                 !is_there(world, user, room)) {
                 world->truth->away_at[user][room] = world->now_ms;
             }
-            uint64_t *shown = &world->truth->shown_since[user][room];
             if (!is_shown(world, user, room)) {
-                *shown = 0;
-            } else if (*shown == 0) {
-                *shown = world->now_ms;
+                shown_ends(world, user, room);
+            } else if (world->truth->shown_since[user][room] == 0) {
+                world->truth->shown_since[user][room] = world->now_ms;
             }
             if (has_connection(world, user)) {
                 world->truth->there_at[user][room] = world->now_ms;
@@ -202,7 +224,7 @@ void truth_kicked(struct world *world, uint32_t user)
     for (uint32_t room = 0; room <= ROOMS; room++) {
         world->truth->held_until[user][room] = 0;
         world->truth->away_at[user][room] = world->now_ms;
-        world->truth->shown_since[user][room] = 0;
+        shown_ends(world, user, room);
     }
     for (uint32_t i = 0; i < CLIENTS; i++) {
         struct sim_client *client = &world->clients[i];
@@ -213,7 +235,11 @@ void truth_kicked(struct world *world, uint32_t user)
 void truth_restarted(struct world *world)
 {
     memset(world->truth->held_until, 0, sizeof(world->truth->held_until));
-    memset(world->truth->shown_since, 0, sizeof(world->truth->shown_since));
+    for (uint32_t user = 0; user < USERS; user++) {
+        for (uint32_t room = 0; room <= ROOMS; room++) {
+            shown_ends(world, user, room);
+        }
+    }
 }
 
 void truth_asked(struct world *world, uint32_t user, uint32_t room)
@@ -252,6 +278,22 @@ bool truth_is_shown_since(const struct world *world, uint32_t user, uint32_t roo
 {
     uint64_t since = world->truth->shown_since[user][room];
     return since != 0 && since < ms;
+}
+
+static bool is_past(const struct past *past, uint64_t at_ms)
+{
+    for (size_t i = 0; i < PASTS_MAX; i++) {
+        if (past->times[i].from_ms < at_ms && at_ms <= past->times[i].to_ms) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool truth_was_shown(const struct world *world, uint32_t user, uint32_t room, uint64_t at_ms)
+{
+    return truth_is_shown_since(world, user, room, at_ms) ||
+           (is_past(&world->truth->was_shown[user][room], at_ms) && is_fresh(world, at_ms));
 }
 
 bool truth_is_long_gone(const struct world *world, uint32_t user, uint32_t room)

@@ -131,6 +131,7 @@ static void step(struct world *world)
     } else {
         make_faults(world);
         bans_act(world);
+        reports_act(world);
         struct sim_client *client = &world->clients[rng_below(&world->rng, CLIENTS)];
         if (rng_below(&world->rng, 3) == 0) {
             client_act(world, client);
@@ -154,6 +155,7 @@ static struct world *world_new(uint64_t seed, unsigned faults, bool trace)
     world->seed = seed;
     world->rng.state = seed * 1000003 + faults;
     world->ban_rng.state = world->rng.state + 1;
+    world->ask_rng.state = world->rng.state + 2;
     world->faults = faults;
     world->trace = trace;
     world->now_ms = 1000;
@@ -177,6 +179,8 @@ static struct world *world_new(uint64_t seed, unsigned faults, bool trace)
     world->gaps = kind % 3 != 2;
     world->masses = kind % 5 < 2;
     world->skips = kind % 5 == 3;
+    world->asks = kind % 10 == 4 || kind % 13 == 5; /* no kind of a seed that once failed */
+    reports_init(world);
     world->repair_bytes = seed % 3 == 0 ? 400 : 1 << 20;
     world->book = judge_book_new(world->disk != NULL);
     world->truth = truth_new();
@@ -206,6 +210,7 @@ static void world_free(struct world *world)
         disk_free(&world->disk);
     }
     truth_free(&world->truth);
+    reports_fini(world);
     mem_free(world);
 }
 

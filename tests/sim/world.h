@@ -14,6 +14,7 @@
  *   flood.c   more is asked for than may wait for an edge
  *   skip.c    deliveries that miss an edge where the link cannot tell
  *   bans.c      banned address ranges, at router and edges
+ *   reports.c   what edges are asked about connections and deliveries
  *   verify.c    tokens whose check takes a while
  *   final.c     what must be true when all is quiet */
 #ifndef TESTS_SIM_WORLD_H
@@ -70,7 +71,8 @@ struct sim_room_view {
     uint64_t epoch;
     uint64_t last_offset;
     enum sim_known users[USERS]; /* as told in this router life */
-    bool has_past;               /* was in it on a former connection, up to here: */
+    uint32_t said_by_former; /* bits of users: what is known of them is the last router\'s word */
+    bool has_past;           /* was in it on a former connection, up to here: */
     uint64_t past_epoch;
     uint64_t past_offset;
     uint64_t former_epoch; /* of the life before, by an epoch push, and how far it was heard */
@@ -176,12 +178,14 @@ struct sim_whisper {
 };
 
 struct disk;
+struct sim_question;
 struct truth;
 
 struct world {
     uint64_t seed;
     struct rng rng;
     struct rng ban_rng;
+    struct rng ask_rng;
     uint32_t banned; /* bit per range that is banned for ever */
     unsigned faults;
     uint64_t now_ms;
@@ -224,6 +228,10 @@ struct world {
     struct sim_whisper whispered[WHISPERS_MAX];
     uint32_t whispers;
     uint64_t skipped;
+    bool asks; /* edges are asked about connections and deliveries */
+    struct sim_question *questions;
+    uint64_t hops; /* and have told */
+    uint64_t states;
     uint64_t messages;
     uint64_t left_out_gaps; /* told to clients that lagged */
     uint64_t steps;
@@ -246,6 +254,22 @@ const char *verify_token_prefix(const struct world *world);
 void verify_begin(void *owner, struct auth_job *job);
 void verify_step(struct world *world);
 void verify_router_died(struct world *world);
+
+/* ---- reports.c ---- */
+
+void reports_init(struct world *world);
+void reports_fini(struct world *world);
+void reports_router_started(struct world *world);
+/* Maybe asks about somebody. */
+void reports_act(struct world *world);
+/* The plane's callbacks, and the uplink's. */
+void reports_tapped(void *owner, const struct core_tapped *tapped, uint64_t trace);
+void reports_hop(void *owner, uint64_t trace, struct bytes edge_id, const struct plane_hop *hop);
+void reports_conn_state(void *owner, uint64_t number, struct conn_ref conn,
+                        const struct plane_conn_state *state);
+bool reports_fill(void *owner, uint32_t slot, struct plane_conn_state *ret_state);
+/* Answers at once when it is asked after. */
+void reports_delivered(struct sim_edge *edge, const struct uplink_delivery *delivery);
 
 /* ---- sim_edge.c ---- */
 
@@ -351,6 +375,8 @@ bool truth_may_leave(const struct world *world, uint32_t user, uint32_t room);
 bool truth_may_come(const struct world *world, uint32_t user, uint32_t room);
 /* The present router knows, and has known since then, that the user is there or in grace. */
 bool truth_is_shown_since(const struct world *world, uint32_t user, uint32_t room, uint64_t ms);
+/* The same at that moment, which is no longer ago than what is told may be old. */
+bool truth_was_shown(const struct world *world, uint32_t user, uint32_t room, uint64_t at_ms);
 /* Every deadline after which the router must have noticed has passed. */
 bool truth_is_long_gone(const struct world *world, uint32_t user, uint32_t room);
 /* The edge has told the present router everything: also whom it lost before. */

@@ -52,10 +52,25 @@ static enum status on_reply(void *owner, struct bytes peer, struct bytes body)
     return rig->deaf ? STATUS_UNREACHABLE : STATUS_OK;
 }
 
-static void on_tapped(void *owner, const struct core_tapped *tapped)
+static void on_tapped(void *owner, const struct core_tapped *tapped, uint64_t trace)
 {
     struct admin_rig *rig = owner;
-    admin_tapped(rig->admin, tapped);
+    const struct admin_stamp now = {.mono_us = rig->now_ms * 1000,
+                                    .wall_us = (uint64_t)ADMIN_RIG_WALL_MS * 1000};
+    admin_tapped(rig->admin, tapped, trace, &now);
+}
+
+static void on_hop(void *owner, uint64_t trace, struct bytes edge_id, const struct plane_hop *hop)
+{
+    struct admin_rig *rig = owner;
+    admin_hop(rig->admin, trace, edge_id, hop);
+}
+
+static void on_conn_state(void *owner, uint64_t question, struct conn_ref conn,
+                          const struct plane_conn_state *state)
+{
+    struct admin_rig *rig = owner;
+    admin_conn_state(rig->admin, question, conn, state, rig->now_ms, ADMIN_RIG_WALL_MS);
 }
 
 static struct router_plane *make_plane(struct admin_rig *rig)
@@ -64,7 +79,9 @@ static struct router_plane *make_plane(struct admin_rig *rig)
                                                      .on_edge = on_edge,
                                                      .on_auth_failed = on_auth_failed,
                                                      .on_admin_done = on_admin_done,
-                                                     .on_tapped = on_tapped};
+                                                     .on_tapped = on_tapped,
+                                                     .on_hop = on_hop,
+                                                     .on_conn_state = on_conn_state};
     const struct plane_config config = {
         .router_id = BYTES_LIT("r1"),
         .core = {.seed = 1,
@@ -106,6 +123,7 @@ static void say_hello(struct admin_rig *rig)
     const struct plane_greeting hello = {.version = PLANE_VERSION,
                                          .id = BYTES_LIT("e1"),
                                          .edge_incarnation = 42,
+                                         .features = rig->features,
                                          .credit = 1024 * 1024};
     struct buf frame;
     buf_init(&frame, 0);
@@ -137,6 +155,31 @@ static void add_text(struct plane_builder *builder, uint32_t slot, uint64_t numb
     plane_builder_add(builder, &op);
 }
 
+/* Ends the builder. */
+static void say(struct admin_rig *rig, struct plane_builder *builder)
+{
+    uint8_t header[PLANE_HEADER_MAX];
+    size_t header_len = plane_header_write(header, ++rig->seq, 0);
+    size_t body_len = 0;
+    uint8_t *body = plane_builder_take(builder, &body_len);
+    struct buf frame;
+    buf_init(&frame, 0);
+    buf_append(&frame, bytes_of(header, header_len));
+    buf_append(&frame, bytes_of(body, body_len));
+    receive(rig, buf_bytes(&frame));
+    buf_fini(&frame);
+    mem_free(body);
+    plane_builder_fini(builder);
+}
+
+void admin_rig_say(struct admin_rig *rig, const struct plane_op *op)
+{
+    struct plane_builder builder;
+    plane_builder_init(&builder);
+    plane_builder_add(&builder, op);
+    say(rig, &builder);
+}
+
 static void open_clients(struct admin_rig *rig)
 {
     struct plane_builder builder;
@@ -149,23 +192,17 @@ static void open_clients(struct admin_rig *rig)
     add_text(&builder, 0, 2, "{\"type\":\"join\",\"room\":\"milk\"}");
     add_text(&builder, 1, 1, "{\"type\":\"join\",\"room\":\"tea\"}");
     add_text(&builder, 2, 1, "{\"type\":\"join\",\"room\":\"tea\"}");
-    uint8_t header[PLANE_HEADER_MAX];
-    size_t header_len = plane_header_write(header, 1, 0);
-    size_t body_len = 0;
-    uint8_t *body = plane_builder_take(&builder, &body_len);
-    struct buf frame;
-    buf_init(&frame, 0);
-    buf_append(&frame, bytes_of(header, header_len));
-    buf_append(&frame, bytes_of(body, body_len));
-    receive(rig, buf_bytes(&frame));
-    buf_fini(&frame);
-    mem_free(body);
-    plane_builder_fini(&builder);
+    say(rig, &builder);
 }
 
 void admin_rig_init(struct admin_rig *rig)
 {
-    *rig = (struct admin_rig){.now_ms = 1000};
+    admin_rig_init_with(rig, 0);
+}
+
+void admin_rig_init_with(struct admin_rig *rig, uint32_t features)
+{
+    *rig = (struct admin_rig){.now_ms = 1000, .features = features};
     buf_init(&rig->reply, 0);
     buf_init(&rig->peer, 0);
     rig->plane = make_plane(rig);

@@ -79,7 +79,7 @@ static void out_group(struct core_driver *driver, uint64_t group)
         return;
     }
     out(driver, " %s", kinds[channel->kind]);
-    buf_append(&driver->log, channel->name);
+    buf_append(&driver->log, channel_name(channel));
 }
 
 static void out_message(struct core_driver *driver, const struct push_message *message)
@@ -321,6 +321,17 @@ static void out_effect(struct core_driver *driver, const struct core_effect *eff
         }
         out(driver, effect->droppable ? " gap" : " whole");
         break;
+    case CORE_GROUP_ROSTER:
+        if (!driver->tells_rosters) {
+            return;
+        }
+        out(driver, effect->roster_changes ? "roster changes" : "roster");
+        out_group(driver, effect->group);
+        out(driver, " to");
+        for (size_t i = 0; i < effect->edge_count; i++) {
+            out(driver, " %u", effect->edges[i]);
+        }
+        break;
     case CORE_GROUP_UNSURE:
         if (!driver->tells_unsure) {
             return;
@@ -469,8 +480,11 @@ const struct core_effect *core_driver_last(const struct core_driver *driver,
 
 void core_driver_edge_up(struct core_driver *driver, uint32_t edge, const char *id)
 {
-    core_driver_step(driver, &(struct core_event){
-                                 .kind = CORE_EDGE_UP, .edge = edge, .edge_id = bytes_of_str(id)});
+    core_driver_step(driver,
+                     &(struct core_event){.kind = CORE_EDGE_UP,
+                                          .edge = edge,
+                                          .edge_id = bytes_of_str(id),
+                                          .edge_incarnation = CORE_DRIVER_INCARNATION + edge});
 }
 
 void core_driver_edge_down(struct core_driver *driver, uint32_t edge)
@@ -515,7 +529,9 @@ void core_driver_announce_conn(struct core_driver *driver, uint32_t edge, uint32
 
 void core_driver_announce_end(struct core_driver *driver, uint32_t edge)
 {
-    core_driver_step(driver, &(struct core_event){.kind = CORE_ANNOUNCE_END, .edge = edge});
+    core_driver_step(
+        driver,
+        &(struct core_event){.kind = CORE_ANNOUNCE_END, .edge = edge, .others = driver->others});
 }
 
 void core_driver_open_gen(struct core_driver *driver, uint32_t edge, uint32_t slot, uint32_t gen,

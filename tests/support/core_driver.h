@@ -18,7 +18,8 @@
 
 enum {
     CORE_DRIVER_WALL_MS = 1000000, /* wall clock at monotonic time 0 */
-    CORE_DRIVER_LOADS = 64
+    CORE_DRIVER_LOADS = 64,
+    CORE_DRIVER_INCARNATION = 10 /* of e0; e1 has the next, and so on */
 };
 
 struct core_driver {
@@ -30,11 +31,13 @@ struct core_driver {
     uint64_t append_ids[64];     /* of APPEND effects, in order */
     size_t append_count;
     bool tells_unsure;                 /* with a line for GROUP_UNSURE */
+    bool tells_rosters;                /* with a line for GROUP_ROSTER */
     bool loads_by_hand;                /* else logs are empty, at once and without a line */
     uint64_t loads[CORE_DRIVER_LOADS]; /* channels of LOAD effects, a ring */
     uint32_t load_count;
     struct bytes rights; /* of the tokens of those who open from now on */
     bool more;           /* the core wants CORE_GO_ON: given at once */
+    uint64_t others;     /* that edges announce with: number of the edges that there were */
     uint64_t next_id;    /* of commands: 1, 2, … ; 0 = commands without ids */
 };
 

@@ -59,7 +59,8 @@ struct model {
     struct rng rng;
     struct model_edge edges[EDGES];
     bool observing;
-    bool binding; /* deliveries go to one edge only */
+    bool told_again; /* an edge came late with clients: watchers are told how it is */
+    bool binding;    /* deliveries go to one edge only */
     bool seen_in[ROOMS][USERS];
     bool seen_online[USERS];
     uint64_t appends[APPENDS_MAX];
@@ -140,7 +141,7 @@ static void apply_deliver(struct model *m, const struct core_effect *effect)
     ck_assert(channel != NULL);
     const struct push *push = effect->push;
     if (channel->kind == CHANNEL_ROOM) {
-        uint32_t room = digit_of(channel->name);
+        uint32_t room = digit_of(channel_name(channel));
         if (push->kind == PUSH_USER_JOINED || push->kind == PUSH_USER_LEFT) {
             if (digit_of(push->user) != OBSERVER) {
                 see(m, &m->seen_in[room][digit_of(push->user)], push->kind == PUSH_USER_JOINED);
@@ -148,7 +149,10 @@ static void apply_deliver(struct model *m, const struct core_effect *effect)
         }
         apply_room_delivery(m, effect, room);
     } else if (channel->kind == CHANNEL_WATCH && lists(effect, OBSERVER_EDGE)) {
-        see(m, &m->seen_online[digit_of(push->user)], push->online);
+        bool *seen = &m->seen_online[digit_of(push->user)];
+        if (!m->told_again || *seen != push->online) {
+            see(m, seen, push->online);
+        }
     }
 }
 
@@ -161,7 +165,7 @@ static void apply_group_add(struct model *m, const struct core_effect *effect)
         return;
     }
     struct model_edge *edge = &m->edges[effect->conn.edge];
-    uint32_t room = digit_of(channel->name);
+    uint32_t room = digit_of(channel_name(channel));
     ck_assert(!conn->in[room]);
     conn->in[room] = true;
     if (effect->group_info != NULL) {
@@ -176,8 +180,8 @@ static void apply_group_remove(struct model *m, const struct core_effect *effect
     struct model_conn *conn = conn_at(m, effect->conn);
     const struct channel *channel = channel_find(m->core, effect->group);
     if (channel != NULL && channel->kind == CHANNEL_ROOM) {
-        ck_assert(conn->in[digit_of(channel->name)]);
-        conn->in[digit_of(channel->name)] = false;
+        ck_assert(conn->in[digit_of(channel_name(channel))]);
+        conn->in[digit_of(channel_name(channel))] = false;
     }
 }
 
@@ -214,6 +218,7 @@ static void apply(struct model *m, const struct core_effect *effect)
     case CORE_GROUP_BIND:
         apply_bind(m, effect);
         break;
+    case CORE_GROUP_ROSTER:
     case CORE_GROUP_UNSURE:
         break;
     case CORE_GROUP_POLICY:
@@ -482,6 +487,7 @@ static void announce_conn(struct model *m, uint32_t e, uint32_t s)
 static void announce_end(struct model *m, uint32_t e)
 {
     m->edges[e].announcing = false;
+    m->told_again = true;
     step(m, &(struct core_event){.kind = CORE_ANNOUNCE_END, .edge = e});
 }
 

@@ -16,6 +16,7 @@ static struct core_driver start_rebuilding(void)
     core_driver_edge_up(&d, 0, "e0");
     core_driver_edge_up(&d, 1, "e1");
     core_driver_forget(&d);
+    d.others = edges_mix(CORE_DRIVER_INCARNATION) ^ edges_mix(CORE_DRIVER_INCARNATION + 1);
     return d;
 }
 
@@ -356,7 +357,8 @@ START_TEST(an_edge_that_dies_while_it_announces_holds_nobody_up)
     core_driver_forget(&d);
     core_driver_edge_down(&d, 1);
     core_driver_wait(&d, REBUILD_MS + d.config.grace_ms + 200);
-    core_driver_expect(&d, "deliver room:r to 0 left bob disconnect\n");
+    core_driver_expect(&d, "deliver room:r to 0 gap 0-0\n" /* whom else had it? */
+                           "deliver room:r to 0 left bob disconnect\n");
     struct registry_totals totals;
     registry_totals(d.core, &totals);
     ck_assert(totals.synced);
@@ -433,6 +435,30 @@ START_TEST(when_an_edge_is_missing_everybody_is_told)
     core_driver_announce_conn(&d, 1, 1, "bob", NULL, 0);
     core_driver_expect_line(&d, "sure watch:bob\n");
     core_driver_expect_line(&d, "deliver watch:bob to 0 presence bob online\n");
+    core_driver_stop(&d);
+}
+END_TEST
+
+/* They heard of a former router, and it died before it told its edges which there are. */
+START_TEST(where_edges_with_clients_cannot_say_which_there_were_everybody_is_told)
+{
+    struct core_driver d = start_unsure(false, 0);
+    core_driver_wait(&d, 2 * REBUILD_MS);
+    core_driver_expect(&d, "deliver room:r to 0 gap 0-0\n"
+                           "deliver room:s to 0 gap 0-0\n"
+                           "deliver watch:bob to 0 presence bob offline\n"
+                           "unsure watch:bob\n");
+    core_driver_edge_up(&d, 1, "e1");
+    core_driver_announce_end(&d, 1); /* new: it has nobody */
+    core_driver_forget(&d);
+    core_driver_wait(&d, REBUILD_MS);
+    core_driver_expect(&d, "");
+    core_driver_edge_up(&d, 2, "e2");
+    core_driver_announce_conn(&d, 2, 1, "carol", NULL, 0);
+    core_driver_announce_end(&d, 2);
+    core_driver_forget(&d);
+    core_driver_wait(&d, REBUILD_MS);
+    core_driver_expect_line(&d, "deliver room:r to 0 gap 0-0\n");
     core_driver_stop(&d);
 }
 END_TEST
@@ -522,6 +548,7 @@ int main(void)
     tcase_add_test(tcase, where_somebody_was_in_grace_members_and_watchers_are_told_at_the_end);
     tcase_add_test(tcase, where_nobody_was_and_no_edge_is_missing_nothing_is_told);
     tcase_add_test(tcase, when_an_edge_is_missing_everybody_is_told);
+    tcase_add_test(tcase, where_edges_with_clients_cannot_say_which_there_were_everybody_is_told);
     tcase_add_loop_test(tcase, watchers_are_told_of_who_ended_and_is_back_during_the_rebuild, 0, 2);
     tcase_add_test(tcase, edges_know_while_somebody_is_in_grace);
     suite_add_tcase(suite, tcase);

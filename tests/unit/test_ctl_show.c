@@ -4,6 +4,7 @@
 #include "router/ctl/ctl_explain.h"
 #include "router/ctl/ctl_plan.h"
 #include "router/ctl/ctl_top.h"
+#include "router/ctl/ctl_trace.h"
 #include "tests/support/check_main.h"
 
 #include <string.h>
@@ -34,6 +35,7 @@ struct facts {
     Splitrail__Admin__Conn conn;
     Splitrail__Admin__Edge edge;
     Splitrail__Admin__BanInfo ban;
+    Splitrail__Admin__EdgeView view;
     Splitrail__Admin__ExplainedConn explained;
     Splitrail__Admin__Explanation all;
 };
@@ -47,6 +49,10 @@ static void well(struct facts *facts)
     splitrail__admin__edge__init(&facts->edge);
     splitrail__admin__ban_info__init(&facts->ban);
     splitrail__admin__explained_conn__init(&facts->explained);
+    splitrail__admin__edge_view__init(&facts->view);
+    facts->view.open = true;
+    facts->view.in_group = true;
+    facts->explained.view = &facts->view;
     splitrail__admin__explanation__init(&facts->all);
     facts->user.connections = 1;
     facts->room.class_ = (char *)(uintptr_t) "memory";
@@ -126,6 +132,48 @@ static void slow(struct facts *facts)
     facts->edge.queued_bytes = 2 * 1024 * 1024;
 }
 
+static void untold(struct facts *facts)
+{
+    facts->explained.view = NULL;
+    facts->explained.unseen = (char *)(uintptr_t) "its edge did not answer within a second";
+}
+
+static void edge_lacks(struct facts *facts)
+{
+    facts->view.open = false;
+}
+
+static void edge_not_joined(struct facts *facts)
+{
+    facts->view.in_group = false;
+}
+
+static void left_out(struct facts *facts)
+{
+    facts->view.lags = true;
+}
+
+static void repairs(struct facts *facts)
+{
+    facts->view.group_waits = true;
+}
+
+static void over_soft(struct facts *facts)
+{
+    facts->view.queued_bytes = 300000;
+    facts->view.over_soft_ms = 1200;
+}
+
+static void waits(struct facts *facts)
+{
+    facts->view.queued_bytes = 100;
+}
+
+static void pinged(struct facts *facts)
+{
+    facts->view.ping_ms = 3000;
+}
+
 static void over_rate(struct facts *facts)
 {
     facts->explained.retry_ms = 5;
@@ -149,6 +197,14 @@ static const struct {
     {silent, "edge_silent", true},
     {slow, "edge_slow", false},
     {over_rate, "rate_limited", false},
+    {untold, "edge_untold", false},
+    {edge_lacks, "edge_lacks", true},
+    {edge_not_joined, "edge_not_joined", true},
+    {left_out, "left_out", true},
+    {repairs, "edge_repairs", true},
+    {over_soft, "over_soft", false},
+    {waits, "waits", false},
+    {pinged, "ping_unanswered", false},
 };
 
 START_TEST(what_is_wrong_is_found_and_nothing_else)
@@ -298,11 +354,11 @@ static const struct {
     uint64_t edges;
     bool for_work;
 } plans[] = {
-    {{1000000, 1, 100, 10, 256, 50000}, 20, false},
-    {{1, 0, 0, 0, 0, 50000}, 1, false},
-    {{50001, 1, 0, 0, 0, 50000}, 2, false},
-    {{1000, 1, 1000, 1000, 256, 50000}, 12, true},
-    {{1000000000, 100000, 1000000000, 1000000000, 16777216, 1}, 9223372037, true},
+    {{1000000, 1, 100, 10, 256, 50000, false}, 20, false},
+    {{1, 0, 0, 0, 0, 50000, false}, 1, false},
+    {{50001, 1, 0, 0, 0, 50000, true}, 2, false},
+    {{1000, 1, 1000, 1000, 256, 50000, false}, 12, true},
+    {{1000000000, 100000, 1000000000, 1000000000, 16777216, 1, true}, 9223372037, true},
 };
 
 START_TEST(a_plan_has_edges_for_connections_and_for_work)
@@ -318,6 +374,74 @@ START_TEST(a_plan_has_edges_for_connections_and_for_work)
 }
 END_TEST
 
+/* ---- trace ---- */
+
+static const struct {
+    bool told;
+    uint32_t queued;
+    uint32_t written;
+    const char *wanted;
+} hop_rows[] = {
+    {false, 0, 0, "  edge e1: has not told\n"},
+    {true, 0, 0, "  edge e1: gave it to nobody now (they read too slowly, or are gone)\n"},
+    {true, 2, 0, "    written           by 0 connections  (none within a second)\n"},
+    {true, 2, 1, "    still waits       for 1 connection a second later\n"},
+    {true, 2, 2, "    written           by 2 connections  -0.500ms to +1.250ms\n"},
+};
+
+START_TEST(the_part_of_an_edge_is_told_in_words)
+{
+    Splitrail__Admin__Event event = SPLITRAIL__ADMIN__EVENT__INIT;
+    Splitrail__Admin__EdgeHop hop = SPLITRAIL__ADMIN__EDGE_HOP__INIT;
+    Splitrail__Admin__EdgeHop *hops[] = {&hop};
+    hop.edge = (char *)(uintptr_t) "e1";
+    hop.told = hop_rows[_i].told;
+    hop.queued = hop_rows[_i].queued;
+    hop.written = hop_rows[_i].written;
+    hop.at_us = 1700000000000000;
+    hop.written_first_us = 1699999999999500; /* a clock that is behind the router's */
+    hop.written_last_us = 1700000000001250;
+    event.router_at_us = 1700000000000000;
+    event.sent_at_us = 1700000000000000;
+    event.edges = 1;
+    event.hops = hops;
+    event.n_hops = 1;
+    ctl_trace_hops(&event, &out);
+    ck_assert_msg(strstr(text(), hop_rows[_i].wanted) != NULL, "%s", text());
+    ck_assert_ptr_nonnull(strstr(text(), "clocks of their hosts"));
+}
+END_TEST
+
+START_TEST(why_there_is_nothing_of_the_edges_is_told)
+{
+    Splitrail__Admin__Event event = SPLITRAIL__ADMIN__EVENT__INIT;
+    event.router_at_us = 1700000000000000;
+    event.edges = 1;
+    ctl_trace_hops(&event, &out);
+    ck_assert_ptr_nonnull(strstr(text(), "too old to tell"));
+    buf_clear(&out);
+    event.hops_skipped = true;
+    ctl_trace_hops(&event, &out);
+    ck_assert_ptr_nonnull(strstr(text(), "were not asked"));
+    buf_clear(&out);
+    event.router_at_us = 0; /* an older router */
+    ctl_trace_hops(&event, &out);
+    ck_assert_ptr_null(strstr(text(), "were not asked"));
+}
+END_TEST
+
+START_TEST(a_plan_with_tls_and_rooms_counts_them)
+{
+    struct ctl_plan_load load = {.connections = 1000, .edge_connections = 50000};
+    struct ctl_plan plain = ctl_plan_of(&load);
+    load.tls = true;
+    load.rooms_each = 10;
+    struct ctl_plan plan = ctl_plan_of(&load);
+    ck_assert_uint_eq(plan.edge_memory - plain.edge_memory, 1000 * (13111 + 10 * 60));
+    ck_assert_uint_eq(plan.router_memory - plain.router_memory, 1000 * 10 * 100);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ctl_show");
@@ -330,6 +454,10 @@ int main(void)
     tcase_add_loop_test(tcase, titles_are_bold_and_troubles_red, 0,
                         (int)(sizeof(paintings) / sizeof(paintings[0])));
     tcase_add_test(tcase, completion_is_there_for_two_shells);
+    tcase_add_loop_test(tcase, the_part_of_an_edge_is_told_in_words, 0,
+                        (int)(sizeof(hop_rows) / sizeof(hop_rows[0])));
+    tcase_add_test(tcase, why_there_is_nothing_of_the_edges_is_told);
+    tcase_add_test(tcase, a_plan_with_tls_and_rooms_counts_them);
     tcase_add_loop_test(tcase, a_plan_has_edges_for_connections_and_for_work, 0,
                         (int)(sizeof(plans) / sizeof(plans[0])));
     suite_add_tcase(suite, tcase);

@@ -4,7 +4,9 @@
 
 #include <check.h>
 
-static int objects[64];
+/* More than one page of slots. */
+enum { OBJECTS = 1500 };
+static int objects[OBJECTS];
 
 START_TEST(an_added_object_is_found_by_its_id)
 {
@@ -70,10 +72,10 @@ START_TEST(random_adds_and_removes_match_a_plain_table)
 {
     struct slotmap map;
     struct rng rng = {42};
-    slot_id ids[64] = {0};
-    slotmap_init(&map, 1000);
+    static slot_id ids[OBJECTS];
+    slotmap_init(&map, 2000);
     for (int step = 0; step < 20000; step++) {
-        uint32_t i = rng_below(&rng, 64);
+        uint32_t i = rng_below(&rng, OBJECTS);
         if (ids[i] == 0) {
             ids[i] = slotmap_add(&map, &objects[i]);
         } else {
@@ -83,7 +85,7 @@ START_TEST(random_adds_and_removes_match_a_plain_table)
             ids[i] = 0;
         }
     }
-    ck_assert_uint_le(map.used, 64);
+    ck_assert_uint_le(map.used, OBJECTS);
     slotmap_fini(&map);
 }
 END_TEST

@@ -505,7 +505,7 @@ START_TEST(a_collected_message_is_given_back_at_the_next_call)
     give(&fixture, FIN, "b");
     expect_events(&fixture, "text(ab)");
     ck_assert_uint_eq(ws_session_held(&fixture.session), 0);
-    ck_assert_ptr_null(fixture.session.message);
+    ck_assert_ptr_null(fixture.session.part);
     teardown(&fixture);
 }
 END_TEST

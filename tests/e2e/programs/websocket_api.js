@@ -280,7 +280,9 @@ tests['close: while connecting'] = async (url) => {
   equal(socket.readyState, 2);
   await failed;
   const { code, reason, wasClean } = await closed;
-  equal([code, reason, wasClean, socket.readyState], [1006, '', false, 3]);
+  // Firefox, whose network is another process, says the second when the answer was there already.
+  const tooLate = code === 1005;
+  equal([code, reason, wasClean, socket.readyState], [tooLate ? 1005 : 1006, '', tooLate, 3]);
 };
 
 tests['close: twice, and after the end'] = async (url) => {
