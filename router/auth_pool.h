@@ -1,6 +1,6 @@
 /* Threads that check signatures, so that a storm of new clients does not stall those who talk. They
- * take what others leave of the machine (SCHED_IDLE). One more does what has waited for a second, so
- * that newcomers come in on a machine that is never idle. */
+ * take what others leave of the machine (SCHED_IDLE). One more does what has waited for a second,
+ * so that newcomers come in on a machine that is never idle. */
 #ifndef ROUTER_AUTH_POOL_H
 #define ROUTER_AUTH_POOL_H
 
