@@ -45,7 +45,9 @@ struct zlink {
     struct event *again; /* zero timer: something is left to receive */
     enum zlink_kind kind;
     size_t received_bytes; /* in this turn of the loop */
-    bool receiving;        /* the receive loop is running and will look at ZMQ_EVENTS itself */
+    bool receiving;        /* the receive loop is running and receives until nothing is left */
+    bool sent;             /* in on_turn: see zlink_send */
+    bool *turn;            /* while on_turn runs: set to false when the link is freed in it */
     struct zlink_callbacks callbacks;
     void *owner;
 };
@@ -132,6 +134,21 @@ static bool may_receive(const struct zlink *link, unsigned received)
     return received < RECEIVE_BUDGET && link->received_bytes < RECEIVE_BUDGET_BYTES;
 }
 
+/* One look at ZMQ_EVENTS for all that is sent in it: each costs two system calls. */
+static void run_turn(struct zlink *link)
+{
+    bool alive = true;
+    link->turn = &alive;
+    link->sent = false;
+    link->callbacks.on_turn(link->owner);
+    if (alive) {
+        link->turn = NULL;
+        if (link->sent) {
+            schedule_if_readable(link);
+        }
+    }
+}
+
 static void on_wake(evutil_socket_t fd, short what, void *owner)
 {
     struct zlink *link = owner;
@@ -140,15 +157,17 @@ static void on_wake(evutil_socket_t fd, short what, void *owner)
     (void)what;
     link->receiving = true;
     link->received_bytes = 0;
-    while (may_receive(link, received) && zlink_readable(link->socket)) {
-        while (may_receive(link, received) && receive_one(link)) {
-            received++;
-        }
+    bool more = true;
+    while (more && may_receive(link, received)) {
+        more = receive_one(link); /* without one it has looked, as ZMQ_EVENTS would */
+        received += more;
     }
     link->receiving = false;
-    schedule_if_readable(link);
+    if (more) {
+        schedule_if_readable(link);
+    }
     if (received != 0 && link->callbacks.on_turn != NULL) {
-        link->callbacks.on_turn(link->owner); /* last: the owner may free the link in it */
+        run_turn(link); /* last: the owner may free the link in it */
     }
 }
 
@@ -211,6 +230,9 @@ void zlink_free(struct zlink **link)
         return;
     }
     assert(!(*link)->receiving && "not from inside on_message");
+    if ((*link)->turn != NULL) {
+        *(*link)->turn = false;
+    }
     zlink_watcher_free(&(*link)->watcher);
     event_free((*link)->wake); /* before its descriptor goes */
     event_free((*link)->again);
@@ -428,6 +450,10 @@ enum status zlink_send(struct zlink *link, struct bytes peer, struct bytes heade
     if (status == STATUS_OK) {
         status = send_body(link, header, body);
     }
-    schedule_if_readable(link);
+    if (link->turn != NULL) {
+        link->sent = true;
+    } else {
+        schedule_if_readable(link); /* sending may have taken note of what came */
+    }
     return status;
 }

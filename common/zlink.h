@@ -1,6 +1,7 @@
 /* The one owner of ZeroMQ: sockets on a libevent loop. ZMQ_FD is edge-triggered and shared with
- * sending, so the event state is read again after every wake-up, send and receive (data-plane rule
- * 13). One message is one frame (plus the peer's routing id on a ROUTER). Sockets get: no linger,
+ * sending: a wake-up receives until nothing is left, and ZMQ_EVENTS is read after what was sent
+ * (data-plane rule 13). One message is one frame (plus the peer's routing id on a ROUTER). Sockets
+ * get: no linger,
  * ROUTER_MANDATORY, ROUTER_HANDOVER, IMMEDIATE, high-water marks of 1,000, MAXMSGSIZE, reconnect
  * interval 50 to 500 ms, TCP keep-alive. */
 #ifndef COMMON_ZLINK_H
