@@ -82,6 +82,12 @@ enum plane_op_kind {
                              who is there; with slot = 1 it changes by b (exclusive or) */
 };
 
+/* Known, and not the edge's to say. */
+static inline bool plane_op_is_of_router(enum plane_op_kind kind)
+{
+    return kind >= OP_ACCEPT && kind <= OP_GROUP_ROSTER;
+}
+
 enum { PLANE_NET_BYTES = 17 };
 
 #define PLANE_SPAN_ALL UINT32_MAX

@@ -203,7 +203,7 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
         return;
     }
     struct plane_op op = {.slot = effect->conn.slot, .gen = effect->conn.gen};
-    switch (effect->kind) {
+    switch ((int)effect->kind) {
     case CORE_ACCEPT:
         apply_accept(plane, edge, effect);
         return;
@@ -256,22 +256,7 @@ static void apply_to_edge(struct router_plane *plane, const struct core_effect *
     case CORE_DIVERGED:
         plane->callbacks.on_diverged(plane->owner, edge->id, effect);
         return;
-    case CORE_DELIVER:
-    case CORE_GROUP_POLICY:
-    case CORE_GROUP_UNSURE:
-    case CORE_GROUP_ROSTER:
-    case CORE_GROUP_TOP:
-    case CORE_APPEND:
-    case CORE_LOAD:
-    case CORE_HELD:
-    case CORE_FREED:
-    case CORE_CUT:
-    case CORE_KEEP_BAN:
-    case CORE_BAN_NET:
-    case CORE_UNBAN_NET:
-    case CORE_MORE:
-    case CORE_TAPPED:
-    case CORE_ADMIN_DONE:
+    default:
         assert(false && "handled by plane_apply");
         return;
     }

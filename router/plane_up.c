@@ -254,12 +254,39 @@ static bool on_lagging(struct router_plane *plane, struct plane_edge *edge,
     return true;
 }
 
+/* What the former router had said of a group. */
+static bool on_announced_of_group(struct router_plane *plane, const struct plane_edge *edge,
+                                  const struct plane_op *op)
+{
+    bool roster = op->kind == OP_ANNOUNCE_ROSTER;
+    plane_step(plane,
+               &(struct core_event){.kind = roster ? CORE_ANNOUNCE_ROSTER : CORE_ANNOUNCE_UNSURE,
+                                    .edge = edge->index,
+                                    .local = op->a > UINT32_MAX ? UINT32_MAX : (uint32_t)op->a,
+                                    .roster = (uint32_t)op->b});
+    return true;
+}
+
+static bool on_announce_spent(struct router_plane *plane, const struct plane_edge *edge,
+                              const struct plane_op *op)
+{
+    plane_step(plane, &(struct core_event){.kind = CORE_ANNOUNCE_SPENT,
+                                           .edge = edge->index,
+                                           .user = op->bytes,
+                                           .messages_ms = op->a,
+                                           .bytes_ms = op->b});
+    return true;
+}
+
 bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const struct plane_op *op)
 {
     if (plane_verify_parks(plane, edge, op)) {
         return true;
     }
-    switch (op->kind) {
+    if (plane_op_is_of_router(op->kind)) {
+        return false;
+    }
+    switch ((int)op->kind) {
     case OP_OPEN:
         return on_open(plane, edge, op);
     case OP_TEXT:
@@ -274,27 +301,12 @@ bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const stru
     case OP_ANNOUNCE_GROUP:
         return on_announce_group(plane, edge, op);
     case OP_ANNOUNCE_ROSTER:
-        plane_step(plane,
-                   &(struct core_event){.kind = CORE_ANNOUNCE_ROSTER,
-                                        .edge = edge->index,
-                                        .local = op->a > UINT32_MAX ? UINT32_MAX : (uint32_t)op->a,
-                                        .roster = (uint32_t)op->b});
-        return true;
     case OP_ANNOUNCE_UNSURE:
-        plane_step(plane, &(struct core_event){.kind = CORE_ANNOUNCE_UNSURE,
-                                               .edge = edge->index,
-                                               .local = op->a > UINT32_MAX ? UINT32_MAX
-                                                                           : (uint32_t)op->a});
-        return true;
+        return on_announced_of_group(plane, edge, op);
     case OP_ANNOUNCE_CONN:
         return on_announce_conn(plane, edge, op);
     case OP_ANNOUNCE_SPENT:
-        plane_step(plane, &(struct core_event){.kind = CORE_ANNOUNCE_SPENT,
-                                               .edge = edge->index,
-                                               .user = op->bytes,
-                                               .messages_ms = op->a,
-                                               .bytes_ms = op->b});
-        return true;
+        return on_announce_spent(plane, edge, op);
     case OP_ANNOUNCE_END:
         return on_announce_end(plane, edge, op);
     case OP_DRAINING:
@@ -317,29 +329,8 @@ bool plane_up_op(struct router_plane *plane, struct plane_edge *edge, const stru
         return plane_reports_state(plane, edge, op);
     case OP_TRACED:
         return plane_reports_traced(plane, edge, op);
-    case OP_ACCEPT:
-    case OP_SEND:
-    case OP_DELIVER:
-    case OP_GROUP_ADD:
-    case OP_GROUP_REMOVE:
-    case OP_GROUP_BIND:
-    case OP_CLOSE:
-    case OP_TICKET_KEYS:
-    case OP_GROUP_POLICY:
-    case OP_CATCH_UP:
-    case OP_ADMISSION:
-    case OP_CANARY_BACK:
-    case OP_DIGEST_ASK:
-    case OP_GROUP_ROSTER:
-    case OP_GROUP_TOP:
-    case OP_BAN:
-    case OP_UNBAN:
-    case OP_DRAIN:
-    case OP_CONN_ASK:
-    case OP_TRACE:
-    case OP_SPENT:
-    case OP_DONE:
-        return false; /* the router's own words */
+    default:
+        break;
     }
     plane->stats.unknown_ops++; /* from a newer edge: docs/PROTOCOL.md, compatibility */
     return true;

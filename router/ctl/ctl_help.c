@@ -100,23 +100,11 @@ void ctl_help(struct buf *out)
 /* The flags that mean something for a command. */
 static void append_takes(unsigned takes, struct buf *out)
 {
-    static const char *const names[] = {"prefix",
-                                        "sort",
-                                        "limit",
-                                        "user",
-                                        "edge",
-                                        "ip",
-                                        "room",
-                                        "reason",
-                                        "from",
-                                        "key",
-                                        "ban",
-                                        "for",
-                                        "scope",
-                                        "since",
-                                        "interval",
-                                        "connections` `--rooms-each` `--messages` `--fanout` "
-                                        "`--payload` `--edge-connections` `--tls"};
+    static const char plan[] = "connections` `--rooms-each` `--messages` `--fanout` "
+                               "`--payload` `--edge-connections` `--tls";
+    static const char *const names[] = {"prefix", "sort",   "limit",    "user", "edge", "ip",
+                                        "room",   "reason", "from",     "key",  "ban",  "for",
+                                        "scope",  "since",  "interval", plan};
     bool first = true;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if ((takes >> i & 1) != 0) {
