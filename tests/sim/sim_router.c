@@ -88,8 +88,11 @@ static void router_on_edge(void *owner, enum plane_edge_event event, struct byte
         }
         lose_edge(world, &world->edges[last_digit(edge_id)]);
         break;
+    case PLANE_EDGE_GONE: /* it had told everything, also whom it lost before: no other is told */
+        truth_edge_lost(world, last_digit(edge_id));
+        lose_edge(world, &world->edges[last_digit(edge_id)]);
+        break;
     case PLANE_EDGE_REPLACED:
-    case PLANE_EDGE_GONE:
         lose_edge(world, &world->edges[last_digit(edge_id)]);
         break;
     case PLANE_EDGE_RESUMED:
