@@ -102,7 +102,9 @@ int main(int argc, char **argv)
     } else if (outcome == OPTION_RUN) {
         code = run(&config);
     }
-    fwrite(text.data, 1, text.len, code == EXIT_USAGE ? stderr : stdout);
+    if (text.len != 0) {
+        fwrite(text.data, 1, text.len, code == EXIT_USAGE ? stderr : stdout);
+    }
     buf_fini(&text);
     if (outcome == OPTION_RUN) {
         load_config_fini(&config);
