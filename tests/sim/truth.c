@@ -241,8 +241,24 @@ void truth_edge_lost(struct world *world, uint32_t edge)
     memset(world->truth->lost[edge], 0, sizeof(world->truth->lost[edge]));
 }
 
+/* The router may not know yet that its edge died: then there is one less of those whom it loses
+ * together, and perhaps too few for the long grace. */
+static void shorten_holds(struct world *world)
+{
+    for (uint32_t user = 0; user < USERS; user++) {
+        for (uint32_t room = 0; room <= ROOMS; room++) {
+            uint64_t *held = &world->truth->held_until[user][room];
+            uint64_t ordinary = world->now_ms + GRACE_MS;
+            *held = ordinary < *held ? ordinary : *held;
+        }
+    }
+}
+
 void truth_kicked(struct world *world, uint32_t user)
 {
+    if (!has_connection(world, user)) {
+        shorten_holds(world);
+    }
     for (uint32_t room = 0; room <= ROOMS; room++) {
         world->truth->held_until[user][room] = 0;
         world->truth->away_at[user][room] = world->now_ms;
