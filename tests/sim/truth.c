@@ -256,7 +256,7 @@ static void shorten_holds(struct world *world)
 
 void truth_kicked(struct world *world, uint32_t user)
 {
-    if (!has_connection(world, user)) {
+    if (world->truth->held_until[user][ROOMS] > world->now_ms) {
         shorten_holds(world);
     }
     for (uint32_t room = 0; room <= ROOMS; room++) {
