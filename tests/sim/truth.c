@@ -11,7 +11,8 @@ enum {
     MASS_MS = MASS_GRACE_MS + MASS_SPREAD_MS - GRACE_MS,
     SLOW_MS = 14000, /* age of what is told where links are cut or edges stand still */
     QUICK_MS = 1500,
-    PASTS_MAX = 8 /* more than end within SLOW_MS */
+    HELD_MS = 12000, /* longer: so much later an edge may come to the router after the next */
+    PASTS_MAX = 8    /* more than end within SLOW_MS */
 };
 
 /* The last times that something was so. */
@@ -307,9 +308,10 @@ bool truth_may_leave(const struct world *world, uint32_t user, uint32_t room)
 bool truth_may_come(const struct world *world, uint32_t user, uint32_t room)
 {
     uint64_t asked_ms = world->truth->asked_at[user][room];
+    uint64_t held_ms = (world->faults & FAULTS_REBUILD) != 0 ? HELD_MS : 0;
     bool rebuilt = world->now_ms > world->router_started_ms + REBUILD_MS + age_max_ms(world);
     return is_fresh(world, world->truth->away_at[user][room]) ||
-           (!rebuilt && asked_ms != 0 && world->now_ms <= asked_ms + SLOW_MS);
+           (!rebuilt && asked_ms != 0 && world->now_ms <= asked_ms + SLOW_MS + held_ms);
 }
 
 bool truth_is_shown_since(const struct world *world, uint32_t user, uint32_t room, uint64_t ms)
