@@ -85,8 +85,10 @@ class WhoGetsIn(CurveCase):
         after = self.cluster.metrics()['splitrail_router_curve_refused_total{reason="handshake"}']
         self.assertLess(after - before, 9, "it tries again hotly")
         self.assertEqual(sum("link.refused" in line for line in edge.program.lines), 1)
-        told = [line for line in self.cluster.router.lines if "curve.refused" in line]
-        self.assertEqual(sum("another server key" in line for line in told), 1, told)  # once for each reason
+        # Once for each peer and reason; of one that has gone already the address is not known.
+        told = [line[line.index("curve.refused"):] for line in self.cluster.router.lines
+                if "curve.refused" in line]
+        self.assertEqual(sorted(told), sorted(set(told)))
 
     async def test_a_key_that_is_not_in_the_list_does_not_get_in_until_it_is(self):
         edge = self.stray(self.keys.edge_options("stranger"), id="edge-9")
