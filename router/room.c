@@ -153,7 +153,8 @@ static void add_member(struct router_core *core, struct room *room, const struct
         room->roster ^= change;
         taps_member(core, channel_name(&room->channel), user_at(core, message->user), true, NULL);
     }
-    if (first && !silent && room->channel.policy->presence_events == POLICY_ON) {
+    bool told = first && room->channel.policy->presence_events == POLICY_ON;
+    if (told && !silent) {
         room->channel.came_early = room->channel.came_early || core->rebuilding;
         unsure_room(core, &room->channel, room->detached.count != 0);
         struct push *push = presence_push(core, room, PUSH_USER_JOINED, message->user);
@@ -161,6 +162,8 @@ static void add_member(struct router_core *core, struct room *room, const struct
         push->info = user_info(user_at(core, message->user));
         channel_deliver(core, &room->channel, push, 0, NULL);
         roster_told(core, &room->channel, change);
+    } else if (told && !core->rebuilding) {
+        unsure_announced(core, &room->channel); /* of a late edge: others may not have heard */
     }
 }
 

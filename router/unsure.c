@@ -51,7 +51,7 @@ void unsure_announced(struct router_core *core, struct channel *channel)
 
 static void begin(struct unsure *unsure, bool all)
 {
-    unsure->all = all;
+    unsure->all = all || (unsure->telling && unsure->all);
     unsure->telling = true;
     unsure->cursor = 0;
 }
@@ -61,15 +61,13 @@ void unsure_announce_end(struct router_core *core, uint64_t incarnation, uint64_
 {
     struct unsure *unsure = &core->unsure;
     unsure->met ^= edges_mix(incarnation);
-    bool cannot_say = others == 0 && has_clients;
     if (!core->rebuilding) {
-        if (others != 0 || cannot_say) {
-            begin(unsure, true); /* late: its clients have heard nothing so far */
+        if (others != 0 || has_clients) {
+            begin(unsure, others != 0); /* late: its clients have heard nothing so far */
         }
         return;
     }
-    bool other = others != 0 && unsure->told != 0 && others != unsure->told;
-    unsure->differ = unsure->differ || other || cannot_say;
+    unsure->differ = unsure->differ || (others != 0 && unsure->told != 0 && others != unsure->told);
     unsure->told = others != 0 ? others : unsure->told;
 }
 

@@ -21,8 +21,8 @@ void unsure_bound(struct router_core *core, const struct channel *channel, uint3
 /* The former router had said that the edge's group, which is bound, is unsure. */
 void unsure_announced(struct router_core *core, struct channel *channel);
 /* An edge announced everything, and which edges there were; 0 = it does not know: it is new, or,
- * when it has clients, the former router died before it knew that. One that dies before is missing
- * like one that never came. */
+ * when it has clients, the former router died before it knew that: then rosters have to do. One
+ * that dies before is missing like one that never came. */
 void unsure_announce_end(struct router_core *core, uint64_t incarnation, uint64_t others,
                          bool has_clients);
 

@@ -170,8 +170,8 @@ mutant ended_untold router/session.c 's/ended_early \|\| core->rebuilding/ended_
 mutant late_comes_silent router/session.c 's/!silent \|\| user->told_offline/!silent/' test_core_rebuild
 mutant lacking_edge_forgotten router/unsure.c 's/ \|\|\n\s*user->edge_lacked;/;/' test_core_rebuild
 mutant edges_not_compared router/unsure.c 's/unsure->told != 0 && unsure->told != met/false/' test_core_rebuild
-mutant edges_unknown_is_none router/unsure.c 's/bool cannot_say = others == 0 && has_clients;/bool cannot_say = others == 1 \&\& has_clients;/'
-mutant late_edge_untold router/unsure.c 's/            begin\(unsure, true\); [^\n]*/            ;/'
+mutant late_edge_not_compared router/unsure.c 's/others != 0 \|\| has_clients/others != 0/'
+mutant late_edge_untold router/unsure.c 's/            begin\(unsure, others != 0\); [^\n]*/            ;/'
 mutant shares_without_sum router/plane_admission.c 's/rate \* places \/ places_in_all/rate * 2/'
 mutant leaves_in_rebuild router/room.c 's/last && !core_synced\(core\)/false/'
 mutant no_grace router/loss.c 's/uint64_t due_ms = core->now_ms \+ core->config\.grace_ms;/uint64_t due_ms = core->now_ms;/'

@@ -439,30 +439,6 @@ START_TEST(when_an_edge_is_missing_everybody_is_told)
 }
 END_TEST
 
-/* They heard of a former router, and it died before it told its edges which there are. */
-START_TEST(where_edges_with_clients_cannot_say_which_there_were_everybody_is_told)
-{
-    struct core_driver d = start_unsure(false, 0);
-    core_driver_wait(&d, 2 * REBUILD_MS);
-    core_driver_expect(&d, "deliver room:r to 0 gap 0-0\n"
-                           "deliver room:s to 0 gap 0-0\n"
-                           "deliver watch:bob to 0 presence bob offline\n"
-                           "unsure watch:bob\n");
-    core_driver_edge_up(&d, 1, "e1");
-    core_driver_announce_end(&d, 1); /* new: it has nobody */
-    core_driver_forget(&d);
-    core_driver_wait(&d, REBUILD_MS);
-    core_driver_expect(&d, "");
-    core_driver_edge_up(&d, 2, "e2");
-    core_driver_announce_conn(&d, 2, 1, "carol", NULL, 0);
-    core_driver_announce_end(&d, 2);
-    core_driver_forget(&d);
-    core_driver_wait(&d, REBUILD_MS);
-    core_driver_expect_line(&d, "deliver room:r to 0 gap 0-0\n");
-    core_driver_stop(&d);
-}
-END_TEST
-
 /* The word of his end was not finished when the former router died: it may have told watchers, or
  * not, and is told of it again. */
 START_TEST(watchers_are_told_of_who_ended_and_is_back_during_the_rebuild)
@@ -548,7 +524,6 @@ int main(void)
     tcase_add_test(tcase, where_somebody_was_in_grace_members_and_watchers_are_told_at_the_end);
     tcase_add_test(tcase, where_nobody_was_and_no_edge_is_missing_nothing_is_told);
     tcase_add_test(tcase, when_an_edge_is_missing_everybody_is_told);
-    tcase_add_test(tcase, where_edges_with_clients_cannot_say_which_there_were_everybody_is_told);
     tcase_add_loop_test(tcase, watchers_are_told_of_who_ended_and_is_back_during_the_rebuild, 0, 2);
     tcase_add_test(tcase, edges_know_while_somebody_is_in_grace);
     suite_add_tcase(suite, tcase);

@@ -137,6 +137,20 @@ START_TEST(who_was_told_otherwise_than_it_is_is_told_to_ask)
 }
 END_TEST
 
+/* Its router died before it said which edges there are, or it is a new one. */
+START_TEST(a_late_edge_that_cannot_say_which_edges_there_were_is_compared)
+{
+    struct core_driver d = start(REBUILD_MS, 0);
+    announce(&d, 0, number_of("a"), OFFLINE);
+    core_driver_wait(&d, 2 * REBUILD_MS);
+    core_driver_forget(&d);
+    announce(&d, 1, number_of("ab"), OFFLINE);
+    core_driver_wait(&d, REBUILD_MS);
+    core_driver_expect(&d, "deliver room:r to 0 1 gap 0-0\n"); /* a may not know b */
+    core_driver_stop(&d);
+}
+END_TEST
+
 START_TEST(what_is_told_during_the_rebuild_counts_as_told)
 {
     struct core_driver d = start(REBUILD_MS, 0);
@@ -160,6 +174,8 @@ int main(void)
     tcase_add_test(tcase, an_edge_knows_what_its_watchers_were_told);
     tcase_add_loop_test(tcase, who_was_told_otherwise_than_it_is_is_told_to_ask, 0,
                         sizeof(beliefs) / sizeof(beliefs[0]));
+    tcase_add_loop_test(tcase, a_late_edge_that_cannot_say_which_edges_there_were_is_compared, 0,
+                        2);
     tcase_add_test(tcase, what_is_told_during_the_rebuild_counts_as_told);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
