@@ -12,7 +12,7 @@
 #include "edge/edge_state.h"
 #include "edge/heartbeat.h"
 
-enum { BURST_NS = 50000000 };
+enum { BURST_NS = 50000000, SPREAD_MS = 16 };
 
 static const uint64_t SECOND_NS = 1000000000;
 
@@ -73,7 +73,8 @@ uint64_t conn_pace_due_ms(const struct conn *conn)
     if ((conn->paused & CONN_PAUSE_PACE) == 0) {
         return UINT64_MAX;
     }
-    return (conn->pace_ns - BURST_NS) / 1000000 + 1;
+    uint64_t spread_ms = slot_id_index(conn->id) % SPREAD_MS; /* not all who flood in one turn */
+    return (conn->pace_ns - BURST_NS) / 1000000 + 1 + spread_ms;
 }
 
 bool conn_pace_hold(struct conn *conn, struct bytes rest)
