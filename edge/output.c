@@ -321,7 +321,7 @@ static enum out_result write_waiting(struct out_batch *batch, struct out_queue *
         for (size_t i = 0; i < count; i++) {
             wanted += iov[i].iov_len;
         }
-        ssize_t written = transport->ops->send(transport, iov, count);
+        ssize_t written = transport_ops(transport)->send(transport, iov, count);
         if (written < 0 && errno == EINTR) {
             continue;
         }

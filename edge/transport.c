@@ -28,7 +28,7 @@ static void plain_close(struct transport *transport)
     transport->fd = -1;
 }
 
-static const struct transport_ops PLAIN = {
+const struct transport_ops TRANSPORT_PLAIN = {
     .receive = plain_receive,
     .send = plain_send,
     .shutdown = plain_shutdown,
@@ -37,5 +37,5 @@ static const struct transport_ops PLAIN = {
 
 struct transport transport_plain(int fd)
 {
-    return (struct transport){.ops = &PLAIN, .fd = fd};
+    return (struct transport){.fd = fd};
 }

@@ -26,17 +26,28 @@ struct transport_ops {
     void (*close)(struct transport *transport);
 };
 
-struct transport {
+/* What a protocol below keeps for one connection begins with this. */
+struct transport_session {
     const struct transport_ops *ops;
-    void *session;            /* of the ops */
-    int fd;                   /* -1 when closed */
-    bool input_waits;         /* received bytes are left that poll(2) does not know of */
-    bool output_waits;        /* accepted bytes are not yet in the socket */
+};
+
+struct transport {
+    struct transport_session *session; /* NULL: the socket itself */
+    int fd;                            /* -1 when closed */
+    bool input_waits;                  /* received bytes are left that poll(2) does not know of */
+    bool output_waits;                 /* accepted bytes are not yet in the socket */
     bool receive_wants_write; /* receive gave EAGAIN and can go on when the socket is writable */
     bool send_wants_read;     /* the same for send */
 };
 
 /* A transport that is the socket itself. `fd` is non-blocking. */
 struct transport transport_plain(int fd);
+
+extern const struct transport_ops TRANSPORT_PLAIN;
+
+static inline const struct transport_ops *transport_ops(const struct transport *transport)
+{
+    return transport->session == NULL ? &TRANSPORT_PLAIN : transport->session->ops;
+}
 
 #endif

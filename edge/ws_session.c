@@ -246,7 +246,7 @@ static enum step on_rest(struct ws_session *session, const struct ws_limits *lim
     uint8_t mask[MASK_LEN];
     memcpy(mask, session->part->header + whole - MASK_LEN, MASK_LEN);
     memcpy(session->part->mask, mask, MASK_LEN); /* over the header */
-    session->frames++;
+    session->part->frames++;
     session->part->frame_left = payload;
     session->part->phase = 0;
     session->part->control_len = 0;
@@ -307,7 +307,7 @@ static bool inflate_fed(struct ws_session *session, const struct ws_limits *limi
         }
         uint64_t room = limits->message_bytes_max > have ? limits->message_bytes_max - have : 0;
         struct bytes part = bytes_slice(chunk, 0, room < chunk.len ? (size_t)room : chunk.len);
-        session->inflated += (uint32_t)part.len;
+        session->part->inflated += (uint32_t)part.len;
         if (!text_goes_on(session, part)) {
             *ret_reason = WS_REASON_BAD_UTF8; /* section 8.1, at once */
             return false;
@@ -572,6 +572,10 @@ static struct ws_event receive(struct ws_session *session, const struct ws_limit
     }
     *data = in.data;
     *len = in.len;
+    event.frames = session->part->frames;
+    event.inflated = session->part->inflated;
+    session->part->frames = 0;
+    session->part->inflated = 0;
     return event;
 }
 
