@@ -1,9 +1,10 @@
 /* One client connection: socket, WebSocket session, output, deadlines. While it is idle it owns
  * nothing but this struct, and what TLS needs. Split by subject: conn.c life and events,
- * conn_pace.c the rate of frames, conn_proxy.c what a load balancer says first, conn_upgrade.c the
- * HTTP part, conn_message.c the frames, conn_deflate.c memory for compression, conn_pending.c the
- * limit over unfinished openings, conn_turns.c their share of a turn, conn_shed.c the limit over
- * all output, conn_congestion.c who waits for the router, heartbeat.c the deadlines.
+ * conn_ended.c their reports, conn_pace.c the rate of frames, conn_proxy.c what a load balancer
+ * says first, conn_upgrade.c the HTTP part, conn_message.c the frames, conn_deflate.c memory for
+ * compression, conn_pending.c the limit over unfinished openings, conn_turns.c their share of a
+ * turn, conn_shed.c the limit over all output, conn_congestion.c who waits for the router,
+ * heartbeat.c the deadlines.
  *
  *   (PROXY ──►) HANDSHAKE ──upgrade──► OPEN ──close frame queued──► CLOSING ──► DEAD (freed at end
  * of turn) └──HTTP answer queued──► ANSWERED ──────────────────────────────┘
