@@ -58,7 +58,7 @@ static void set_state(struct conn *conn, enum conn_state state)
 static unsigned wanted_events(const struct conn *conn)
 {
     const struct transport *transport = &conn->out.transport;
-    bool reading = conn->paused == 0;
+    bool reading = (conn->paused & ~CONN_PAUSE_TURN) == 0;
     bool read = transport->receive_wants_write ? false : reading;
     bool write = transport->send_wants_read ? false : conn->want_write;
     read |= transport->send_wants_read && conn->want_write;
@@ -289,6 +289,9 @@ void conn_on_ready(void *owner, slot_id id, unsigned what)
     if (what == 0) {
         return; /* it was paused by somebody else in this turn */
     }
+    if ((conn->paused & CONN_PAUSE_TURN) != 0) {
+        conn_pause(conn, CONN_PAUSE_TURNS);
+    }
     if ((what & SOCKET_WRITABLE) != 0 || transport->send_wants_read) {
         out_batch_mark(edge->out, &conn->out);
     }
@@ -505,6 +508,9 @@ void conn_enter_open(struct conn *conn, struct bytes answer)
     conn->ping_us = 0;
     conn->soft_due = 0;
     put_copy(conn, answer);
+    if (!edge->options->echo && uplink_state(edge->uplink) == UPLINK_UP) {
+        out_batch_expect(&conn->out); /* the router welcomes it, or not */
+    }
     metrics_add(edge->metrics, EDGE_METRIC_CONNECTIONS, 0, 1);
     heartbeat_start(conn);
 }

@@ -48,7 +48,8 @@ enum conn_pause {
     CONN_PAUSE_OUTPUT = 2,     /* the client does not read what it is sent */
     CONN_PAUSE_FENCED = 4,     /* the router gave this client away; it is about to be closed */
     CONN_PAUSE_PACE = 16,      /* it sends more than --max-frames- or --max-input-per-second */
-    CONN_PAUSE_TURN = 32,      /* an opening that is served in a later turn (conn_turns.c) */
+    CONN_PAUSE_TURN = 32,      /* an opening that is served in a later turn (conn_turns.c), */
+    CONN_PAUSE_TURNS = 64,     /* and not even in the next one: it is not watched meanwhile */
     CONN_PAUSE_END = 8         /* the peer has ended; only our output is still to be written */
 };
 

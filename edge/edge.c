@@ -306,9 +306,7 @@ uint64_t edge_now(struct edge *edge)
 
 uint64_t edge_random_bits(void)
 {
-    uint64_t bits;
-    clock_random(&bits, sizeof(bits));
-    return bits;
+    return clock_random_bits();
 }
 
 uint64_t edge_random(uint64_t from, uint64_t to)

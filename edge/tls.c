@@ -496,8 +496,10 @@ static bool write_record(struct transport *transport, const void *data, size_t l
     return false;
 }
 
-static ssize_t tls_send(struct transport *transport, const struct iovec *iov, size_t count)
+static ssize_t tls_send(struct transport *transport, const struct iovec *iov, size_t count,
+                        bool more_comes)
 {
+    (void)more_comes; /* records are sealed one by one */
     struct session *session = session_of(transport);
     struct source source = {.iov = iov, .end = iov + count};
     size_t total = 0;

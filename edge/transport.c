@@ -8,13 +8,15 @@ static ssize_t plain_receive(struct transport *transport, uint8_t *data, size_t 
     return recv(transport->fd, data, len, MSG_DONTWAIT);
 }
 
-static ssize_t plain_send(struct transport *transport, const struct iovec *iov, size_t count)
+static ssize_t plain_send(struct transport *transport, const struct iovec *iov, size_t count,
+                          bool more)
 {
+    int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0);
     if (count == 1) {
-        return send(transport->fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        return send(transport->fd, iov[0].iov_base, iov[0].iov_len, flags);
     }
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = count};
-    return sendmsg(transport->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sendmsg(transport->fd, &message, flags);
 }
 
 static int plain_shutdown(struct transport *transport)

@@ -18,8 +18,9 @@ struct transport_ops {
      * on, so that it can be told. */
     ssize_t (*receive)(struct transport *transport, uint8_t *data, size_t len);
     /* As writev(2) without waiting. Bytes that were accepted are never given again, although some
-     * may wait below (output_waits); a call with `count` 0 goes on with those and gives 0. */
-    ssize_t (*send)(struct transport *transport, const struct iovec *iov, size_t count);
+     * may wait below (output_waits); a call with `count` 0 goes on with those and gives 0. `more`:
+     * what follows comes soon, so the kernel may keep it back for a moment (MSG_MORE). */
+    ssize_t (*send)(struct transport *transport, const struct iovec *iov, size_t count, bool more);
     /* Ends our direction after everything sent. -1 with errno; EAGAIN: again when writable. */
     int (*shutdown)(struct transport *transport);
     /* Closes the descriptor and frees what is below; says goodbye if that is possible at once. */

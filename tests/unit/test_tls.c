@@ -167,7 +167,7 @@ static bool shake(struct link *link)
 static void say(struct link *link, struct bytes bytes)
 {
     struct iovec iov = {(void *)(uintptr_t)bytes.data, bytes.len};
-    ck_assert_int_eq(transport_ops(&link->transport)->send(&link->transport, &iov, 1),
+    ck_assert_int_eq(transport_ops(&link->transport)->send(&link->transport, &iov, 1, false),
                      (int)bytes.len);
 }
 
@@ -567,13 +567,13 @@ START_TEST(keys_can_be_changed_while_output_waits)
     struct tls *tls = tls_ready(&files, TLS_1_3);
     link_open(&link, tls);
     ck_assert(shake(&link));
-    ssize_t sent = transport_ops(&link.transport)->send(&link.transport, &iov, 1);
+    ssize_t sent = transport_ops(&link.transport)->send(&link.transport, &iov, 1, false);
     ck_assert(sent > 0 && link.transport.output_waits);
     ck_assert_int_eq(SSL_key_update(link.client, SSL_KEY_UPDATE_REQUESTED), 1);
     ck_assert_int_eq(SSL_write(link.client, "x", 1), 1);
     for (int i = 0; i < 1000 && (got < (size_t)sent || link.heard.len == 0); i++) {
         ck_assert(hear(&link) == -1 && errno == EAGAIN);
-        ck_assert(transport_ops(&link.transport)->send(&link.transport, NULL, 0) == 0 ||
+        ck_assert(transport_ops(&link.transport)->send(&link.transport, NULL, 0, false) == 0 ||
                   errno == EAGAIN);
         int len = SSL_read(link.client, chunk, sizeof(chunk));
         got += len > 0 ? (size_t)len : 0;
