@@ -39,7 +39,7 @@ void groups_init(struct groups *groups, const uint8_t seed[16])
     uint64_t salt;
     memcpy(&salt, seed, sizeof(salt));
     group_index_init(&groups->by_id, salt, id_of, groups);
-    slotmap_init(&groups->table, UINT32_MAX - 1);
+    slotmap_init_plain(&groups->table, UINT32_MAX - 1);
     lags_init(&groups->lags);
     holes_init(&groups->holes);
 }
