@@ -55,6 +55,7 @@ def bearable(seconds):
 
 # A bound for failures only: nothing waits for it when things go well.
 PATIENCE_S = bearable(30)
+ASK_AGAIN_S = bearable(5)  # who asks for something again and again
 
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:|SUMMARY: \w+Sanitizer|Assertion .* failed")
 
@@ -80,9 +81,9 @@ def free_port():
         return port
 
 
-def http_get(port, path, method="GET"):
+def http_get(port, path, method="GET", timeout=PATIENCE_S):
     """(status, headers, body text) of one request."""
-    conn = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+    conn = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         conn.request(method, path)
         reply = conn.getresponse()
@@ -170,7 +171,7 @@ class Program:
         """SIGKILL, as a crash would."""
         self.may_die = True
         self.process.kill()
-        self.process.wait(PATIENCE_S)
+        self.process.wait(4 * PATIENCE_S)
         self.reader.join(PATIENCE_S)
 
     def wait(self, timeout=PATIENCE_S):
@@ -232,7 +233,7 @@ class Edge:
 
     def ready(self):
         try:
-            return http_get(self.http_port, "/ready")[0] == 200
+            return http_get(self.http_port, "/ready", timeout=ASK_AGAIN_S)[0] == 200
         except OSError:
             return False
 
@@ -321,20 +322,29 @@ class Cluster:
 
     def router_ready(self):
         try:
-            return http_get(self.http_port, "/ready")[0] == 200
+            return http_get(self.http_port, "/ready", timeout=ASK_AGAIN_S)[0] == 200
         except OSError:
             return False
 
     def await_ready(self):
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + 2 * PATIENCE_S
         while not (self.router_ready() and all(edge.ready() for edge in self.edges)):
             for program in self.programs:
                 trouble = program.trouble()
                 if trouble:
                     raise AssertionError(trouble)
             if time.monotonic() > end:
-                raise AssertionError("not ready:\n" + "\n".join(p.output for p in self.programs))
+                raise AssertionError("not ready: %s\n%s" % (
+                    [self.why_not_ready(port) for port in (self.http_port, *(e.http_port for e in self.edges))],
+                    "\n".join(p.output for p in self.programs)))
             time.sleep(0.02)
+
+    @staticmethod
+    def why_not_ready(port):
+        try:
+            return http_get(port, "/ready", timeout=ASK_AGAIN_S)[2].strip()
+        except OSError as error:
+            return str(error)
 
     async def ready(self):
         await asyncio.to_thread(self.await_ready)

@@ -137,8 +137,9 @@ class Input(ClusterCase):
 class Unlimited(ClusterCase):
     router_options = ("--max-messages-per-second", "0", "--max-bytes-per-second", "0",
                       "--max-rooms-per-connection", "10")
+    # Whoever does not read answers no ping either; here it is to be closed for the former.
     edge_options = ("--max-output", "64KiB", "--soft-output", "32KiB", "--max-frame-fragments", "100",
-                    "--path", "/ws")
+                    "--path", "/ws", "--heartbeat-interval", "0")
 
     async def refused(self, status, request):
         raw = await Raw.open(self.cluster.edges[0].port)
@@ -258,7 +259,8 @@ class Unlimited(ClusterCase):
 class Budget(ClusterCase):
     edges = 2
     router_options = ("--max-messages-per-second", "0", "--max-bytes-per-second", "0")
-    edge_options = ("--max-output-total", "4MiB", "--max-output", "2MiB", "--soft-output", "2MiB")
+    edge_options = ("--max-output-total", "4MiB", "--max-output", "2MiB", "--soft-output", "2MiB",
+                    "--heartbeat-interval", "0")
 
     async def stuck(self, edge, room):
         """A client that joins and never reads."""

@@ -110,7 +110,8 @@ class Operator(ClusterCase):
 
 class SlowReaders(ClusterCase):
     router_options = ("--max-messages-per-second", "0", "--max-bytes-per-second", "0")
-    edge_options = ("--soft-output", "16KiB", "--soft-output-grace", "60s", "--max-output", "16MiB")
+    edge_options = ("--soft-output", "16KiB", "--soft-output-grace", "10m", "--max-output", "16MiB",
+                    "--heartbeat-interval", "0")  # who does not read answers no ping
 
     async def test_explain_tells_what_waits_at_the_edge_for_who_does_not_read(self):
         room = self.new()

@@ -41,7 +41,8 @@ HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 class Tls(TlsCase):
     router_options = ("--max-messages-per-second", "0", "--max-bytes-per-second", "0")
-    edge_options = ("--max-output", "4MiB", "--soft-output", "2MiB")
+    # Whoever does not read answers no ping either, and is not to be closed for that.
+    edge_options = ("--max-output", "4MiB", "--soft-output", "2MiB", "--heartbeat-interval", "0")
 
     async def test_clients_of_both_versions_talk_to_each_other_and_to_plain_ones(self):
         room = self.new()
