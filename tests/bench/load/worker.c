@@ -5,8 +5,8 @@
 #include "common/clock.h"
 #include "common/mem.h"
 #include "tests/bench/load/client.h"
+#include "tests/bench/load/compact_stamp.h"
 #include "tests/bench/load/publish.h"
-#include "tests/bench/load/stamp.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -195,13 +195,20 @@ static void take_stamped(struct worker *worker, struct client *client, const str
     }
 }
 
+static bool next_stamp(const struct worker *worker, struct bytes *text, struct stamp *ret_stamp)
+{
+    return load_config_compact(worker->config)
+               ? compact_stamp_take(text, clock_mono_us(), ret_stamp)
+               : stamp_take(text, ret_stamp);
+}
+
 /* Stamps may be several. Leaves in `text` what may be the beginning of one more. */
 static void take_stamps(struct worker *worker, struct client *client, struct bytes *text)
 {
     struct stamp stamp;
     size_t whole = text->len;
     struct bytes message = *text;
-    while (stamp_take(text, &stamp)) {
+    while (next_stamp(worker, text, &stamp)) {
         whole = 0;
         take_stamped(worker, client, &stamp);
     }
