@@ -231,7 +231,7 @@ def section(measured, curve):
     lines = ["## %s" % curve.title, "", "%s." % measured.fixed.rstrip("."), "",
              "![%s](benchmarks/growth-%s.svg)" % (curve.title, measured.name), ""]
     lines += table(
-        [curve.x_title, "connections", "rooms", "µs CPU per delivery, paced (edges + router)",
+        [curve.x_title, "connections, exactly", "rooms", "µs CPU per delivery, paced (edges + router)",
          "saturated (edges + router)", "deliveries/s, saturated", "bytes per connection (edges + router)",
          "p50, ms, paced", "p99, ms, paced", "accounts"],
         [point_row(measured, number, point) for number, point in enumerate(measured.points)])

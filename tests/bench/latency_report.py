@@ -62,7 +62,7 @@ def draw(latency, load, out):
     panels = [panel(latency, load, kind, key, "%s, ms, at %s" % (name, words))
               for key, name in QUANTILES for kind, words in (("equal", "equal rates"), ("own", "its own shares"))]
     line_charts.write(os.path.join(comparison_report.folder(out), "latency-%s.svg" % load["name"]), panels,
-                      COLORS)
+                      COLORS, one_legend=True)
 
 
 # --- text -------------------------------------------------------------------------------------------

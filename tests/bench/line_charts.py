@@ -11,6 +11,7 @@ LEFT = 58  # for the figures of the y axis
 RIGHT = 14
 TOP = 48  # title and legend
 BOTTOM = 40
+LEGEND_HEIGHT = 28  # of one for all
 COLORS = (OURS, "#d1782f", "#5d9c59", "#8a5fa8", "#b5423c", "#7a7a7a", "#2aa5a0")
 LEAST_SPAN = 4  # of the y axis: noise is not to look like a slope
 
@@ -123,19 +124,17 @@ def draw_line(line, color, x_of, y_of):
                     for x, y in line.points]
 
 
-def draw_legend(panel, left, top, colors):
-    parts, at = [], left + LEFT
-    if len(panel.lines) == 1 and not panel.lines[0].name:
-        return parts
-    for line in panel.lines:
+def draw_legend(names, left, top, colors):
+    parts, at = [], left
+    for name in names:
         parts.append('<rect x="%.1f" y="%.1f" width="9" height="9" rx="2" fill="%s"/>' % (
-            at, top + 27, colors[line.name]))
-        parts.append(text(at + 13, top + 35, line.name, 10, fill="#444"))
-        at += 26 + 5.6 * len(line.name)
+            at, top, colors[name]))
+        parts.append(text(at + 13, top + 8, name, 10, fill="#444"))
+        at += 26 + 5.6 * len(name)
     return parts
 
 
-def draw_panel(panel, left, top, colors):
+def draw_panel(panel, left, top, colors, with_legend):
     if not panel.lines:
         return [text(left + 10, top + 18, panel.title, 12, weight="bold"),
                 text(left + LEFT, top + 60, "not measured", fill="#777")]
@@ -143,19 +142,23 @@ def draw_panel(panel, left, top, colors):
     parts = draw_frame(panel, left, top, x, y)
     for line in panel.lines:
         parts += draw_line(line, colors[line.name], x[0], y[0])
-    return parts + draw_legend(panel, left, top, colors)
+    names = [line.name for line in panel.lines if line.name] if with_legend else ()
+    return parts + draw_legend(names, left + LEFT, top + 27, colors)
 
 
-def write(path, panels, colors=None):
-    """Two panels in a row. A name has the same colour in all of them."""
+def write(path, panels, colors=None, one_legend=False):
+    """Two panels in a row. A name has the same colour in all of them, so one legend can be for all."""
     colors = dict(colors or {})
     for panel in panels:
         for line in panel.lines:
             colors.setdefault(line.name, COLORS[len(colors) % len(COLORS)])
-    parts = []
+    names = {line.name: True for panel in panels for line in panel.lines}
+    parts = draw_legend(names, LEFT, 10, colors) if one_legend else []
+    first = LEGEND_HEIGHT if one_legend else 0
     for number, panel in enumerate(panels):
-        parts += draw_panel(panel, (number % 2) * PANEL_WIDTH, (number // 2) * PANEL_HEIGHT, colors)
-    height = -(-len(panels) // 2) * PANEL_HEIGHT
+        parts += draw_panel(panel, (number % 2) * PANEL_WIDTH, first + (number // 2) * PANEL_HEIGHT, colors,
+                            not one_legend)
+    height = first + -(-len(panels) // 2) * PANEL_HEIGHT
     with open(path, "w", encoding="utf-8") as file:
         file.write('<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" %s>\n'
                    '<rect width="100%%" height="100%%" fill="#fff"/>\n%s\n</svg>\n' % (
