@@ -241,9 +241,16 @@ def by_part(values):
     return {"router": router, "edges": sum(values.values()) - router}
 
 
+def what_was_wrong(report):
+    """In words, with the reasons of those who were closed or did not come."""
+    reasons = {**report.get("failures", {}), **report.get("closes", {})}
+    wrong = flaws(report)
+    return wrong + " (%s)" % ", ".join(sorted(reasons)) if wrong and reasons else wrong
+
+
 def figures(run, kind, report):
     """What of a run goes into the report."""
-    row = {"flaws": flaws(report), "load": report.get("load")}
+    row = {"flaws": what_was_wrong(report), "load": report.get("load")}
     if "trouble" in report or not report["deliveries_per_s"]:
         return row
     name_of = lambda process: process["process"].split("=")[0]  # noqa: E731
