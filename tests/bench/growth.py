@@ -271,15 +271,17 @@ def measure(point, sizes, kind):
     with tempfile.TemporaryDirectory(prefix="splitrail-growth-") as directory:
         try:
             run = Run(point, sizes, directory)
-        except (AssertionError, OSError) as e:
+        except (AssertionError, OSError, subprocess.TimeoutExpired) as e:
             return {"flaws": "did not start: %s" % e, "load": None}
         try:
             run.listen()
             return figures(run, kind, run.talk(kind))
+        except SystemExit as e:  # of those who only listen
+            return {"flaws": str(e), "load": None}
         finally:
             try:
                 run.close()
-            except AssertionError as e:
+            except (AssertionError, subprocess.TimeoutExpired) as e:
                 print("  %s" % e, flush=True)
 
 

@@ -92,7 +92,7 @@ class Judgement:
             self.first, self.last = self.line[0][1], self.line[-1][1]
             self.slope = slope(self.line)
             self.steps = [(slope(pair), pair[0][0], pair[1][0]) for pair in zip(self.line, self.line[1:])]
-            self.steepest = max(self.steps)
+            self.steepest = max(self.steps, key=lambda step: round(step[0], 3))
 
     def words(self):
         if not self.known:
