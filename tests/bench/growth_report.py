@@ -175,7 +175,7 @@ METHOD = """\
 - *Slope* is that of log(figure) over log(what grows), by least squares: 0 is flat, 1 is in proportion.
   *Steepest* is the slope between two neighbours. With |slope| < 0.1 a line is called flat, from 0.9 to 1.1 in
   proportion.
-- The words under each curve are written by people, about the run of {explained}; the rest is computed.
+- The words under *Why* are written by people, beside the curve in `growth.py`; the rest is computed.
 """
 
 
@@ -238,7 +238,7 @@ def section(measured, curve):
     lines += ["Expected: %s." % curve.expected, ""]
     lines += table(["figure", "smallest → largest", "ratio", "slope", "steepest", "so it"],
                    judgement_rows(measured))
-    return lines + [curve.explanation.strip(), ""]
+    return lines + ["**Why.** " + curve.explanation.strip(), ""]
 
 
 def write(out, curves):
@@ -253,7 +253,7 @@ def write(out, curves):
         draw(out, measured, curves[measured.name].x_title)
         lines += section(measured, curves[measured.name])
     lines += METHOD.format(
-        silence="6 s", warm="0.7", duration="%g" % data["duration_s"], explained=data.get("explained", "growth.py"),
+        silence="6 s", warm="0.7", duration="%g" % data["duration_s"],
         repetitions="once" if repetitions == 1 else "%d times in turn; tables have medians" % repetitions).splitlines()
     with open(os.path.join(out, "GROWTH.md"), "w", encoding="utf-8") as file:
         file.write("\n".join(lines).rstrip("\n") + "\n")
