@@ -195,7 +195,8 @@ a single message, and so are the thread of ZeroMQ that receives it and the one o
 at 15 edges: 67 % of the router's time is ZeroMQ's thread in the kernel (a TCP send to each edge), 12 % the router's own
 code and libraries. Saturated, a batch to an edge has many messages, hops are shared, and the line is nearly
 flat. With more edges than processors they also wait for one another, which p99 shows. Memory per
-connection grows because each edge has about 120 KiB of its own, and 30 of them have only 6,010 connections."""),
+connection grows because each edge has about 70 KiB of its own and the router about as much for it (batches, and the
+edges of each room), and 30 of them have only 6,010 connections."""),
     Curve("payload", "Size of a message", "bytes of payload",
           "2 edges, 1,010 connections in 101 rooms of 10; 300 messages a second, 101 in flight when "
           "saturated", by_payload,

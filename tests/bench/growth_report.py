@@ -13,6 +13,7 @@ COLORS = {"together": OURS, "edges": "#d1782f", "router": "#5d9c59", "p50": OURS
 
 # Of log(figure) over log(what grows).
 FLAT, PROPORTIONAL = 0.1, (0.9, 1.1)
+FLAT_RATIO = 1.6  # of the largest to the smallest, either way
 
 
 class Figure:
@@ -98,7 +99,7 @@ class Judgement:
         if not self.known:
             return "not measured"
         if abs(self.slope) < FLAT:
-            return "flat"
+            return "flat" if 1 / FLAT_RATIO <= self.last / self.first <= FLAT_RATIO else "nearly flat"
         if self.slope < 0:
             return "falls"
         if self.slope < PROPORTIONAL[0]:
@@ -173,8 +174,8 @@ METHOD = """\
 - Every message is accounted for at every receiver: *exact* means nothing lost, repeated, reordered or
   misrouted, and nobody disconnected. *late*: the servers did not keep up with the pace.
 - *Slope* is that of log(figure) over log(what grows), by least squares: 0 is flat, 1 is in proportion.
-  *Steepest* is the slope between two neighbours. With |slope| < 0.1 a line is called flat, from 0.9 to 1.1 in
-  proportion.
+  *Steepest* is the slope between two neighbours. With |slope| < 0.1 a line is called flat (nearly flat when
+  its ends differ by more than a factor of 1.6), from 0.9 to 1.1 in proportion.
 - The words under *Why* are written by people, beside the curve in `growth.py`; the rest is computed.
 """
 

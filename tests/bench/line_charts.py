@@ -35,7 +35,10 @@ class Panel:
 
 
 def short(value):
-    """At most four letters or so: 0.5, 20, 3k, 2M."""
+    """At most four letters or so: 0.5, 20, 3k, 64Ki, 2M."""
+    if value >= 1024 and value % 1024 == 0:
+        return "%dKi" % (value / 1024)
+    value = float("%.2g" % value)
     for factor, unit in ((1e6, "M"), (1e3, "k")):
         if value >= factor:
             return "%g%s" % (value / factor, unit)
@@ -105,7 +108,7 @@ def draw_frame(panel, left, top, x, y):
         parts.append(text(left + LEFT - 6, y_of.at(mark) + 4, short(mark), 10, "end", fill="#555"))
     for mark in x_marks:
         parts.append('<path d="M%.1f %.1fv4" stroke="#888"/>' % (x_of.at(mark), bottom))
-        parts.append(text(x_of.at(mark), bottom + 15, short(float("%.2g" % mark)), 10, "middle", fill="#555"))
+        parts.append(text(x_of.at(mark), bottom + 15, short(mark), 10, "middle", fill="#555"))
     parts.append(text((left + LEFT + right) / 2, bottom + 29, panel.x_title, 10, "middle", fill="#555"))
     parts.append('<path d="M%.1f %.1fV%.1fH%.1f" stroke="#888" fill="none"/>' % (
         left + LEFT, top + TOP - 4, bottom, right))
