@@ -111,14 +111,14 @@ def run_once(make, scenario, options, during=None):
     system = make()
     try:
         system.start()
-    except (RuntimeError, AssertionError, OSError) as e:
+    except (RuntimeError, AssertionError, OSError, subprocess.TimeoutExpired) as e:
         return {"trouble": "did not start: %s" % e}
     try:
         return load(system, scenario, options, during and (lambda: during(system)))
     finally:
         try:
             system.close()
-        except AssertionError as e:
+        except (AssertionError, subprocess.TimeoutExpired) as e:
             print("  %s: %s" % (system.name, e), flush=True)
 
 
