@@ -26,7 +26,8 @@ struct out_waiting {
     size_t bytes;          /* in all */
     uint32_t head_sent;    /* bytes of head already written */
     uint32_t dirty : 1;    /* on the list of the current turn */
-    uint32_t count : 31;   /* data blobs */
+    uint32_t expects : 1;  /* more is to come soon, see out_batch_expect() */
+    uint32_t count : 30;   /* data blobs */
 };
 
 struct out_batch {
@@ -288,9 +289,17 @@ void out_batch_put(struct out_batch *batch, struct out_queue *queue, struct blob
         ring_push(batch, &waiting->more, blob);
     }
     waiting->count++;
+    waiting->expects = false;
     batch->blobs++;
     add_bytes(batch, waiting, blob->len);
     out_batch_mark(batch, queue);
+}
+
+void out_batch_expect(struct out_queue *queue)
+{
+    if (queue->waiting != NULL) {
+        queue->waiting->expects = true;
+    }
 }
 
 bool out_batch_put_urgent(struct out_batch *batch, struct out_queue *queue, struct bytes frame)
@@ -336,7 +345,8 @@ static enum out_result write_waiting(struct out_batch *batch, struct out_queue *
         for (size_t i = 0; i < count; i++) {
             wanted += iov[i].iov_len;
         }
-        ssize_t written = transport->ops->send(transport, iov, count);
+        bool expects = queue->waiting != NULL && queue->waiting->expects;
+        ssize_t written = transport_ops(transport)->send(transport, iov, count, expects);
         if (written < 0 && errno == EINTR) {
             continue;
         }

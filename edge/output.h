@@ -70,6 +70,10 @@ size_t out_queue_cost(const struct out_queue *queue);
 /* Puts a reference of its own of `blob` (not empty) at the end; written at the end of the turn. */
 void out_batch_put(struct out_batch *batch, struct out_queue *queue, struct blob *blob);
 
+/* What waits is surely followed by more from elsewhere in a moment: the kernel may send both
+ * together. It does not wait for longer than a retransmission would, 0.2 s or a little more. */
+void out_batch_expect(struct out_queue *queue);
+
 /* Puts a copy of a complete control frame before all data not yet begun. False, and nothing done,
  * when OUT_URGENT_MAX would be passed: a peer that pings and never reads gets no more pongs. */
 bool out_batch_put_urgent(struct out_batch *batch, struct out_queue *queue, struct bytes frame);
