@@ -130,7 +130,7 @@ static void note_end(struct conn *conn, enum ws_reason reason, uint16_t code, bo
 
 static void put_copy(struct conn *conn, struct bytes bytes)
 {
-    struct blob *blob = blob_new(bytes.len);
+    struct blob *blob = blob_new(out_batch_spares(conn->edge->out), bytes.len);
     memcpy(blob->data, bytes.data, bytes.len);
     out_batch_put(conn->edge->out, &conn->out, blob);
     blob_unref(&blob);

@@ -46,9 +46,13 @@ struct out_batch *out_batch_new(const struct out_callbacks *callbacks, void *own
 /* All queues must have been forgotten. */
 void out_batch_free(struct out_batch **batch);
 
+/* Where blobs for its queues come from, best. */
+struct spares *out_batch_spares(struct out_batch *batch);
+
 /* One blob with the frames of all payloads, in order, text or binary. The caller owns the
- * reference. */
-struct blob *out_frame(const struct bytes *payloads, size_t payload_count, bool binary);
+ * reference. `spares` as of blob_new(). */
+struct blob *out_frame(struct spares *spares, const struct bytes *payloads, size_t payload_count,
+                       bool binary);
 
 /* Empty, no allocation. What is below `transport` stays the caller's. */
 void out_queue_init(struct out_queue *queue, struct transport transport);

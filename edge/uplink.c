@@ -62,7 +62,7 @@ struct uplink *uplink_new(const struct uplink_config *config,
     uplink_bans_init(&uplink->bans, seed);
     uplink_spent_init(&uplink->spent, seed);
     link_init(&uplink->link, &timing_default, config->credit_bytes, now_ms);
-    plane_builder_init(&uplink->up);
+    plane_builder_init(&uplink->up, &uplink->link.spares);
     arena_init(&uplink->arena, (size_t)PLANE_FRAME_BYTES_MAX * 8);
     buf_init(&uplink->scratch, 0);
     uplink->state = UPLINK_DOWN;
@@ -415,8 +415,9 @@ static void become_new(struct uplink *uplink, uint64_t now_ms)
     }
     uplink_answers_fini(&uplink->answers);
     uplink_canary_lost(uplink);
-    link_queue_fini(&uplink->link.queue);
-    link_init(&uplink->link, &uplink->link.timing, uplink->config.credit_bytes, now_ms);
+    struct link_timing timing = uplink->link.timing;
+    link_fini(&uplink->link);
+    link_init(&uplink->link, &timing, uplink->config.credit_bytes, now_ms);
     plane_builder_fini(&uplink->up);
     uplink->router_incarnation = 0;
     uplink->others = 0; /* nothing of the former time is announced */

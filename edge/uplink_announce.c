@@ -115,7 +115,7 @@ static void announce_spent(struct uplink *uplink, struct plane_builder *builder)
 void uplink_announce(struct uplink *uplink)
 {
     struct plane_builder builder;
-    plane_builder_init(&builder);
+    plane_builder_init(&builder, NULL);
     announce_groups(uplink, true, &builder);
     announce_groups(uplink, false, &builder);
     for (uint32_t slot = 0; slot < uplink->groups.session_capacity; slot++) {

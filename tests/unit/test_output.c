@@ -56,7 +56,7 @@ static void pipe_close(struct pipe *pipe)
 
 static void put(struct pipe *pipe, struct bytes bytes)
 {
-    struct blob *blob = blob_new(bytes.len);
+    struct blob *blob = blob_new(NULL, bytes.len);
     memcpy(blob->data, bytes.data, bytes.len);
     out_batch_put(pipe->batch, &pipe->queue, blob);
     blob_unref(&blob);
@@ -64,7 +64,7 @@ static void put(struct pipe *pipe, struct bytes bytes)
 
 static void put_filled(struct pipe *pipe, uint8_t fill, size_t len)
 {
-    struct blob *blob = blob_new(len);
+    struct blob *blob = blob_new(NULL, len);
     memset(blob->data, fill, len);
     out_batch_put(pipe->batch, &pipe->queue, blob);
     blob_unref(&blob);
@@ -105,7 +105,7 @@ static size_t run_len(const uint8_t *data, size_t len)
 START_TEST(several_payloads_become_one_blob_of_frames)
 {
     const struct bytes payloads[] = {BYTES_LIT("a"), BYTES_LIT(""), BYTES_LIT("bcd")};
-    struct blob *blob = out_frame(payloads, 3, false);
+    struct blob *blob = out_frame(NULL, payloads, 3, false);
     struct bytes wanted = BYTES_LIT("\x81\x01"
                                     "a"
                                     "\x81\x00"
@@ -120,7 +120,7 @@ START_TEST(a_large_binary_payload_gets_a_longer_header)
 {
     static uint8_t data[70000];
     const struct bytes payload = bytes_of(data, sizeof(data));
-    struct blob *blob = out_frame(&payload, 1, true);
+    struct blob *blob = out_frame(NULL, &payload, 1, true);
     ck_assert_uint_eq(blob->len, 10 + sizeof(data));
     ck_assert_uint_eq(blob->data[0], 0x82);
     ck_assert_uint_eq(blob->data[1], 127);
@@ -155,7 +155,7 @@ START_TEST(recipients_share_the_bytes_and_the_last_one_frees_them)
     struct pipe second;
     pipe_open(&first);
     pipe_open(&second);
-    struct blob *blob = blob_new(100);
+    struct blob *blob = blob_new(NULL, 100);
     memset(blob->data, 'x', 100);
     out_batch_put(first.batch, &first.queue, blob);
     out_batch_put(second.batch, &second.queue, blob);

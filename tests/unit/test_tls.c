@@ -596,7 +596,7 @@ static void on_written(void *owner, struct out_queue *queue, enum out_result res
 
 static void put_filled(struct out_batch *batch, struct out_queue *queue, uint8_t fill, size_t len)
 {
-    struct blob *blob = blob_new(len);
+    struct blob *blob = blob_new(NULL, len);
     memset(blob->data, fill, len);
     out_batch_put(batch, queue, blob);
     blob_unref(&blob);
