@@ -135,7 +135,12 @@ class Crowd(FreshClusterCase):
 
 
 class RouterDeath(FreshClusterCase):
-    router_options = ("--presence-grace", "30s")
+    router_options = ("--presence-grace", "15s", "--connect-rate", "1000")
+
+    async def edges_know_each_other(self):
+        """Each has half of the rate for new clients. What tells it that says also which edges there are."""
+        await eventually(lambda: all(450 < edge.metrics()["splitrail_edge_connect_rate"] < 550
+                                     for edge in self.cluster.edges), "halves")
 
     async def test_nobody_keeps_a_ghost_whom_only_the_dead_router_knew(self):
         self.cluster.router_options += ["--rebuild-window", "3s"]
@@ -147,7 +152,7 @@ class RouterDeath(FreshClusterCase):
             await client.ok("room_message", room=room, payload=1)
         await observer.ok("join", room=other)
         await observer.ok("watch", users=[ghost.user])
-        await asyncio.sleep(1.5)  # every edge knows which edges there are
+        await self.edges_know_each_other()
         ghost.socket.transport.abort()
         await eventually(
             lambda: self.cluster.metrics()["splitrail_router_detached_connections"] == 1, "grace")
@@ -155,7 +160,8 @@ class RouterDeath(FreshClusterCase):
         self.cluster.router.kill()
         await asyncio.to_thread(self.cluster.start_router)
         await observer.expect("gap", roomId=room, **{"from": 0, "to": 0})
-        await observer.expect("presence", userId=ghost.user, online=False)
+        # A little later, or when such a grace as the dead router gave is over.
+        await observer.expect("presence", timeout=15 + PATIENCE_S, userId=ghost.user, online=False)
         answer = await observer.ok("presence", room=room)
         self.assertEqual([m["userId"] for m in answer["members"]], [observer.user])
         self.assertEqual(await observer.settled("gap"), [], "the other room has nothing to tell")
@@ -167,7 +173,7 @@ class RouterDeath(FreshClusterCase):
         for client in clients:
             await client.ok("join", room=room)
         await clients[0].ok("watch", users=["user_nobody"])
-        await asyncio.sleep(1.5)
+        await self.edges_know_each_other()
         for client in clients:
             await client.settled()
             client.inbox.clear()
