@@ -172,16 +172,21 @@ class Scale:
             self.wrong.append("%d pings in %.0f s, not about %d" % (pings, seconds, due))
 
     def spread(self, began, ended, mean):
-        """The busiest 100 ms beside the mean: what the generator counted between two lines at least so far
-        apart."""
-        busiest, last = 0, began
-        for line in list(self.load.lines):
-            if "phase" in line and began["at_us"] < line["at_us"] <= ended["at_us"] and \
-                    line["at_us"] - last["at_us"] >= 100000:
-                busiest = max(busiest, (line["pings_ever"] - last["pings_ever"]) * 1e6 /
-                              (line["at_us"] - last["at_us"]))
-                last = line
-        return "%.0f a second; in the busiest 100 ms %.2f times as many" % (mean, busiest / max(1, mean))
+        """The busiest times beside the mean, as the generator counted: it stands still when others have the
+        processor, and then hears many at once."""
+        lines = [line for line in list(self.load.lines)
+                 if "phase" in line and began["at_us"] < line["at_us"] <= ended["at_us"]]
+
+        def busiest(interval_us):
+            most, last = 0, began
+            for line in lines:
+                took = line["at_us"] - last["at_us"]
+                if took >= interval_us:
+                    most, last = max(most, (line["pings_ever"] - last["pings_ever"]) * 1e6 / took), line
+            return most / max(1, mean)
+
+        return "%.0f a second; %.2f times as many in the busiest second, %.2f in the busiest 100 ms" % (
+            mean, busiest(1000000), busiest(100000))
 
     def await_heard(self, target, seconds):
         """The first line in which so many messages had been heard, or the last one."""
