@@ -13,6 +13,7 @@ code 1 when a connection was lost, did not hear everything, or presence was not 
 """
 
 import argparse
+import math
 import os
 import random
 import resource
@@ -37,8 +38,14 @@ HEARD_S = 60  # until all have heard a message to all, for each 200,000
 ROOM = 10
 BEAT_S = 30  # --heartbeat-interval as it comes
 SAMPLE = 40
+MANY = 500000
 LOOP = "splitrail_router_loop_turn_"
 STALL_S = 0.01
+
+
+def value_of(page, name):
+    """Of a metric of an edge, which names itself in a label."""
+    return sum(value for key, value in page.items() if key.split("{")[0] == name)
 
 
 class Scale:
@@ -48,6 +55,9 @@ class Scale:
         self.n = options.connections
         self.edges = options.edges or -(-self.n // PER_EDGE)
         self.processes = -(-self.n // PER_EDGE)
+        # Without a common divisor each edge is reached from each address. From a single one, ports would be
+        # sought for longer and longer: the kernel tries all odd ones before the first even one.
+        self.sources = next(count for count in range(250, 0, -1) if math.gcd(count, self.edges) == 1)
         self.rooms = max(1, self.n // ROOM)
         self.lines = []
         self.wrong = []
@@ -63,7 +73,13 @@ class Scale:
             edges=self.edges, edge_options=["--max-connections-per-ip", "0"],
             router_options=["--policy-file", self.policy.name, "--rebuild-window", "3s", "--connect-rate", "0",
                             "--max-members", str(self.n + 1000), "--max-rooms", str(self.n + 1000),
-                            "--max-users", str(2 * self.n)])
+                            "--max-users", str(2 * self.n), *self.patience()])
+
+    def patience(self):
+        """Of the router with silent edges: with more than a hundred processes on a few cores, some do not get
+        one for seconds."""
+        self.edge_dead = "3s" if self.n <= MANY else "15s"
+        return [] if self.n <= MANY else ["--edge-dead", self.edge_dead, "--edge-suspect", "5s"]
 
     def tell(self, what, value):
         self.lines.append([what, value])
@@ -93,7 +109,7 @@ class Scale:
         return {"bounds": bounds, "count": page[LOOP + "seconds_count"], "sum": page[LOOP + "seconds_sum"],
                 "longest": page[LOOP + "longest_seconds"]}
 
-    def tell_turns(self, what, before, after):
+    def tell_turns(self, what, before, after, first=""):
         """`before` None: since the start of the router, whose longest turn is known exactly."""
         start = before or {"bounds": {}, "count": 0}
         count = after["count"] - start["count"]
@@ -102,7 +118,8 @@ class Scale:
         most = next(bound for bound, value in by_bound if value >= count)
         over = count - next(value for bound, value in by_bound if bound == STALL_S)
         text = "longest %.1f ms" % (after["longest"] * 1e3) if before is None else "all within %g ms" % (most * 1e3)
-        self.tell("turns of the router's loop, " + what, "%s; %d of %d over 10 ms" % (text, over, count))
+        self.tell("turns of the router's loop, " + what, "%s%s; %d of %d over 10 ms" % (
+            first, text, over, count))
 
     def look(self):
         """What an operator may ask: lists over everything, each a moment for the loop."""
@@ -111,7 +128,7 @@ class Scale:
             before, began = self.turns(), time.monotonic()
             self.cluster.ctl("--timeout", "60s", *what)
             took = time.monotonic() - began
-            self.tell_turns("splitrailctl %s (%.2f s)" % (" ".join(what), took), before, self.turns())
+            self.tell_turns("splitrailctl " + " ".join(what), before, self.turns(), "answer in %.2f s; " % took)
 
     # --- the steps
 
@@ -119,7 +136,7 @@ class Scale:
         before, cpu = self.memory(), self.cpu()
         self.router_empty = before["router"]
         args = ["--connections", str(self.n), "--rooms", str(self.rooms), "--processes",
-                str(self.processes), "--source-addresses", str(min(250, max(8, self.edges))),
+                str(self.processes), "--source-addresses", str(self.sources),
                 "--connecting", "128", "--hello", '{"type":"join","room":"all","id":9}',
                 "--joined", '"type":"ok","id":1,', "--progress", "50ms", "--settle", "60s"]
         for edge in self.cluster.edges:
@@ -197,7 +214,7 @@ class Scale:
                      if "phase" in line and line["messages_ever"] >= target), self.line())
 
     def edges_sent(self):
-        return [edge.metrics().get("ws_messages_sent_total", 0) for edge in self.cluster.edges]
+        return [value_of(edge.metrics(), "ws_messages_sent_total") for edge in self.cluster.edges]
 
     def broadcast(self):
         took, each, before = [], [], self.turns()
@@ -210,13 +227,14 @@ class Scale:
             spent = self.cpu()
             if line["messages_ever"] - heard != self.n:
                 self.lacking(number, line["messages_ever"] - heard, sent)
-                break
+                return False
             took.append((line["at_us"] - since_us) / 1e6)
             each.append(sum(spent[who] - cpu[who] for who in spent) * 1e6 / self.n)
         if took:
             self.tell("a message to all of them", "%.2f s until the last one had it, %.1f µs of server CPU each"
                       % (statistics.median(took), statistics.median(each)))
         self.tell_turns("messages to all", before, self.turns())
+        return True
 
     def lacking(self, number, heard, sent):
         """Which edge did not send it; who of the clients did not hear it is in the report at the end."""
@@ -224,10 +242,12 @@ class Scale:
         line = self.line()
         print("closed so far: %d, pings so far: %d" % (line["closed"], line["pings_ever"]))
         for edge, before, now in zip(self.cluster.edges, sent, self.edges_sent()):
-            held = edge.metrics().get("ws_active_connections", 0)
-            if now - before != held:
-                print("%s has %d connections and sent %d messages; it said last: %s" % (
-                    edge.id, held, now - before, edge.program.lines[-3:]))
+            page = edge.metrics()
+            held = value_of(page, "ws_active_connections")
+            ended = {key: count for key, count in page.items() if count and key.startswith("ws_disconnections")}
+            if now - before != held or ended:
+                print("%s has %d connections and sent %d messages; ended %s; it said last: %s" % (
+                    edge.id, held, now - before, ended, edge.program.lines[-4:]))
         print("router: %s" % self.cluster.router.lines[-3:])
 
     def await_router(self, check, since):
@@ -286,12 +306,15 @@ class Scale:
         self.tell("load average before", "%.1f" % os.getloadavg()[0])
         self.join_all()
         self.beat()
-        self.broadcast()
-        self.look()
+        if self.broadcast():
+            self.look()
+            self.restart()
+        self.judge(self.load.close())
+
+    def restart(self):
         for _ in range(self.options.restarts):
             self.restart_router()
             self.presence()
-        self.judge(self.load.close())
 
     def judge(self, report):
         if report["ready"] != self.n or report["closes"] or report["failures"]:
@@ -367,7 +390,7 @@ def main():
         scale.close()
     scale_report.save(options.out, {
         "connections": options.connections, "edges": scale.edges, "processes": scale.processes,
-        "per_edge": PER_EDGE, "own_network": own, "lines": scale.lines, "wrong": scale.wrong,
+        "per_edge": PER_EDGE, "own_network": own, "edge_dead": scale.edge_dead, "lines": scale.lines, "wrong": scale.wrong,
         "machine": machine()})
     sys.exit(1 if scale.wrong else 0)
 

@@ -59,9 +59,8 @@ def _sysctl_faults(connections, per_edge):
         if there and there[0] < least:
             faults.append((name, str(least), why))
     ports = sysctl("net.ipv4.ip_local_port_range")
-    if ports and ports[1] - ports[0] < per_edge + 2000:
-        faults.append(("net.ipv4.ip_local_port_range", "30000 60999",
-                       "an edge takes its connections from one source address when there are as many of both"))
+    if ports and ports[1] - ports[0] < 2000:
+        faults.append(("net.ipv4.ip_local_port_range", "32768 60999", "an edge is reached from each of many addresses"))
     tracked = sysctl("net.netfilter.nf_conntrack_count")
     room = sysctl("net.netfilter.nf_conntrack_max")
     if tracked and tracked[0] and room[0] < tracked[0] + connections + 50000:
@@ -113,6 +112,8 @@ class Guard:
         self.leave = leave_bytes
         self.least = meminfo("MemAvailable")
         self.short = False
+        # Shells have what runs in the background ignore it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self):
@@ -144,8 +145,9 @@ def slab_by_cache():
 
 
 def slab_growth(before, after, connections):
-    """The caches that grew most, per connection: [(name, bytes)]."""
-    grown = [(name, (after[name] - before.get(name, 0)) / connections) for name in after]
+    """Of the caches that have to do with sockets, what grew most, per connection: [(name, bytes)]."""
+    grown = [(name, (after[name] - before.get(name, 0)) / connections) for name in after
+             if name in SOCKET_CACHES or name.startswith(("nf_conntrack", "skbuff"))]
     return sorted((row for row in grown if row[1] >= 20), key=lambda row: -row[1])
 
 
