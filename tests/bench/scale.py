@@ -70,16 +70,21 @@ class Scale:
         restart.PATIENCE_S = 600 + self.n // 1000
         e2e.PATIENCE_S = 60 + self.n // 2000
         self.cluster = e2e.Cluster(
-            edges=self.edges, edge_options=["--max-connections-per-ip", "0"],
+            edges=self.edges, edge_options=["--max-connections-per-ip", "0", *self.beats()],
             router_options=["--policy-file", self.policy.name, "--rebuild-window", "3s", "--connect-rate", "0",
                             "--max-members", str(self.n + 1000), "--max-rooms", str(self.n + 1000),
-                            "--max-users", str(2 * self.n), *self.patience()])
+                            "--max-users", str(2 * self.n), *self.patience(), *self.beats()])
 
     def patience(self):
         """Of the router with silent edges: with more than a hundred processes on a few cores, some do not get
         one for seconds."""
         self.edge_dead = "3s" if self.n <= MANY else "15s"
         return [] if self.n <= MANY else ["--edge-dead", self.edge_dead, "--edge-suspect", "5s"]
+
+    def beats(self):
+        """As they come, unless asked otherwise: then a client has half the interval to answer."""
+        beat = self.options.heartbeat
+        return [] if beat == BEAT_S else ["--heartbeat-interval", "%ds" % beat, "--heartbeat-timeout", "%ds" % (beat // 2)]
 
     def tell(self, what, value):
         self.lines.append([what, value])
@@ -179,12 +184,12 @@ class Scale:
         seconds = (ended["at_us"] - began["at_us"]) / 1e6
         pings = ended["pings_ever"] - began["pings_ever"]
         used = spent["edges"] - cpu["edges"]
-        self.tell("CPU of silence with a heartbeat in %d s, edges" % BEAT_S,
+        self.tell("CPU of silence but for heartbeats, edges",
                   "%.1f %% of a core, %.2f µs a second for a connection, %.1f µs a heartbeat" % (
                       used * 100 / seconds, used * 1e6 / seconds / self.n, used * 1e6 / max(1, pings)))
         self.tell("the same, router", "%.2f %% of a core" % ((spent["router"] - cpu["router"]) * 100 / seconds))
         self.tell("pings", self.spread(began, ended, pings / seconds))
-        due = self.n * seconds / BEAT_S
+        due = self.n * seconds / self.options.heartbeat
         if not 0.8 * due < pings < 1.2 * due:
             self.wrong.append("%d pings in %.0f s, not about %d" % (pings, seconds, due))
 
@@ -347,6 +352,7 @@ def parse():
     parser.add_argument("--connections", type=int, default=200000)
     parser.add_argument("--edges", type=int, help="without it one for each %d" % PER_EDGE)
     parser.add_argument("--silence", type=float, default=35, help="seconds in which heartbeats are measured")
+    parser.add_argument("--heartbeat", type=int, default=BEAT_S, help="seconds between pings to a connection")
     parser.add_argument("--settle", type=float, default=6, help="seconds before memory is read")
     parser.add_argument("--broadcasts", type=int, default=3)
     parser.add_argument("--restarts", type=int, default=1)
@@ -390,7 +396,8 @@ def main():
         scale.close()
     scale_report.save(options.out, {
         "connections": options.connections, "edges": scale.edges, "processes": scale.processes,
-        "per_edge": PER_EDGE, "own_network": own, "edge_dead": scale.edge_dead, "lines": scale.lines, "wrong": scale.wrong,
+        "per_edge": PER_EDGE, "own_network": own, "edge_dead": scale.edge_dead, "heartbeat": options.heartbeat,
+        "lines": scale.lines, "wrong": scale.wrong,
         "machine": machine()})
     sys.exit(1 if scale.wrong else 0)
 

@@ -84,6 +84,7 @@ def write(out, data):
              ["commit", *(run["machine"]["commit"] for run in runs)],
              ["edges, generator processes", *("%d, %d" % (run["edges"], run["processes"]) for run in runs)],
              ["`--edge-dead` of the router", *(run["edge_dead"] for run in runs)],
+             ["a heartbeat in", *("%d s" % run["heartbeat"] for run in runs)],
              ["network of its own", *("yes" if run["own_network"] else "no" for run in runs)]]
     wrong = [["wrong", *("; ".join(run["wrong"]) or "nothing" for run in runs)]]
     lines += comparison_report.table(head[0], about + _rows(runs) + wrong)
