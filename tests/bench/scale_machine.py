@@ -70,12 +70,13 @@ def _sysctl_faults(connections, per_edge):
 
 
 def tcp_fault(connections):
-    """A message to all keeps a page for each socket that has not been read yet. Global, and seen only from
-    the network of the machine."""
+    """What a socket has not read yet takes a page at least, of a message to all or a ping. Above the second
+    figure the kernel drops, and everybody waits for what is sent again. Global, and seen only from the network
+    of the machine."""
     pages = sysctl("net.ipv4.tcp_mem")
-    if pages and pages[2] < connections // 2:
-        return ("net.ipv4.tcp_mem", "%d %d %d" % (connections // 4, connections // 2, connections),
-                "pages for data in sockets; a message to all has to be sent again to some, later")
+    if pages and pages[1] < connections:
+        return ("net.ipv4.tcp_mem", "%d %d %d" % (connections // 2, connections, connections * 3 // 2),
+                "pages for data in sockets; above it much is dropped and sent again, later")
     return None
 
 
