@@ -319,6 +319,7 @@ void router_link_step(struct edge *edge)
     }
     if (trimmer_is_due(&edge->trimmer, edge->state_counts[EDGE_STATE_OPEN], now_ms)) {
         uplink_trim(edge->uplink);
+        spares_trim(out_batch_spares(edge->out));
         trim_memory();
     }
     if (now_ms >= grace_end_ms(edge)) {
