@@ -287,6 +287,14 @@ void router_link_close(struct edge *edge)
     }
 }
 
+void router_link_breathe(void *owner)
+{
+    struct edge *edge = owner;
+    if (edge->uplink != NULL) {
+        uplink_alive(edge->uplink, clock_mono_ms());
+    }
+}
+
 /* When the router has been away for --router-grace; UINT64_MAX when that is no question. */
 static uint64_t grace_end_ms(const struct edge *edge)
 {
@@ -311,6 +319,7 @@ void router_link_step(struct edge *edge)
     }
     if (trimmer_is_due(&edge->trimmer, edge->state_counts[EDGE_STATE_OPEN], now_ms)) {
         uplink_trim(edge->uplink);
+        spares_trim(out_batch_spares(edge->out));
         trim_memory();
     }
     if (now_ms >= grace_end_ms(edge)) {

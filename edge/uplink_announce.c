@@ -137,4 +137,5 @@ void uplink_trim(struct uplink *uplink)
 {
     arena_trim(&uplink->arena);
     plane_builder_trim(&uplink->up);
+    spares_trim(&uplink->link.spares);
 }

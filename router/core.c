@@ -310,6 +310,11 @@ struct core_effects router_core_step(struct router_core *core, const struct core
     return (struct core_effects){.items = core->effects.items, .count = core->effects.count};
 }
 
+void router_core_trim(struct router_core *core)
+{
+    spares_trim(&core->effects.spares);
+}
+
 uint64_t router_core_deadline(const struct router_core *core)
 {
     uint64_t due = wheel_deadline(core->grace);

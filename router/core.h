@@ -362,6 +362,9 @@ struct core_effects router_core_step(struct router_core *core, const struct core
 /* When CORE_TICK is due; UINT64_MAX = never. */
 uint64_t router_core_deadline(const struct router_core *core);
 
+/* Gives back what it keeps for the next messages: for quiet moments. */
+void router_core_trim(struct router_core *core);
+
 /* True when something waits that had its log: CORE_GO_ON is to come once in a turn. */
 bool router_core_postpones(const struct router_core *core);
 

@@ -511,9 +511,11 @@ void router_plane_stats(const struct router_plane *plane, struct plane_stats *re
 void router_plane_trim(struct router_plane *plane)
 {
     arena_trim(&plane->arena);
+    router_core_trim(plane->core);
     for (uint32_t i = 0; i < plane->edge_capacity; i++) {
         if (plane->edges[i] != NULL) {
             plane_builder_trim(&plane->edges[i]->out);
+            spares_trim(&plane->edges[i]->link.spares);
         }
     }
 }

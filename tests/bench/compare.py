@@ -255,7 +255,7 @@ def parse():
     parser.add_argument("--system", action="append", metavar="NAME[,NAME…]")
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--duration", type=float, default=1.5, help="seconds of publishing, measured")
-    parser.add_argument("--hold", type=float, default=4.0, help="seconds before idle memory is read")
+    parser.add_argument("--hold", type=float, default=8.0, help="seconds before idle memory is read")
     parser.add_argument("--no-syscalls", action="store_true", help="do not count system calls")
     parser.add_argument("--out", help="directory for BENCHMARKS.md and benchmarks/")
     parser.add_argument("--list", action="store_true", help="scenarios and systems")

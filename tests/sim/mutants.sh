@@ -89,7 +89,7 @@ esac
 
 # The link
 mutant ack_before_answers router/plane_hello.c 's/link\.answers = true/link.answers = false/'
-mutant both_ends_wait edge/uplink.c 's/(    plane_builder_init\(&uplink->up\);)/    uplink->link.answers = true;\n$1/'
+mutant both_ends_wait edge/uplink.c 's/(    plane_builder_init\(&uplink->up, &uplink->link.spares\);)/    uplink->link.answers = true;\n$1/'
 mutant ack_of_a_hole common/link.c 's/(if \(sent > link->received\) \{)/take_ack(link, ack);\n        $1/; s/(    if \(seq != link->received \+ 1\) \{)/    take_ack(link, ack);\n$1/'
 mutant holes_ignored common/link.c 's/seq != link->received \+ 1/false/; s/sent > link->received/false/'
 mutant repeated_is_new common/link.c 's/return LINK_FRAME_REPEATED;/return LINK_FRAME_NEW;/'
