@@ -126,7 +126,7 @@ mutant new_life_left_out router/announce.c 's/(    if \(!same && room\) \{)/    
 # What a router leaves out
 mutant no_hole_check edge/uplink_down.c 's/edge_group_hole\(group\) != NULL \|\| !follows\(group, op\)/follows(group, op) \&\& false/'
 mutant no_hold_back edge/uplink_repair.c 's/    holes_put\(holes, hole, what, payload\);/    give(uplink, group, what, payload);/'
-mutant answer_ignored edge/uplink_repair.c 's/(    give\(uplink, group, &what, op->bytes\);)/    if (group->hole != NULL) {\n        return;\n    }\n$1/'
+mutant answer_ignored edge/uplink_repair.c 's/(    give\(uplink, group, &what, op->bytes\);)/    if (edge_group_hole(group) != NULL) {\n        return;\n    }\n$1/'
 mutant not_answered router/repair.c 's/if \(from == 0 \|\| from > to\)/if (from != UINT64_MAX)/'
 mutant given_twice edge/uplink_repair.c 's/op->b <= group->last_offset\)/op->b <= group->last_offset \&\& false)/'
 mutant newcomers_get_all edge/holes.c 's/if \(newcomer == NULL\) \{/if (newcomer == NULL || hole != NULL) {/'
