@@ -5,6 +5,8 @@
 #include <sys/random.h>
 #include <time.h>
 
+enum { RANDOM_POOL = 64 }; /* taken from the kernel at a time */
+
 static struct timespec read_clock(clockid_t id)
 {
     struct timespec now;
@@ -22,6 +24,12 @@ uint64_t clock_mono_ms(void)
 uint64_t clock_mono_us(void)
 {
     struct timespec now = read_clock(CLOCK_MONOTONIC);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t clock_thread_us(void)
+{
+    struct timespec now = read_clock(CLOCK_THREAD_CPUTIME_ID);
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
@@ -50,4 +58,17 @@ void clock_random(void *data, unsigned long len)
             len -= (unsigned long)got;
         }
     }
+}
+
+uint64_t clock_random_bits(void)
+{
+    static _Thread_local uint64_t pool[RANDOM_POOL];
+    static _Thread_local unsigned left;
+    if (left == 0) {
+        clock_random(pool, sizeof(pool));
+        left = RANDOM_POOL;
+    }
+    uint64_t bits = pool[--left];
+    pool[left] = 0; /* nobody finds it here later */
+    return bits;
 }

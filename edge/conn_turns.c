@@ -36,7 +36,7 @@ static void wait_for_turn(struct conn *conn)
     if (turns->count == turns->capacity) {
         make_room(turns);
     }
-    *place(turns, turns->count++) = conn->id;
+    *place(turns, turns->count++) = conn_id(conn);
     conn_pause(conn, CONN_PAUSE_TURN);
 }
 

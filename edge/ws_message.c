@@ -73,7 +73,7 @@ static bool inflate_fed(struct ws_session *session, const struct ws_limits *limi
         }
         uint64_t room = limits->message_bytes_max > have ? limits->message_bytes_max - have : 0;
         struct bytes part = bytes_slice(chunk, 0, room < chunk.len ? (size_t)room : chunk.len);
-        session->inflated += (uint32_t)part.len;
+        session->part->inflated += (uint32_t)part.len;
         if (!text_goes_on(session, part)) {
             *ret_reason = WS_REASON_BAD_UTF8; /* section 8.1, at once */
             return false;

@@ -226,7 +226,7 @@ static enum step on_rest(struct ws_session *session, const struct ws_limits *lim
     uint8_t mask[MASK_LEN];
     memcpy(mask, session->part->header + whole - MASK_LEN, MASK_LEN);
     memcpy(session->part->mask, mask, MASK_LEN); /* over the header */
-    session->frames++;
+    session->part->frames++;
     session->part->frame_left = payload;
     session->part->phase = 0;
     session->part->control_len = 0;
@@ -420,6 +420,10 @@ static struct ws_event receive(struct ws_session *session, const struct ws_limit
     }
     *data = in.data;
     *len = in.len;
+    event.frames = session->part->frames;
+    event.inflated = session->part->inflated;
+    session->part->frames = 0;
+    session->part->inflated = 0;
     return event;
 }
 
