@@ -67,7 +67,8 @@ class CurveCluster(Cluster):
 
     def __init__(self, keys, router_options=()):
         self.keys = keys
-        super().__init__(edges=0, router_options=[*keys.router_options(), *router_options])
+        # A router that has so much to read may be late, and no edge is to be taken for dead.
+        super().__init__(edges=0, router_options=[*keys.router_options(), "--edge-dead", "20s", *router_options])
 
     def add(self, options=None, key=None, id=None, wait=True):
         """One more edge, with the key of its id."""

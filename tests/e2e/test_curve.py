@@ -247,9 +247,12 @@ class Hostile(CurveCase):
         enemy = self.hostile("edge-2")
         enemy.say(hello(b"edge-2", credit=1 << 26))
         await asyncio.to_thread(enemy.hear)
-        for seq in range(100):
+
+        def announce(seq):
             enemy.say(batch(seq + 1, [(ANNOUNCE_GROUP, 0, 0, n + 1, 0, group(b"bogus%d" % n))
                                       for n in range(seq * 10000, seq * 10000 + 10000)]))
+        for seq in range(100):
+            await asyncio.to_thread(announce, seq)  # meanwhile the pair answers its pings
             if seq % 20 == 0:
                 await self.check(pair)
         await self.said("edge.limited.*edge=edge-2.*--max-rooms-per-edge")
@@ -276,8 +279,11 @@ class Hostile(CurveCase):
         await asyncio.to_thread(enemy.hear)
         text = b'{"type":"room_message","room":"lobby","payload":"forged"}'
         enemy.say(batch(1, [(ANNOUNCE_END, 0, 0, 0, 0, b"")]))
-        for seq in range(2, 6):
+
+        def forge(seq):
             enemy.say(batch(seq, [(TEXT, n % 4096, 1 + n % 7, n + 1, 0, text) for n in range(100000)]))
+        for seq in range(2, 6):
+            await asyncio.to_thread(forge, seq)  # meanwhile the pair answers its pings
         await self.check(pair)
         await eventually(lambda: self.cluster.metrics()['splitrail_router_plane_bytes_total{direction="in"}'] >
                          4 * 100000 * len(text), "all were read", bearable(240))

@@ -55,7 +55,8 @@ def mutated(rng, data):
 
 
 class Hostile(ClusterCase):
-    router_options = ("--max-messages-per-second", "0", "--max-bytes-per-second", "0")
+    # An edge that has so many to see may be late.
+    router_options = ("--max-messages-per-second", "0", "--max-bytes-per-second", "0", "--edge-dead", "20s")
     edge_options = ("--handshake-timeout", "3s")
 
     async def asyncSetUp(self):
