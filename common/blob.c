@@ -1,13 +1,12 @@
 #include "common/blob.h"
 
-#include "common/mem.h"
-
 #include <assert.h>
 
-struct blob *blob_new(size_t len)
+struct blob *blob_new(struct spares *spares, size_t len)
 {
     assert(len <= UINT32_MAX && "blob lengths are 32 bits");
-    struct blob *blob = mem_resize(NULL, sizeof(*blob) + len, 1);
+    struct blob *blob = spares_take(spares, sizeof(*blob) + len);
+    blob->spares = spares;
     blob->refs = 1;
     blob->len = (uint32_t)len;
     return blob;
@@ -27,7 +26,7 @@ void blob_unref(struct blob **blob)
     }
     assert((*blob)->refs != 0 && "unref of a freed blob");
     if (--(*blob)->refs == 0) {
-        mem_free(*blob);
+        spares_give((*blob)->spares, *blob, sizeof(**blob) + (*blob)->len);
     }
     *blob = NULL;
 }

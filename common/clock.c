@@ -5,6 +5,8 @@
 #include <sys/random.h>
 #include <time.h>
 
+enum { RANDOM_POOL = 64 }; /* taken from the kernel at a time */
+
 static struct timespec read_clock(clockid_t id)
 {
     struct timespec now;
@@ -56,4 +58,17 @@ void clock_random(void *data, unsigned long len)
             len -= (unsigned long)got;
         }
     }
+}
+
+uint64_t clock_random_bits(void)
+{
+    static _Thread_local uint64_t pool[RANDOM_POOL];
+    static _Thread_local unsigned left;
+    if (left == 0) {
+        clock_random(pool, sizeof(pool));
+        left = RANDOM_POOL;
+    }
+    uint64_t bits = pool[--left];
+    pool[left] = 0; /* nobody finds it here later */
+    return bits;
 }

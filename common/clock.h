@@ -15,4 +15,8 @@ uint64_t clock_wall_us(void);
 /* Fills with random bytes from the kernel; aborts when there are none. */
 void clock_random(void *data, unsigned long len);
 
+/* 64 of them: as good, and mostly without a system call. For spreading things over time and for
+ * names; keys are taken by clock_random(). A process that forks must not use both halves. */
+uint64_t clock_random_bits(void);
+
 #endif

@@ -8,6 +8,7 @@
 
 enum {
     QUEUE_CAPACITY_MIN = 16,
+    SPARES_BYTES_MAX = 1024 * 1024,
     OWN_STALL_MS = 1000, /* a later tick than this is our own pause */
     ACK_SHARE = 4        /* acknowledge at the latest after a quarter of the credit */
 };
@@ -61,11 +62,13 @@ void link_init(struct link *link, const struct link_timing *timing, uint64_t own
 {
     *link = (struct link){
         .timing = *timing, .own_credit = own_credit, .first_seq = 1, .ticked_ms = now_ms};
+    spares_init(&link->spares, SPARES_BYTES_MAX);
 }
 
 void link_fini(struct link *link)
 {
     link_queue_fini(&link->queue);
+    spares_fini(&link->spares);
 }
 
 static void go_up(struct link *link, uint64_t window, uint64_t now_ms)
@@ -200,7 +203,7 @@ static void take_ack(struct link *link, uint64_t ack)
         if (entry.tag != 0) {
             link->acked_tag = entry.tag;
         }
-        mem_free(entry.body);
+        spares_give(&link->spares, entry.body, entry.len);
     }
 }
 

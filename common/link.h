@@ -19,6 +19,7 @@
 #define COMMON_LINK_H
 
 #include "common/bytes.h"
+#include "common/spares.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,7 +27,7 @@
 
 /* Bodies waiting for acknowledgement or for credit, in order. */
 struct link_entry {
-    uint8_t *body; /* owned, mem_free */
+    uint8_t *body; /* owned, from spares_take() with its length */
     size_t len;
     uint64_t tag; /* the owner's mark: 0, or growing; survives renumbering */
     uint64_t ack; /* what was finished when it was pushed: it carries the answers to just that */
@@ -57,6 +58,7 @@ struct link {
     bool answers; /* acknowledgements wait for what was pushed before them */
     struct link_timing timing;
     struct link_queue queue;
+    struct spares spares;  /* bodies that were acknowledged, for the next ones */
     uint64_t first_seq;    /* seq of the queue's first entry */
     size_t sent_count;     /* entries of the queue that were transmitted */
     uint64_t sent_bytes;   /* of those: not yet finished by the other side */
@@ -91,7 +93,8 @@ bool link_resume(struct link *link, uint64_t window, uint64_t peer_received, uin
 /* The owner gave the transport up; what is queued stays for the next start. */
 void link_break(struct link *link, enum link_phase phase);
 
-/* Takes `body` (mem_free). */
+/* Takes `body`, which is from spares_take(…, len). It goes to `link->spares` when it is finished.
+ */
 void link_push(struct link *link, uint8_t *body, size_t len, uint64_t tag);
 
 /* What is next to be transmitted, if the link is up and the credit allows it (a body larger than

@@ -1,11 +1,26 @@
 #include "common/mem.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Of the whole process, as the allocator is; threads of ours allocate too. */
+static atomic_uint_fast64_t allocations;
+
+static void count_one(void)
+{
+    atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
+}
+
+uint64_t mem_allocations(void)
+{
+    return atomic_load_explicit(&allocations, memory_order_relaxed);
+}
+
 void *mem_try_new(size_t count, size_t size)
 {
+    count_one();
     return calloc(count == 0 ? 1 : count, size == 0 ? 1 : size);
 }
 
@@ -24,6 +39,7 @@ void *mem_resize(void *ptr, size_t count, size_t size)
         abort();
     }
     size_t total = count * size;
+    count_one();
     void *grown = realloc(ptr, total == 0 ? 1 : total);
     if (grown == NULL) {
         abort();

@@ -8,6 +8,7 @@
 #include "common/bytes.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Zeroed memory of `count` items of `size` bytes; aborts on exhaustion or overflow. Never NULL. */
 void *mem_new(size_t count, size_t size);
@@ -26,6 +27,11 @@ void *mem_copy(struct bytes src);
 char *mem_copy_str(struct bytes src);
 
 void mem_free(void *ptr);
+
+/* How often this process has asked the C allocator for memory through this header, resizing
+ * included. What libraries (libzmq, libevent, protobuf-c with its own allocator, OpenSSL) and the
+ * kernel take for themselves is not seen here. */
+uint64_t mem_allocations(void);
 
 /* Zeroes a secret that nobody reads again, which a compiler would take a memset for useless. */
 void mem_wipe(void *ptr, size_t len);

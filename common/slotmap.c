@@ -14,7 +14,7 @@ enum { PAGE_SLOTS = 512 };
  * to an object is. */
 struct slotmap_page {
     uintptr_t objects[PAGE_SLOTS];
-    uint32_t gens[PAGE_SLOTS]; /* of the live object, or of the next one */
+    uint32_t gens[PAGE_SLOTS]; /* of the live object, or of the next one; none in plain maps */
 };
 
 _Static_assert(sizeof(uintptr_t) == 8, "a doubled index fits");
@@ -24,9 +24,16 @@ static uintptr_t *object_at(const struct slotmap *map, uint32_t index)
     return &map->pages[index / PAGE_SLOTS]->objects[index % PAGE_SLOTS];
 }
 
-static uint32_t *gen_at(const struct slotmap *map, uint32_t index)
+static uint32_t gen_of(const struct slotmap *map, uint32_t index)
 {
-    return &map->pages[index / PAGE_SLOTS]->gens[index % PAGE_SLOTS];
+    return map->plain ? 1 : map->pages[index / PAGE_SLOTS]->gens[index % PAGE_SLOTS];
+}
+
+static void set_gen(struct slotmap *map, uint32_t index, uint32_t gen)
+{
+    if (!map->plain) {
+        map->pages[index / PAGE_SLOTS]->gens[index % PAGE_SLOTS] = gen;
+    }
 }
 
 static uintptr_t free_link(uint32_t next)
@@ -40,13 +47,21 @@ void slotmap_init(struct slotmap *map, uint32_t max)
     *map = (struct slotmap){.free_head = NO_INDEX, .max = max};
 }
 
+void slotmap_init_plain(struct slotmap *map, uint32_t max)
+{
+    slotmap_init(map, max);
+    map->plain = true;
+}
+
 void slotmap_fini(struct slotmap *map)
 {
     for (uint32_t i = 0; i < map->page_count; i++) {
         mem_free(map->pages[i]);
     }
     mem_free(map->pages);
+    bool plain = map->plain;
     slotmap_init(map, map->max);
+    map->plain = plain;
 }
 
 static void add_page(struct slotmap *map)
@@ -55,7 +70,8 @@ static void add_page(struct slotmap *map)
         size_t room = map->page_count == 0 ? 1 : (size_t)map->page_count * 2;
         map->pages = mem_resize(map->pages, room, sizeof(struct slotmap_page *));
     }
-    map->pages[map->page_count++] = mem_resize(NULL, 1, sizeof(struct slotmap_page));
+    size_t bytes = map->plain ? offsetof(struct slotmap_page, gens) : sizeof(struct slotmap_page);
+    map->pages[map->page_count++] = mem_resize(NULL, 1, bytes);
 }
 
 /* A free index: a used one again if there is any, so that the range of indexes stays dense. */
@@ -69,7 +85,7 @@ static uint32_t take_index(struct slotmap *map)
     if (map->used == (uint64_t)map->page_count * PAGE_SLOTS) {
         add_page(map);
     }
-    *gen_at(map, map->used) = 1;
+    set_gen(map, map->used, 1);
     return map->used++;
 }
 
@@ -82,13 +98,13 @@ slot_id slotmap_add(struct slotmap *map, void *object)
     uint32_t index = take_index(map);
     *object_at(map, index) = (uintptr_t)object;
     map->count++;
-    return slot_id_make(index, *gen_at(map, index));
+    return slot_id_make(index, gen_of(map, index));
 }
 
 void *slotmap_get(const struct slotmap *map, slot_id id)
 {
     uint32_t index = slot_id_index(id);
-    if (index >= map->used || *gen_at(map, index) != slot_id_gen(id)) {
+    if (index >= map->used || gen_of(map, index) != slot_id_gen(id)) {
         return NULL;
     }
     return slotmap_at(map, index);
@@ -105,7 +121,7 @@ slot_id slotmap_id_at(const struct slotmap *map, uint32_t index)
     if (slotmap_at(map, index) == NULL) {
         return 0;
     }
-    return slot_id_make(index, *gen_at(map, index));
+    return slot_id_make(index, gen_of(map, index));
 }
 
 void *slotmap_remove(struct slotmap *map, slot_id id)
@@ -115,8 +131,8 @@ void *slotmap_remove(struct slotmap *map, slot_id id)
         return NULL;
     }
     uint32_t index = slot_id_index(id);
-    uint32_t *gen = gen_at(map, index);
-    *gen = *gen == UINT32_MAX ? 1 : *gen + 1;
+    uint32_t gen = gen_of(map, index);
+    set_gen(map, index, gen == UINT32_MAX ? 1 : gen + 1);
     *object_at(map, index) = free_link(map->free_head);
     map->free_head = index;
     map->count--;

@@ -3,18 +3,20 @@
 #ifndef COMMON_SLOTMAP_H
 #define COMMON_SLOTMAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct slotmap_page;
 
 struct slotmap {
-    struct slotmap_page **pages; /* 12 bytes a slot */
+    struct slotmap_page **pages; /* 12 bytes a slot, 8 without generations */
     uint32_t page_count;
     uint32_t used;  /* slots ever handed out: indexes are below this */
     uint32_t count; /* live objects */
     uint32_t free_head;
     uint32_t max; /* limit of live objects */
+    bool plain;   /* without generations */
 };
 
 /* index in the low, generation in the high half; 0 is never a valid id */
@@ -37,6 +39,8 @@ static inline slot_id slot_id_make(uint32_t index, uint32_t gen)
 
 /* `max` live objects at most (up to UINT32_MAX - 1). */
 void slotmap_init(struct slotmap *map, uint32_t max);
+/* The same without generations (all are 1): for owners who keep no id longer than its object. */
+void slotmap_init_plain(struct slotmap *map, uint32_t max);
 void slotmap_fini(struct slotmap *map);
 
 /* Id of the newly stored `object` (not NULL, an even address), or 0 when `max` is reached. */

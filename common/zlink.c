@@ -48,7 +48,8 @@ struct zlink {
     enum zlink_kind kind;
     size_t received_bytes; /* in this turn of the loop */
     bool receiving;        /* the receive loop is running and receives until nothing is left */
-    bool sent;             /* in on_turn: see zlink_send */
+    bool holding;          /* between zlink_hold() and zlink_release() */
+    bool sent;             /* meanwhile, or in on_turn: see zlink_send */
     bool *turn;            /* while on_turn runs: set to false when the link is freed in it */
     struct zlink_callbacks callbacks;
     void *owner;
@@ -137,6 +138,20 @@ static bool may_receive(const struct zlink *link, unsigned received, uint64_t si
            (received == 0 || clock_mono_us() - since_us < RECEIVE_BUDGET_US);
 }
 
+void zlink_hold(struct zlink *link)
+{
+    link->holding = true;
+}
+
+void zlink_release(struct zlink *link)
+{
+    link->holding = false;
+    if (link->turn == NULL && link->sent) { /* else the end of the turn looks */
+        link->sent = false;
+        schedule_if_readable(link);
+    }
+}
+
 /* One look at ZMQ_EVENTS for all that is sent in it: each costs two system calls. */
 static void run_turn(struct zlink *link)
 {
@@ -146,9 +161,7 @@ static void run_turn(struct zlink *link)
     link->callbacks.on_turn(link->owner);
     if (alive) {
         link->turn = NULL;
-        if (link->sent) {
-            schedule_if_readable(link);
-        }
+        zlink_release(link);
     }
 }
 
@@ -454,7 +467,7 @@ enum status zlink_send(struct zlink *link, struct bytes peer, struct bytes heade
     if (status == STATUS_OK) {
         status = send_body(link, header, body);
     }
-    if (link->turn != NULL) {
+    if (link->turn != NULL || link->holding) {
         link->sent = true;
     } else {
         schedule_if_readable(link); /* sending may have taken note of what came */

@@ -82,4 +82,10 @@ void zlink_cut_sender(struct zlink *link);
 enum status zlink_send(struct zlink *link, struct bytes peer, struct bytes header,
                        struct bytes body) MUST_CHECK;
 
+/* Around several sends: the look at what they may have taken note of, two system calls, is taken
+ * once, by the release. The loop must not run between the two. A release without a hold (the link
+ * was made anew meanwhile) is harmless. */
+void zlink_hold(struct zlink *link);
+void zlink_release(struct zlink *link);
+
 #endif

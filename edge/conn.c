@@ -15,7 +15,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-_Static_assert(sizeof(struct conn) <= 184, "the memory of an idle connection is a promise");
+_Static_assert(sizeof(struct conn) <= 120, "the memory of an idle connection is a promise");
+_Static_assert(CONN_DEAD < 8 && WS_REASON_COUNT <= 32, "bits of struct conn");
 
 /* NULL: what comes is thrown away. */
 static void (*const INPUT_OF_STATE[])(struct conn *conn, uint8_t *data, size_t len) = {
@@ -45,9 +46,11 @@ static void set_state(struct conn *conn, enum conn_state state)
 {
     if (is_pending((enum conn_state)conn->state) && !is_pending(state)) {
         conn_pending_remove(conn);
+        conn_drop_head(conn);
+        ws_session_init(&conn->session);
     }
     count_state(conn, -1);
-    conn->state = (uint8_t)state;
+    conn->state = (uint8_t)state & 7U;
     count_state(conn, +1);
 }
 
@@ -55,7 +58,7 @@ static void set_state(struct conn *conn, enum conn_state state)
 static unsigned wanted_events(const struct conn *conn)
 {
     const struct transport *transport = &conn->out.transport;
-    bool reading = conn->paused == 0;
+    bool reading = (conn->paused & ~CONN_PAUSE_TURN) == 0;
     bool read = transport->receive_wants_write ? false : reading;
     bool write = transport->send_wants_read ? false : conn->want_write;
     read |= transport->send_wants_read && conn->want_write;
@@ -67,7 +70,8 @@ static unsigned wanted_events(const struct conn *conn)
 static bool watch_socket(struct conn *conn, unsigned wanted)
 {
     struct edge *edge = conn->edge;
-    bool ok = sockets_watch(edge->sockets, conn->out.transport.fd, conn->id, conn->watched, wanted);
+    bool ok =
+        sockets_watch(edge->sockets, conn->out.transport.fd, conn_id(conn), conn->watched, wanted);
     conn->watched = (ok ? wanted : 0U) & 3U;
     return ok;
 }
@@ -83,10 +87,9 @@ static void update_events(struct conn *conn)
     if (wanted != conn->watched) {
         (void)watch_socket(conn, wanted);
     }
-    if ((conn->out.transport.input_waits || conn_pace_holds(conn)) && conn->paused == 0 &&
-        !conn->woken) {
+    if ((conn->out.transport.input_waits || conn->holds) && conn->paused == 0 && !conn->woken) {
         conn->woken = true;
-        sockets_wake(conn->edge->sockets, conn->id);
+        sockets_wake(conn->edge->sockets, conn_id(conn));
     }
 }
 
@@ -97,43 +100,37 @@ static void kill_conn(struct conn *conn)
     struct edge *edge = conn->edge;
     struct transport transport = conn->out.transport;
     out_batch_forget(edge->out, &conn->out);
-    wheel_clear(edge->wheel, slot_id_index(conn->id));
-    transport.ops->close(&transport);
-    edge->message_bytes -= ws_session_held(&conn->session);
-    ws_session_fini(&conn->session);
-    if (conn->state != CONN_PROXY) {
+    wheel_clear(edge->wheel, conn->slot);
+    transport_ops(&transport)->close(&transport);
+    if (!is_pending((enum conn_state)conn->state)) {
+        edge->message_bytes -= ws_session_held(&conn->session);
+        ws_session_fini(&conn->session);
         conn_deflate_end(conn);
-    }
-    if (conn->head != NULL) {
-        edge->message_bytes -= conn_pace_holds(conn) ? conn->head->capacity : 0;
-        buf_fini(conn->head);
-        mem_free(conn->head);
-        conn->head = NULL;
+        conn_pace_drop(conn);
     }
     if (conn->ip_counted) {
         ip_counts_release(&edge->ip_counts, &conn->address);
     }
     set_state(conn, CONN_DEAD);
     conn->next_dead = edge->dead;
-    edge->dead = conn;
+    edge->dead = conn->slot;
 }
 
 /* OPEN is left for good: noted now, reported at the end of the turn. */
 static void note_end(struct conn *conn, enum ws_reason reason, uint16_t code, bool clean)
 {
     assert(conn->state == CONN_OPEN && "an ending is noted once");
-    conn->reason = (uint8_t)reason;
+    conn->reason = (uint8_t)reason & 31U;
     conn->close_code = code;
     conn->clean = clean;
-    conn->planned_ms = 0;
-    conn->soft_due_ms = 0;
+    conn->planned = 0;
     conn->next_ended = conn->edge->ended;
-    conn->edge->ended = conn;
+    conn->edge->ended = conn->slot;
 }
 
 static void put_copy(struct conn *conn, struct bytes bytes)
 {
-    struct blob *blob = blob_new(bytes.len);
+    struct blob *blob = blob_new(out_batch_spares(conn->edge->out), bytes.len);
     memcpy(blob->data, bytes.data, bytes.len);
     out_batch_put(conn->edge->out, &conn->out, blob);
     blob_unref(&blob);
@@ -157,7 +154,7 @@ static void linger(struct conn *conn, enum conn_state state)
 {
     set_state(conn, state);
     conn->paused &= CONN_PAUSE_END | CONN_PAUSE_PACE;
-    conn->due_ms = edge_now(conn->edge) + CONN_LINGER_MS;
+    conn->due = ticks_due(edge_now(conn->edge) + CONN_LINGER_MS);
     out_batch_mark(conn->edge->out, &conn->out);
     heartbeat_arm(conn);
     update_events(conn);
@@ -179,7 +176,7 @@ static void flushed(struct conn *conn)
         kill_conn(conn);
         return;
     }
-    if (!conn->shut && conn->out.transport.ops->shutdown(&conn->out.transport) != 0) {
+    if (!conn->shut && transport_ops(&conn->out.transport)->shutdown(&conn->out.transport) != 0) {
         conn->want_write = errno == EAGAIN;
         if (!conn->want_write) {
             kill_conn(conn);
@@ -188,7 +185,7 @@ static void flushed(struct conn *conn)
     }
     if (!conn->shut) {
         conn->shut = true;
-        conn->due_ms = edge_now(conn->edge) + CONN_LINGER_MS;
+        conn->due = ticks_due(edge_now(conn->edge) + CONN_LINGER_MS);
         heartbeat_arm(conn);
     }
 }
@@ -212,11 +209,17 @@ static void log_tls_failure(const struct conn *conn)
               LOG_S("why", tls_last_error(conn->edge->tls)));
 }
 
+static void heard(struct conn *conn)
+{
+    conn->last_seen = ticks_of(edge_now(conn->edge));
+    conn->silent = false;
+}
+
 static void on_receive_failed(struct conn *conn)
 {
     switch (errno) {
     case EAGAIN: /* a part of a TLS record is a sign of life too */
-        conn->last_seen_ms = edge_now(conn->edge);
+        heard(conn);
         break;
     case EINTR:
         break;
@@ -252,14 +255,14 @@ void conn_read(struct conn *conn)
         conn_stop_for_congestion(conn);
         return;
     }
-    if (conn_pace_holds(conn)) {
+    if (conn->holds) {
         conn_pace_release(conn);
         update_events(conn);
         return;
     }
-    ssize_t len = transport->ops->receive(transport, edge->input, read_max(conn));
+    ssize_t len = transport_ops(transport)->receive(transport, edge->input, read_max(conn));
     if (len > 0) {
-        conn->last_seen_ms = edge_now(edge);
+        heard(conn);
         if (INPUT_OF_STATE[conn->state] != NULL) {
             INPUT_OF_STATE[conn->state](conn, edge->input, (size_t)len);
         }
@@ -285,6 +288,9 @@ void conn_on_ready(void *owner, slot_id id, unsigned what)
     what &= expected;
     if (what == 0) {
         return; /* it was paused by somebody else in this turn */
+    }
+    if ((conn->paused & CONN_PAUSE_TURN) != 0) {
+        conn_pause(conn, CONN_PAUSE_TURNS);
     }
     if ((what & SOCKET_WRITABLE) != 0 || transport->send_wants_read) {
         out_batch_mark(edge->out, &conn->out);
@@ -325,10 +331,11 @@ struct conn *conn_new(struct edge *edge, int fd, const struct address *address, 
     conn->tls = tls;
     conn->state = proxied ? CONN_PROXY : CONN_HANDSHAKE;
     out_queue_init(&conn->out, transport_plain(fd));
-    conn->id = slotmap_add(&edge->conns, conn);
+    slot_id id = slotmap_add(&edge->conns, conn);
+    conn->slot = slot_id_index(id);
     conn->edge = edge;
-    if (conn->id == 0 || !watch_socket(conn, SOCKET_READABLE)) {
-        (void)slotmap_remove(&edge->conns, conn->id);
+    if (id == 0 || !watch_socket(conn, SOCKET_READABLE)) {
+        (void)slotmap_remove(&edge->conns, id);
         mem_free(conn);
         return NULL;
     }
@@ -338,14 +345,32 @@ struct conn *conn_new(struct edge *edge, int fd, const struct address *address, 
     uint64_t now_ms = edge_now(edge);
     conn->address = *address;
     conn->ip_counted = ip_counted;
-    conn->accepted_ms = now_ms;
-    conn->last_seen_ms = now_ms;
-    conn->due_ms = now_ms + (uint64_t)edge->options->handshake_timeout;
-    ws_session_init(&conn->session);
+    conn->since = ticks_of(now_ms);
+    conn->last_seen = conn->since;
+    conn->due = ticks_due(now_ms + (uint64_t)edge->options->handshake_timeout);
     count_state(conn, +1);
     conn_pending_add(conn);
     heartbeat_arm(conn);
     return conn;
+}
+
+struct conn *conn_in(const struct edge *edge, uint32_t slot)
+{
+    return slotmap_at(&edge->conns, slot);
+}
+
+slot_id conn_id(const struct conn *conn)
+{
+    return slotmap_id_at(&conn->edge->conns, conn->slot);
+}
+
+void conn_drop_head(struct conn *conn)
+{
+    if (conn->head != NULL) {
+        buf_fini(conn->head);
+        mem_free(conn->head);
+        conn->head = NULL;
+    }
 }
 
 struct conn *conn_at(struct edge *edge, uint32_t slot)
@@ -457,11 +482,12 @@ void conn_abort(struct conn *conn, enum ws_reason reason)
 
 void conn_plan_close(struct conn *conn, enum ws_reason reason, uint64_t at_ms)
 {
-    if (conn->planned_ms != 0 && conn->planned_ms <= at_ms) {
+    uint64_t now_ms = edge_now(conn->edge);
+    if (conn->planned != 0 && ticks_due_ms(conn->planned, now_ms) <= at_ms) {
         return;
     }
-    conn->planned_ms = at_ms;
-    conn->planned_reason = (uint8_t)reason;
+    conn->planned = ticks_due(at_ms);
+    conn->reason = (uint8_t)reason & 31U;
     heartbeat_arm(conn);
 }
 
@@ -476,11 +502,15 @@ void conn_enter_open(struct conn *conn, struct bytes answer)
 {
     struct edge *edge = conn->edge;
     set_state(conn, CONN_OPEN);
-    conn->opened_ms = edge_now(edge);
+    conn->since = ticks_of(edge_now(edge));
     conn_pace_start(conn);
-    conn->last_message_ms = conn->opened_ms;
-    conn->ping_stamp_us = 0;
+    conn->last_message = conn->since;
+    conn->ping_us = 0;
+    conn->soft_due = 0;
     put_copy(conn, answer);
+    if (!edge->options->echo && uplink_state(edge->uplink) == UPLINK_UP) {
+        out_batch_expect(&conn->out); /* the router welcomes it, or not */
+    }
     metrics_add(edge->metrics, EDGE_METRIC_CONNECTIONS, 0, 1);
     heartbeat_start(conn);
 }
@@ -523,10 +553,10 @@ static void watch_soft_limit(struct conn *conn)
         return;
     }
     if (out_queue_cost(&conn->out) <= (size_t)options->soft_output) {
-        conn->soft_due_ms = 0; /* the wheel finds out when it fires */
+        conn->soft_due = 0; /* the wheel finds out when it fires */
         conn_resume(conn, CONN_PAUSE_OUTPUT);
-    } else if (conn->soft_due_ms == 0) {
-        conn->soft_due_ms = edge_now(conn->edge) + (uint64_t)options->soft_output_grace;
+    } else if (conn->soft_due == 0) {
+        conn->soft_due = ticks_due(edge_now(conn->edge) + (uint64_t)options->soft_output_grace);
         heartbeat_arm(conn);
         conn_pause(conn, CONN_PAUSE_OUTPUT);
     }
@@ -539,7 +569,7 @@ static void watch_behind(struct conn *conn)
     if (conn->behind && conn->state == CONN_OPEN &&
         out_queue_cost(&conn->out) <= (size_t)edge->options->soft_output / 2) {
         conn->behind = false;
-        uplink_caught_up(edge->uplink, slot_id_index(conn->id));
+        uplink_caught_up(edge->uplink, conn->slot);
         edge->caught_up = true;
     }
 }
@@ -560,43 +590,4 @@ void conn_on_written(void *owner, struct out_queue *queue, enum out_result resul
         flushed(conn);
     }
     update_events(conn);
-}
-
-static void report(struct conn *conn)
-{
-    struct edge *edge = conn->edge;
-    enum ws_reason reason = (enum ws_reason)conn->reason;
-    const char *label = ws_reason_label(reason);
-    uint64_t life_ms = edge_now(edge) - conn->opened_ms;
-    metrics_add(edge->metrics, EDGE_METRIC_DISCONNECTIONS, edge_metrics_reason_index(reason), 1);
-    metrics_observe(edge->metrics, EDGE_METRIC_CONNECTION_DURATION, 0, (double)life_ms / 1000.0);
-    if (!edge->options->echo) {
-        uplink_closed(edge->uplink, slot_id_index(conn->id), conn->close_code, conn->clean,
-                      bytes_of_str(label));
-    }
-    log_event(LOG_CONN_CLOSE, LOG_U("slot", slot_id_index(conn->id)),
-              LOG_U("gen", slot_id_gen(conn->id)), LOG_S("reason", label),
-              LOG_U("code", conn->close_code), LOG_U("ms", life_ms));
-}
-
-bool conn_report_ended(struct edge *edge)
-{
-    bool some = edge->ended != NULL;
-    while (edge->ended != NULL) {
-        struct conn *conn = edge->ended;
-        edge->ended = conn->next_ended;
-        report(conn);
-    }
-    return some;
-}
-
-void conn_reap(struct edge *edge)
-{
-    while (edge->dead != NULL) {
-        struct conn *conn = edge->dead;
-        edge->dead = conn->next_dead;
-        assert(conn->out.waiting == NULL && "freed while its output was on the list");
-        slotmap_remove(&edge->conns, conn->id);
-        mem_free(conn);
-    }
 }

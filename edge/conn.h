@@ -1,9 +1,10 @@
 /* One client connection: socket, WebSocket session, output, deadlines. While it is idle it owns
  * nothing but this struct, and what TLS needs. Split by subject: conn.c life and events,
- * conn_pace.c the rate of frames, conn_proxy.c what a load balancer says first, conn_upgrade.c the
- * HTTP part, conn_message.c the frames, conn_deflate.c memory for compression, conn_pending.c the
- * limit over unfinished openings, conn_turns.c their share of a turn, conn_shed.c the limit over
- * all output, conn_congestion.c who waits for the router, heartbeat.c the deadlines.
+ * conn_ended.c their reports, conn_pace.c the rate of frames, conn_proxy.c what a load balancer
+ * says first, conn_upgrade.c the HTTP part, conn_message.c the frames, conn_deflate.c memory for
+ * compression, conn_pending.c the limit over unfinished openings, conn_turns.c their share of a
+ * turn, conn_shed.c the limit over all output, conn_congestion.c who waits for the router,
+ * heartbeat.c the deadlines.
  *
  *   (PROXY ──►) HANDSHAKE ──upgrade──► OPEN ──close frame queued──► CLOSING ──► DEAD (freed at end
  * of turn) └──HTTP answer queued──► ANSWERED ──────────────────────────────┘
@@ -20,6 +21,7 @@
 #include "edge/address.h"
 #include "edge/edge_metrics.h"
 #include "edge/output.h"
+#include "edge/ticks.h"
 #include "edge/ws_extensions.h"
 #include "edge/ws_reason.h"
 #include "edge/ws_session.h"
@@ -46,58 +48,66 @@ enum conn_pause {
     CONN_PAUSE_OUTPUT = 2,     /* the client does not read what it is sent */
     CONN_PAUSE_FENCED = 4,     /* the router gave this client away; it is about to be closed */
     CONN_PAUSE_PACE = 16,      /* it sends more than --max-frames- or --max-input-per-second */
-    CONN_PAUSE_TURN = 32,      /* an opening that is served in a later turn (conn_turns.c) */
+    CONN_PAUSE_TURN = 32,      /* an opening that is served in a later turn (conn_turns.c), */
+    CONN_PAUSE_TURNS = 64,     /* and not even in the next one: it is not watched meanwhile */
     CONN_PAUSE_END = 8         /* the peer has ended; only our output is still to be written */
 };
 
 enum { CONN_LINGER_MS = 2000 }; /* waiting for the peer's end after ours */
 
+/* Sorted by size: it fills a class of the allocator to the last byte. Times are ticks (ticks.h),
+ * other connections slots; CONN_NONE ends a list. */
 struct conn {
     struct edge *edge;
-    struct ws_session session;
     struct out_queue out;
-    struct buf *head; /* incomplete request or PROXY head; when OPEN, input that the pace
-                         holds; NULL else */
     union {
         struct tls *tls;              /* in PROXY: spoken from HANDSHAKE on; NULL = plain */
         struct ws_deflater *deflater; /* then: context of our messages; NULL = they stand alone */
     };
-    union { /* it is pending before OPEN, ended and dead after */
-        struct conn *pending_older;
-        uint64_t ping_stamp_us; /* payload of the last ping; 0 = none was sent */
-        struct conn *next_ended;
-    };
     union {
-        struct conn *pending_newer;
-        uint64_t last_message_ms;
-        struct conn *next_dead;
+        struct buf *head;          /* PROXY, HANDSHAKE: incomplete request or PROXY head, or NULL */
+        struct ws_session session; /* then */
     };
-    slot_id id;
-    union {
-        uint64_t accepted_ms; /* while pending */
-        uint64_t opened_ms;   /* when the upgrade was completed */
-    };
-    uint64_t last_seen_ms; /* last byte received */
-    uint64_t due_ms;      /* PROXY, HANDSHAKE: timeout; OPEN: next ping or pong due; else: linger */
-    uint64_t soft_due_ms; /* too much output since; 0 = no */
-    uint64_t planned_ms;  /* close at this time with planned_reason; 0 = no */
-    uint64_t pace_ns;     /* when its input so far would be due at the allowed rate */
     struct address address; /* of the client; behind trusted proxies not the peer's */
-    uint16_t close_code;    /* that passed, 0 = none */
-    uint8_t state;          /* enum conn_state */
-    uint8_t paused;         /* set of enum conn_pause */
-    uint8_t reason;         /* enum ws_reason, once it has ended */
-    uint8_t planned_reason;
+    union {
+        struct { /* PROXY, HANDSHAKE */
+            uint32_t pending_older;
+            uint32_t pending_newer;
+        };
+        struct {              /* OPEN */
+            uint32_t ping_us; /* payload of the last ping, microseconds; 0 = none was sent */
+            uint32_t last_message;
+            uint32_t soft_due; /* too much output since; 0 = no */
+        };
+        struct { /* ended and dead */
+            uint32_t next_ended;
+            uint32_t next_dead;
+            uint16_t close_code; /* that passed, 0 = none */
+        };
+    };
+    uint32_t planned; /* close then, with `reason`; 0 = no */
+    uint32_t slot;
+    uint32_t since;     /* pending: accepted; then: opened */
+    uint32_t last_seen; /* last byte received */
+    uint32_t due;       /* PROXY, HANDSHAKE: timeout; OPEN: next ping or pong due; else: linger */
+    uint32_t pace_us;   /* when its input so far would be due at the allowed rate (conn_pace.c) */
+    uint8_t paused;     /* set of enum conn_pause */
+    uint8_t state : 3;  /* enum conn_state */
+    uint8_t reason : 5; /* enum ws_reason, once it has ended or shall */
     uint8_t window_bits : 4; /* permessage-deflate: of our messages; 0 = not agreed */
     uint8_t watched : 2;     /* what its socket is watched for, see sockets.h */
     bool woken : 1;          /* it is to be called although its socket may say nothing */
     bool ip_counted : 1;
     bool want_write : 1;   /* output waits for the socket */
     bool shut : 1;         /* our sending side is shut down */
-    bool ping_pending : 1; /* due_ms is when the pong is due */
+    bool ping_pending : 1; /* `due` is when the pong is due */
+    bool silent : 1;       /* nothing was received since that ping */
     bool behind : 1;       /* deliveries are left out for it until it has read what waits */
     bool clean : 1;        /* the client closed with a close frame */
+    bool holds : 1;        /* the edge's held_inputs have some of it */
 };
+
+#define CONN_NONE UINT32_MAX
 
 /* Takes over the accepted socket `fd` (non-blocking), on which `tls` is spoken unless NULL. NULL,
  * and fd still the caller's, when no slot or no memory is left. `ip_counted` says that ip_counts
@@ -107,6 +117,15 @@ struct conn *conn_new(struct edge *edge, int fd, const struct address *address, 
 
 /* The connection in a slot if it is OPEN, else NULL. */
 struct conn *conn_at(struct edge *edge, uint32_t slot);
+
+/* The connection in a slot, whatever its state; NULL when the slot is free or CONN_NONE. */
+struct conn *conn_in(const struct edge *edge, uint32_t slot);
+
+/* Slot and generation. */
+slot_id conn_id(const struct conn *conn);
+
+/* Frees what is kept of an incomplete head. */
+void conn_drop_head(struct conn *conn);
 
 /* Puts ready frames with `message_count` data messages to an OPEN connection; checks the limits. */
 void conn_put(struct conn *conn, struct blob *frames, size_t message_count);
@@ -203,10 +222,12 @@ void conn_pace_start(struct conn *conn);
 void conn_pace_charge(struct conn *conn, uint64_t frames, uint64_t bytes);
 /* Keeps `rest` of the input for when the pause is over; false when it is to be acted on now. */
 bool conn_pace_hold(struct conn *conn, struct bytes rest);
-/* True while such a rest is kept. */
-bool conn_pace_holds(const struct conn *conn);
 /* Acts on the rest, which may hold a part of it again. */
 void conn_pace_release(struct conn *conn);
+/* Forgets the rest. */
+void conn_pace_drop(struct conn *conn);
+/* To be called now and then, every half hour at least: its time has 32 bits. */
+void conn_pace_refresh(struct conn *conn);
 /* True while frames come so fast that little shall be read at a time. */
 bool conn_paced(const struct conn *conn);
 /* When reading goes on, monotonic; UINT64_MAX when it is not paused for this. */

@@ -14,7 +14,7 @@ void conn_stop_for_congestion(struct conn *conn)
             edge->paused_capacity == 0 ? CAPACITY_MIN : edge->paused_capacity * 2;
         edge->paused = mem_resize(edge->paused, edge->paused_capacity, sizeof(edge->paused[0]));
     }
-    edge->paused[edge->paused_count++] = conn->id;
+    edge->paused[edge->paused_count++] = conn_id(conn);
     conn_pause(conn, CONN_PAUSE_CONGESTION);
 }
 

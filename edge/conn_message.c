@@ -37,7 +37,7 @@ static void on_message(struct conn *conn, const struct ws_event *event)
     if (conn->state != CONN_OPEN) {
         return;
     }
-    conn->last_message_ms = edge_now(edge);
+    conn->last_message = ticks_of(edge_now(edge));
     metrics_add(edge->metrics, EDGE_METRIC_MESSAGES_RECEIVED,
                 event->binary ? EDGE_TYPE_BINARY : EDGE_TYPE_TEXT, 1);
     metrics_observe(edge->metrics, EDGE_METRIC_MESSAGE_SIZE, EDGE_DIRECTION_IN,
@@ -53,8 +53,8 @@ static void on_message(struct conn *conn, const struct ws_event *event)
         conn_close(conn, WS_REASON_BAD_KIND, 0, BYTES_EMPTY);
         return;
     }
-    enum status status = uplink_message(edge->uplink, slot_id_index(conn->id), event->data,
-                                        event->binary, edge_now(edge));
+    enum status status =
+        uplink_message(edge->uplink, conn->slot, event->data, event->binary, edge_now(edge));
     if (status != STATUS_OK) {
         say_unavailable(conn);
     }
@@ -100,26 +100,6 @@ static void (*const ON_EVENT[])(struct conn *conn, const struct ws_event *event)
     [WS_EVENT_PONG] = on_pong,    [WS_EVENT_CLOSE] = on_close,     [WS_EVENT_FAIL] = on_fail,
 };
 
-/* To tell by difference what one step took. */
-struct input_use {
-    uint32_t frames;
-    uint32_t inflated;
-    size_t left;
-};
-
-static struct input_use use_so_far(const struct conn *conn, size_t left)
-{
-    const struct ws_session *session = &conn->session;
-    return (struct input_use){session->frames, session->inflated, left};
-}
-
-static void charge(struct conn *conn, const struct input_use *before, size_t left)
-{
-    const struct ws_session *session = &conn->session;
-    uint32_t inflated = session->inflated - before->inflated;
-    conn_pace_charge(conn, session->frames - before->frames, before->left - left + inflated);
-}
-
 void conn_message_input(struct conn *conn, uint8_t *data, size_t len)
 {
     struct edge *edge = conn->edge;
@@ -132,10 +112,10 @@ void conn_message_input(struct conn *conn, uint8_t *data, size_t len)
     while (conn->state != CONN_DEAD && event.kind != WS_EVENT_NONE && event.kind != WS_EVENT_FAIL &&
            !conn_pace_hold(conn, bytes_of(data, len))) {
         size_t held = ws_session_held(&conn->session);
-        struct input_use use = use_so_far(conn, len);
+        size_t left = len;
         event = ws_session_receive(&conn->session, &limits, &data, &len);
         edge->message_bytes += ws_session_held(&conn->session) - held;
-        charge(conn, &use, len);
+        conn_pace_charge(conn, event.frames, left - len + event.inflated);
         ON_EVENT[event.kind](conn, &event);
     }
     if (conn->window_bits != 0) {

@@ -12,35 +12,33 @@ void conn_pending_add(struct conn *conn)
 {
     struct edge *edge = conn->edge;
     conn->pending_older = edge->pending_newest;
-    conn->pending_newer = NULL;
-    if (edge->pending_newest != NULL) {
-        edge->pending_newest->pending_newer = conn;
+    conn->pending_newer = CONN_NONE;
+    if (edge->pending_newest != CONN_NONE) {
+        conn_in(edge, edge->pending_newest)->pending_newer = conn->slot;
     } else {
-        edge->pending_oldest = conn;
+        edge->pending_oldest = conn->slot;
     }
-    edge->pending_newest = conn;
+    edge->pending_newest = conn->slot;
 }
 
 void conn_pending_remove(struct conn *conn)
 {
     struct edge *edge = conn->edge;
-    if (conn->pending_older != NULL) {
-        conn->pending_older->pending_newer = conn->pending_newer;
+    if (conn->pending_older != CONN_NONE) {
+        conn_in(edge, conn->pending_older)->pending_newer = conn->pending_newer;
     } else {
         edge->pending_oldest = conn->pending_newer;
     }
-    if (conn->pending_newer != NULL) {
-        conn->pending_newer->pending_older = conn->pending_older;
+    if (conn->pending_newer != CONN_NONE) {
+        conn_in(edge, conn->pending_newer)->pending_older = conn->pending_older;
     } else {
         edge->pending_newest = conn->pending_older;
     }
-    conn->pending_older = NULL;
-    conn->pending_newer = NULL;
 }
 
 static void let_go_oldest(struct edge *edge, uint64_t age_ms)
 {
-    struct conn *conn = edge->pending_oldest;
+    struct conn *conn = conn_in(edge, edge->pending_oldest);
     char address[ADDRESS_TEXT_MAX];
     address_text(&conn->address, address);
     metrics_add(edge->metrics, EDGE_METRIC_REFUSED, EDGE_REFUSED_HANDSHAKES, 1);
@@ -51,7 +49,7 @@ static void let_go_oldest(struct edge *edge, uint64_t age_ms)
 
 static uint64_t oldest_age_ms(struct edge *edge)
 {
-    return edge_now(edge) - edge->pending_oldest->accepted_ms;
+    return ticks_since_ms(conn_in(edge, edge->pending_oldest)->since, edge_now(edge));
 }
 
 void conn_pending_limit(struct edge *edge)
@@ -64,7 +62,7 @@ void conn_pending_limit(struct edge *edge)
 
 bool conn_pending_make_room(struct edge *edge)
 {
-    if (edge->options->max_handshakes == 0 || edge->pending_oldest == NULL) {
+    if (edge->options->max_handshakes == 0 || edge->pending_oldest == CONN_NONE) {
         return false;
     }
     uint64_t age_ms = oldest_age_ms(edge);

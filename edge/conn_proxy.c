@@ -66,9 +66,7 @@ void conn_proxy_input(struct conn *conn, uint8_t *data, size_t len)
     if (verdict == PROXY_INCOMPLETE) {
         return;
     }
-    buf_fini(conn->head);
-    mem_free(conn->head);
-    conn->head = NULL;
+    conn_drop_head(conn);
     if (verdict == PROXY_DONE) {
         end_of_header(conn, &header);
     } else {

@@ -2,6 +2,7 @@
 
 #include "edge/conn.h"
 #include "edge/edge_state.h"
+#include "edge/heartbeat.h"
 #include "proto/plane_reports.h"
 
 static uint64_t since(uint64_t now, uint64_t then)
@@ -24,10 +25,10 @@ static uint32_t paused_bits(const struct conn *conn)
 static uint64_t over_soft_ms(const struct conn *conn, uint64_t now_ms)
 {
     uint64_t grace_ms = (uint64_t)conn->edge->options->soft_output_grace;
-    if (conn->soft_due_ms == 0) {
+    if (conn->soft_due == 0) {
         return 0;
     }
-    uint64_t over_ms = since(now_ms + grace_ms, conn->soft_due_ms);
+    uint64_t over_ms = since(now_ms + grace_ms, ticks_due_ms(conn->soft_due, now_ms));
     return over_ms == 0 ? 1 : over_ms;
 }
 
@@ -39,18 +40,19 @@ bool conn_state_fill(void *owner, uint32_t slot, struct plane_conn_state *ret_st
         return false;
     }
     uint64_t now_ms = edge_now(edge);
-    uint64_t ping_ms = since(now_ms, conn->ping_stamp_us / 1000);
-    bool unanswered = conn->ping_pending && conn->last_seen_ms < conn->ping_stamp_us / 1000;
+    uint64_t ping_ms = heartbeat_ping_age_ms(conn);
+    bool unanswered = conn->ping_pending && conn->silent;
     *ret_state = (struct plane_conn_state){
         .queued_bytes = out_queue_bytes(&conn->out),
         .queued_messages = out_queue_count(&conn->out),
         .soft_bytes = (uint64_t)edge->options->soft_output,
         .hard_bytes = (uint64_t)edge->options->max_output,
         .over_soft_ms = over_soft_ms(conn, now_ms),
-        .silent_ms = since(now_ms, conn->last_seen_ms),
-        .message_ms = since(now_ms, conn->last_message_ms),
+        .silent_ms = ticks_since_ms(conn->last_seen, now_ms),
+        .message_ms = ticks_since_ms(conn->last_message, now_ms),
         .ping_ms = unanswered ? (ping_ms == 0 ? 1 : ping_ms) : 0,
-        .closing_ms = conn->planned_ms == 0 ? 0 : since(conn->planned_ms, now_ms) + 1,
+        .closing_ms =
+            conn->planned == 0 ? 0 : since(ticks_due_ms(conn->planned, now_ms), now_ms) + 1,
         .paused = paused_bits(conn),
         .behind = conn->behind,
     };

@@ -118,10 +118,10 @@ static void tell_uplink(struct conn *conn, const struct ws_request *request)
         .connected_at_ms = clock_wall_ms(),
     };
     if (!conn->edge->options->echo) {
-        uplink_opened(conn->edge->uplink, slot_id_index(conn->id), slot_id_gen(conn->id), &open);
+        uplink_opened(conn->edge->uplink, conn->slot, slot_id_gen(conn_id(conn)), &open);
     }
-    log_event(LOG_CONN_OPEN, LOG_U("slot", slot_id_index(conn->id)),
-              LOG_U("gen", slot_id_gen(conn->id)), LOG_S("address", address));
+    log_event(LOG_CONN_OPEN, LOG_U("slot", conn->slot), LOG_U("gen", slot_id_gen(conn_id(conn))),
+              LOG_S("address", address));
 }
 
 static void upgrade(struct conn *conn, struct ws_request *request)

@@ -178,6 +178,11 @@ struct edge *edge_new(const struct edge_options *options, struct buf *error)
     clock_random(seed, sizeof(seed));
     ip_counts_init(&edge->ip_counts, seed);
     edge->metrics = edge_metrics_new(edge->id);
+    edge->ended = CONN_NONE;
+    edge->dead = CONN_NONE;
+    edge->pending_oldest = CONN_NONE;
+    edge->pending_newest = CONN_NONE;
+    held_inputs_init(&edge->held_inputs);
     slotmap_init(&edge->conns, edge->connections_max + EDGE_DEAD_SLOTS);
     edge->wheel = wheel_new(HEARTBEAT_TICK_MS, HEARTBEAT_SLOTS, edge_now(edge));
     edge->sockets = sockets_new(edge->base, conn_on_ready, edge);
@@ -262,6 +267,7 @@ void edge_free(struct edge **edge_at)
     out_batch_free(&edge->out);
     wheel_free(&edge->wheel);
     slotmap_fini(&edge->conns);
+    held_inputs_fini(&edge->held_inputs);
     ip_counts_fini(&edge->ip_counts);
     metrics_free(&edge->metrics);
     buf_fini(&edge->request);
@@ -301,9 +307,7 @@ uint64_t edge_now(struct edge *edge)
 
 uint64_t edge_random_bits(void)
 {
-    uint64_t bits;
-    clock_random(&bits, sizeof(bits));
-    return bits;
+    return clock_random_bits();
 }
 
 uint64_t edge_random(uint64_t from, uint64_t to)

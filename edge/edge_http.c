@@ -1,6 +1,7 @@
 #include "edge/edge_http.h"
 
 #include "common/log.h"
+#include "common/mem.h"
 #include "edge/conn.h"
 #include "edge/edge_state.h"
 #include "edge/tls.h"
@@ -116,6 +117,7 @@ static void refresh(struct edge *edge)
     set(edge, EDGE_METRIC_LAGGING, 0, stats.lagging);
     set(edge, EDGE_METRIC_GROUPS, 0, stats.groups);
     set(edge, EDGE_METRIC_BANS, 0, stats.bans);
+    set(edge, EDGE_METRIC_ALLOCATIONS, 0, mem_allocations());
     set(edge, EDGE_METRIC_MEMORY_BYTES, EDGE_MEMORY_CONNECTIONS, sockets * sizeof(struct conn));
     set(edge, EDGE_METRIC_MEMORY_BYTES, EDGE_MEMORY_OUTPUT, out_batch_bytes(edge->out));
     set(edge, EDGE_METRIC_MEMORY_BYTES, EDGE_MEMORY_MESSAGES, edge->message_bytes);

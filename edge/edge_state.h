@@ -18,6 +18,7 @@
 #include "edge/edge.h"
 #include "edge/edge_curve.h"
 #include "edge/edge_metrics.h"
+#include "edge/held_inputs.h"
 #include "edge/hop_traces.h"
 #include "edge/output.h"
 #include "edge/uplink.h"
@@ -78,10 +79,12 @@ struct edge {
     struct sockets *sockets;
     struct wheel *wheel; /* one deadline per slot */
     struct out_batch *out;
-    struct conn *ended;          /* not yet reported to the uplink (conn->next_ended) */
-    struct conn *dead;           /* freed at the end of the turn (conn->next_dead) */
-    struct conn *pending_oldest; /* openings not finished, by time of accept (conn_pending.c) */
-    struct conn *pending_newest;
+    /* Lists of connections by slot; CONN_NONE when empty. */
+    uint32_t ended;          /* not yet reported to the uplink (conn->next_ended) */
+    uint32_t dead;           /* freed at the end of the turn (conn->next_dead) */
+    uint32_t pending_oldest; /* openings not finished, by time of accept (conn_pending.c) */
+    uint32_t pending_newest;
+    struct held_inputs held_inputs; /* input that the pace holds (conn_pace.c) */
     struct conn_turns turns;
     uint64_t state_counts[3]; /* by enum edge_metric_state */
     uint64_t message_bytes;   /* held for incomplete messages */

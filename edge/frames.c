@@ -74,7 +74,7 @@ static struct blob *make_deflated(struct frames *frames, const struct packer *pa
     struct blob *blob = NULL;
     buf_init(&joined, 0);
     if (append_deflated(frames, packer, &joined)) {
-        blob = blob_new(joined.len);
+        blob = blob_new(out_batch_spares(frames->edge->out), joined.len);
         memcpy(blob->data, joined.data, joined.len);
     } else {
         blob = blob_ref(frames_for(frames, 0));
@@ -102,7 +102,8 @@ struct blob *frames_for(struct frames *frames, unsigned window_bits)
     const struct packer packer = {.window_bits = window_bits};
     struct blob **form = &frames->forms[window_bits];
     if (*form == NULL) {
-        *form = window_bits == 0 ? out_frame(frames->payloads, frames->count, frames->binary)
+        *form = window_bits == 0 ? out_frame(out_batch_spares(frames->edge->out), frames->payloads,
+                                             frames->count, frames->binary)
                                  : make_deflated(frames, &packer);
     }
     return *form;

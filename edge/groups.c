@@ -3,14 +3,17 @@
 #include "edge/groups.h"
 
 #include "common/mem.h"
+#include "edge/membership.h"
 
 #include <assert.h>
+#include <stddef.h>
 
 enum { SESSIONS_MIN = 64 };
 #define NOT_MEMBER UINT32_MAX
 #define POS_CLOSED UINT32_MAX
 
-_Static_assert(sizeof(struct edge_session) <= 64 && sizeof(struct edge_group) <= 72,
+_Static_assert(offsetof(struct edge_session, record_place) <= 40 &&
+                   offsetof(struct edge_group, record_place) <= 48,
                "the memory of an idle connection is a promise");
 
 struct bytes edge_group_record(const struct edge_group *group)
@@ -36,15 +39,15 @@ void groups_init(struct groups *groups, const uint8_t seed[16])
     uint64_t salt;
     memcpy(&salt, seed, sizeof(salt));
     group_index_init(&groups->by_id, salt, id_of, groups);
-    slotmap_init(&groups->table, UINT32_MAX - 1);
+    slotmap_init_plain(&groups->table, UINT32_MAX - 1);
     lags_init(&groups->lags);
     holes_init(&groups->holes);
 }
 
 void groups_hole_end(struct groups *groups, struct edge_group *group)
 {
-    holes_remove(&groups->holes, group->hole);
-    group->hole = NULL;
+    holes_remove(&groups->holes, group->members->hole);
+    group->members->hole = NULL;
 }
 
 static void free_group(struct groups *groups, struct edge_group *group)
@@ -53,27 +56,22 @@ static void free_group(struct groups *groups, struct edge_group *group)
         group_index_remove(&groups->by_id, group->id);
     }
     slotmap_remove(&groups->table, slotmap_id_at(&groups->table, group->local));
-    groups->memory_bytes -= sizeof(*group) + group->record.len + (uint64_t)group->capacity * 8;
-    if (group->hole != NULL) {
+    groups->memory_bytes -= sizeof(*group) + group->record.len + group_members_bytes(group);
+    if (edge_group_hole(group) != NULL) {
         groups_hole_end(groups, group);
     }
     edge_record_drop(&group->record, &group->record_place);
-    if (group->capacity != 0) {
-        mem_free(group->slots);
+    if (group->many) {
+        mem_free(group->members);
     }
     mem_free(group);
 }
 
-static size_t memberships_bytes(uint32_t capacity)
-{
-    return sizeof(struct edge_memberships) + capacity * sizeof(struct edge_membership);
-}
-
 static void free_session(struct groups *groups, struct edge_session *session)
 {
-    groups->memory_bytes -= sizeof(*session) + session->record.len;
+    groups->memory_bytes -=
+        sizeof(*session) + session->record.len + session_memberships_bytes(session);
     if (session->many) {
-        groups->memory_bytes -= memberships_bytes(session->groups->capacity);
         mem_free(session->groups);
     }
     edge_record_drop(&session->record, &session->record_place);
@@ -85,7 +83,7 @@ void groups_fini(struct groups *groups)
     for (uint32_t slot = 0; slot < groups->session_capacity; slot++) {
         struct edge_session *session = groups->sessions[slot];
         while (session != NULL) {
-            struct edge_session *older = session->older;
+            struct edge_session *older = edge_session_older(session);
             free_session(groups, session);
             session = older;
         }
@@ -123,6 +121,13 @@ struct edge_session *groups_current(const struct groups *groups, uint32_t slot)
     return session == NULL || session->closed ? NULL : session;
 }
 
+static void grow_memberships(struct groups *groups, struct edge_session *session)
+{
+    size_t before = session_memberships_bytes(session);
+    session_memberships_grow(session);
+    groups->memory_bytes += session_memberships_bytes(session) - before;
+}
+
 struct edge_session *groups_open(struct groups *groups, uint32_t slot, uint32_t gen)
 {
     assert(groups_current(groups, slot) == NULL && "a slot holds one open session");
@@ -130,9 +135,12 @@ struct edge_session *groups_open(struct groups *groups, uint32_t slot, uint32_t 
     struct edge_session *session = mem_new(1, sizeof(*session));
     session->slot = slot;
     session->gen = gen;
-    session->older = groups->sessions[slot];
-    groups->sessions[slot] = session;
     groups->memory_bytes += sizeof(*session);
+    if (groups->sessions[slot] != NULL) {
+        grow_memberships(groups, session);
+        session->groups->older = groups->sessions[slot];
+    }
+    groups->sessions[slot] = session;
     return session;
 }
 
@@ -140,7 +148,7 @@ struct edge_session *groups_session(const struct groups *groups, uint32_t slot, 
 {
     struct edge_session *session = slot < groups->session_capacity ? groups->sessions[slot] : NULL;
     while (session != NULL && session->gen != gen) {
-        session = session->older;
+        session = edge_session_older(session);
     }
     return session;
 }
@@ -225,21 +233,44 @@ static uint32_t membership_of(const struct edge_session *session, const struct e
     return NOT_MEMBER;
 }
 
+static void grow_members(struct groups *groups, struct edge_group *group, uint32_t capacity)
+{
+    size_t before = group_members_bytes(group);
+    group_members_grow(group, capacity);
+    groups->memory_bytes += group_members_bytes(group) - before;
+}
+
+/* Also for who has one member, or none yet. */
+static struct edge_members *need_members(struct groups *groups, struct edge_group *group)
+{
+    if (!group->many) {
+        grow_members(groups, group, 1);
+    }
+    return group->members;
+}
+
+struct hole *groups_hole_begin(struct groups *groups, struct edge_group *group)
+{
+    struct hole *hole = holes_add(&groups->holes, group->local);
+    need_members(groups, group)->hole = hole;
+    return hole;
+}
+
 void groups_lag(struct groups *groups, struct edge_group *group, uint32_t slot, uint64_t first)
 {
     lags_add(&groups->lags, slot, group->local, first);
-    group->lagging++;
+    need_members(groups, group)->lagging++;
 }
 
 struct lag *groups_lag_of(const struct groups *groups, const struct edge_group *group,
                           uint32_t slot)
 {
-    return group->lagging == 0 ? NULL : lags_find(&groups->lags, slot, group->local);
+    return edge_group_lagging(group) == 0 ? NULL : lags_find(&groups->lags, slot, group->local);
 }
 
 void groups_lag_end(struct groups *groups, struct lag *lag)
 {
-    groups_at(groups, lag->local)->lagging--;
+    groups_at(groups, lag->local)->members->lagging--;
     lags_remove(&groups->lags, lag);
 }
 
@@ -253,29 +284,20 @@ static void end_lag(struct groups *groups, struct edge_group *group, uint32_t sl
 
 static uint64_t newest_of(const struct edge_group *group)
 {
-    bool lacks = group->hole != NULL && group->hole->newest > group->last_offset;
-    return lacks ? group->hole->newest : group->last_offset;
+    const struct hole *hole = edge_group_hole(group);
+    bool lacks = hole != NULL && hole->newest > group->last_offset;
+    return lacks ? hole->newest : group->last_offset;
 }
 
 /* What the members who lag know of the group, before that changes. */
 static void keep_known_record(struct groups *groups, const struct edge_group *group)
 {
-    for (uint32_t i = 0; group->lagging != 0 && i < group->count; i++) {
+    for (uint32_t i = 0; edge_group_lagging(group) != 0 && i < group->count; i++) {
         struct lag *lag = groups_lag_of(groups, group, groups_members(group)[i]);
         if (lag != NULL) {
             lag_keep_record(lag, edge_group_record(group), newest_of(group));
         }
     }
-}
-
-static uint32_t *slots_of(struct edge_group *group)
-{
-    return group->capacity == 0 ? &group->only[0] : group->slots;
-}
-
-static uint32_t *backs_of(struct edge_group *group)
-{
-    return group->capacity == 0 ? &group->only[1] : group->slots + group->capacity;
 }
 
 /* What the open session of a slot adds to the digest for being in the group. */
@@ -287,53 +309,34 @@ static uint64_t member_item(const struct groups *groups, const struct edge_group
     return digest_item(slot, session->gen, group->id);
 }
 
-static void grow_members(struct groups *groups, struct edge_group *group)
-{
-    uint32_t capacity = group->capacity == 0 ? 2 : group->capacity * 2;
-    uint32_t *slots = mem_new(capacity, 2 * sizeof(*slots));
-    memcpy(slots, slots_of(group), group->count * sizeof(*slots));
-    memcpy(slots + capacity, backs_of(group), group->count * sizeof(*slots));
-    if (group->capacity != 0) {
-        mem_free(group->slots);
-    }
-    groups->memory_bytes += (uint64_t)(capacity - group->capacity) * 2 * sizeof(*slots);
-    group->slots = slots;
-    group->capacity = capacity;
-}
-
 static void add_member(struct groups *groups, struct edge_group *group, uint32_t slot,
                        uint32_t back)
 {
-    if (group->count == (group->capacity == 0 ? 1 : group->capacity)) {
-        grow_members(groups, group);
+    if (group->count == group_capacity(group)) {
+        grow_members(groups, group, group->count * 2);
     }
     if (group->id != 0) {
         digest_add(&groups->digest, slot, member_item(groups, group, slot));
     }
-    slots_of(group)[group->count] = slot;
-    backs_of(group)[group->count] = back;
+    group_slots(group)[group->count] = slot;
+    group_backs(group)[group->count] = back;
     group->count++;
-}
-
-static struct edge_membership *memberships_of(struct edge_session *session)
-{
-    return session->many ? session->groups->items : session->few;
 }
 
 /* The last member takes the freed place. */
 static void remove_member(struct groups *groups, struct edge_group *group, uint32_t pos)
 {
-    uint32_t *slots = slots_of(group);
+    uint32_t *slots = group_slots(group);
     if (group->id != 0) {
         digest_remove(&groups->digest, slots[pos], member_item(groups, group, slots[pos]));
     }
     uint32_t last = --group->count;
     if (pos != last) {
         slots[pos] = slots[last];
-        backs_of(group)[pos] = backs_of(group)[last];
+        group_backs(group)[pos] = group_backs(group)[last];
         struct edge_session *moved = groups_current(groups, slots[pos]);
         assert(moved != NULL && "members are open sessions");
-        memberships_of(moved)[backs_of(group)[pos]].pos = pos;
+        session_memberships(moved)[group_backs(group)[pos]].pos = pos;
     }
 }
 
@@ -344,36 +347,20 @@ static void free_if_unused(struct groups *groups, struct edge_group *group)
     }
 }
 
-static void grow_memberships(struct groups *groups, struct edge_session *session)
-{
-    uint32_t capacity = session->group_count * 2;
-    struct edge_memberships *grown = mem_new(1, memberships_bytes(capacity));
-    memcpy(grown->items, groups_of(session), session->group_count * sizeof(grown->items[0]));
-    grown->capacity = capacity;
-    groups->memory_bytes += memberships_bytes(capacity);
-    if (session->many) {
-        groups->memory_bytes -= memberships_bytes(session->groups->capacity);
-        mem_free(session->groups);
-    }
-    session->groups = grown;
-    session->many = true;
-}
-
 void groups_join(struct groups *groups, struct edge_group *group, struct edge_session *session)
 {
     if (membership_of(session, group) != NOT_MEMBER) {
         return;
     }
-    uint32_t capacity = session->many ? session->groups->capacity : (uint32_t)SESSION_GROUPS_FEW;
-    if (session->group_count == capacity) {
+    if (session->group_count == session_capacity(session)) {
         grow_memberships(groups, session);
     }
     uint32_t index = session->group_count++;
-    memberships_of(session)[index] = (struct edge_membership){group->local, POS_CLOSED};
+    session_memberships(session)[index] = (struct edge_membership){group->local, POS_CLOSED};
     if (session->closed) {
         group->holds++;
     } else {
-        memberships_of(session)[index].pos = group->count;
+        session_memberships(session)[index].pos = group->count;
         add_member(groups, group, session->slot, index);
     }
 }
@@ -381,14 +368,14 @@ void groups_join(struct groups *groups, struct edge_group *group, struct edge_se
 /* Takes entry `index` out of the session's list, then out of the group. */
 static void unlink_membership(struct groups *groups, struct edge_session *session, uint32_t index)
 {
-    struct edge_membership gone = memberships_of(session)[index];
+    struct edge_membership gone = session_memberships(session)[index];
     struct edge_group *group = groups_at(groups, gone.local);
     uint32_t last = --session->group_count;
     if (index != last) {
-        memberships_of(session)[index] = memberships_of(session)[last];
-        struct edge_membership *moved = &memberships_of(session)[index];
+        session_memberships(session)[index] = session_memberships(session)[last];
+        struct edge_membership *moved = &session_memberships(session)[index];
         if (moved->pos != POS_CLOSED) {
-            backs_of(groups_at(groups, moved->local))[moved->pos] = index;
+            group_backs(groups_at(groups, moved->local))[moved->pos] = index;
         }
     }
     if (gone.pos == POS_CLOSED) {
@@ -412,15 +399,37 @@ void groups_close(struct groups *groups, struct edge_session *session)
 {
     assert(!session->closed);
     for (uint32_t i = 0; i < session->group_count; i++) {
-        struct edge_group *group = groups_at(groups, memberships_of(session)[i].local);
+        struct edge_group *group = groups_at(groups, session_memberships(session)[i].local);
         end_lag(groups, group, session->slot);
-        remove_member(groups, group, memberships_of(session)[i].pos);
-        memberships_of(session)[i].pos = POS_CLOSED;
+        remove_member(groups, group, session_memberships(session)[i].pos);
+        session_memberships(session)[i].pos = POS_CLOSED;
         group->holds++;
+    }
+    if (!session->many) {
+        grow_memberships(groups, session);
     }
     undigest_session(groups, session);
     session->closed = true;
     session->closed_tag = 0;
+}
+
+/* Out of its slot. A newer one that stood before it may need less now. */
+static void unchain(struct groups *groups, struct edge_session *session)
+{
+    struct edge_session *newer = NULL;
+    struct edge_session *at = groups->sessions[session->slot];
+    while (at != session) {
+        newer = at;
+        at = edge_session_older(at);
+    }
+    if (newer == NULL) {
+        groups->sessions[session->slot] = edge_session_older(session);
+        return;
+    }
+    newer->groups->older = edge_session_older(session);
+    size_t before = session_memberships_bytes(newer);
+    session_memberships_shrink(newer);
+    groups->memory_bytes -= before - session_memberships_bytes(newer);
 }
 
 void groups_forget(struct groups *groups, struct edge_session *session)
@@ -431,11 +440,7 @@ void groups_forget(struct groups *groups, struct edge_session *session)
     if (!session->closed) {
         undigest_session(groups, session);
     }
-    struct edge_session **link = &groups->sessions[session->slot];
-    while (*link != session) {
-        link = &(*link)->older;
-    }
-    *link = session->older;
+    unchain(groups, session);
     free_session(groups, session);
 }
 
@@ -508,13 +513,13 @@ bool groups_bind(struct groups *groups, struct edge_group *group, uint64_t id, s
 static void move_membership(struct groups *groups, struct edge_session *session, uint32_t index,
                             struct edge_group *into)
 {
-    struct edge_group *from = groups_at(groups, memberships_of(session)[index].local);
+    struct edge_group *from = groups_at(groups, session_memberships(session)[index].local);
     struct lag *lag = session->closed ? NULL : groups_lag_of(groups, from, session->slot);
     if (lag != NULL && into != NULL && groups_lag_of(groups, into, session->slot) == NULL) {
         lag_keep_record(lag, edge_group_record(from), newest_of(from));
         lag->local = into->local;
-        from->lagging--;
-        into->lagging++;
+        from->members->lagging--;
+        need_members(groups, into)->lagging++;
     }
     unlink_membership(groups, session, index);
     if (into != NULL) {
@@ -527,7 +532,7 @@ static void empty_holds(struct groups *groups, struct edge_group *group, struct 
 {
     for (uint32_t slot = 0; slot < groups->session_capacity; slot++) {
         struct edge_session *session = groups->sessions[slot];
-        for (; session != NULL && group->holds > 1; session = session->older) {
+        for (; session != NULL && group->holds > 1; session = edge_session_older(session)) {
             uint32_t index = membership_of(session, group);
             if (index != NOT_MEMBER) {
                 move_membership(groups, session, index, into);
@@ -543,7 +548,7 @@ static void empty(struct groups *groups, struct edge_group *group, struct edge_g
         struct edge_session *session =
             groups_current(groups, groups_members(group)[group->count - 1]);
         assert(session != NULL && "members are open sessions");
-        move_membership(groups, session, backs_of(group)[group->count - 1], into);
+        move_membership(groups, session, group_backs(group)[group->count - 1], into);
     }
     empty_holds(groups, group, into);
     group->holds--;

@@ -19,24 +19,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Of a group with members, and what few groups have. */
+struct edge_members {
+    struct hole *hole; /* something lacks, see holes.h; NULL: nothing does */
+    uint32_t lagging;  /* members for whom deliveries are left out */
+    uint32_t capacity;
+    uint32_t slots[]; /* packed; behind `capacity` of them, for each, the index in its session's
+                         list */
+};
+
 struct edge_group {
     uint64_t id; /* 0 = not bound to the present router */
     uint64_t last_offset;
-    union {               /* see groups_members() */
-        uint32_t *slots;  /* packed; in the same allocation follow, for each, the index in its
-                             session's list */
-        uint32_t only[2]; /* the same for one member, while `capacity` is 0: most groups */
+    union { /* see groups_members() */
+        struct edge_members *members;
+        uint32_t only[2]; /* one member, and its index: most groups */
     };
     uint32_t count;
-    uint32_t capacity;
     uint32_t local;      /* our own number */
-    uint32_t lagging;    /* members for whom deliveries are left out */
-    uint32_t holds : 30; /* closed sessions that still count */
+    uint32_t holds : 29; /* closed sessions that still count */
+    bool many : 1;       /* `only` was not enough */
     bool droppable : 1;  /* deliveries may be left out for who reads too slowly */
     bool unsure : 1;     /* somebody was in grace, as far as the last router said */
     struct edge_record record;
-    struct hole *hole; /* something lacks, see holes.h; NULL: nothing does */
-    uint32_t pending;  /* scratch of the uplink: first waiting payload + 1 */
+    uint32_t pending; /* scratch of the uplink: first waiting payload + 1 */
     uint32_t
         roster; /* what members were told of who is there, a number of the router; 0 = untold */
     union edge_record_place record_place; /* last */
@@ -48,7 +54,19 @@ struct bytes edge_group_record(const struct edge_group *group);
 /* Slots of its members, `count` of them; valid until the next change. */
 static inline const uint32_t *groups_members(const struct edge_group *group)
 {
-    return group->capacity == 0 ? group->only : group->slots;
+    return group->many ? group->members->slots : group->only;
+}
+
+/* What lacks, or NULL: nothing does. */
+static inline struct hole *edge_group_hole(const struct edge_group *group)
+{
+    return group->many ? group->members->hole : NULL;
+}
+
+/* Members for whom deliveries are left out. */
+static inline uint32_t edge_group_lagging(const struct edge_group *group)
+{
+    return group->many ? group->members->lagging : 0;
 }
 
 struct edge_membership {
@@ -56,7 +74,10 @@ struct edge_membership {
     uint32_t pos;   /* in its arrays; UINT32_MAX once the session is closed */
 };
 
+/* Of a session in many groups, and what few sessions have. */
 struct edge_memberships {
+    struct edge_session *older; /* closed predecessor in the same slot */
+    struct edge_session *next;  /* queue of closed ones */
     uint32_t capacity;
     struct edge_membership items[];
 };
@@ -76,14 +97,12 @@ struct edge_session {
     bool orphan : 1; /* belongs to a fenced incarnation: nothing is told about it */
     bool ending : 1; /* the router wants it closed: no other router is told of it */
     bool left : 1;   /* the shell has ended it; it is closed when the batch at work is done */
-    bool many : 1;   /* `few` was not enough */
+    bool many : 1;   /* `few` was not enough; always when closed */
     struct edge_record record;
     union { /* see groups_of() */
         struct edge_memberships *groups;
         struct edge_membership few[SESSION_GROUPS_FEW];
     };
-    struct edge_session *older;           /* closed predecessor in the same slot */
-    struct edge_session *next;            /* queue of closed ones */
     union edge_record_place record_place; /* last */
 };
 
@@ -94,6 +113,12 @@ struct bytes edge_session_record(const struct edge_session *session);
 static inline const struct edge_membership *groups_of(const struct edge_session *session)
 {
     return session->many ? session->groups->items : session->few;
+}
+
+/* Its closed predecessor in the same slot, or NULL. */
+static inline struct edge_session *edge_session_older(const struct edge_session *session)
+{
+    return session->many ? session->groups->older : NULL;
 }
 
 struct groups {
@@ -146,6 +171,8 @@ void groups_lag_end(struct groups *groups, struct lag *lag);
 
 /* The digest's sum of one bucket, counted anew from the sessions. */
 uint64_t groups_digest_count(const struct groups *groups, uint32_t bucket);
+/* Something lacks in the group. */
+struct hole *groups_hole_begin(struct groups *groups, struct edge_group *group);
 /* Nothing lacks in the group any more, or nobody shall be told what does. */
 void groups_hole_end(struct groups *groups, struct edge_group *group);
 

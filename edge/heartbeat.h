@@ -23,6 +23,9 @@ void heartbeat_arm(struct conn *conn);
 /* A pong: if it answers the last ping, its latency is observed. */
 void heartbeat_pong(struct conn *conn, struct bytes payload);
 
+/* Time since the last ping; wraps after an hour. */
+uint64_t heartbeat_ping_age_ms(const struct conn *conn);
+
 /* Acts on all that is due. */
 void heartbeat_run(struct edge *edge);
 

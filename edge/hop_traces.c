@@ -56,12 +56,12 @@ void hop_trace_queued(struct hop_trace *trace, uint32_t slot)
 static bool waits_for(const struct hop_trace *trace, const struct conn *conn, uint32_t slot)
 {
     return slot < trace->slots && (trace->waiting[slot / 8] & 1U << slot % 8) != 0 &&
-           conn->opened_ms <= trace->began_us / 1000;
+           ticks_due_ms(conn->since, edge_now(conn->edge)) <= trace->began_us / 1000;
 }
 
 static void note_written(struct hop_traces *traces, const struct conn *conn)
 {
-    uint32_t slot = slot_id_index(conn->id);
+    uint32_t slot = conn->slot;
     uint64_t now_us = 0;
     for (uint32_t i = 0; i < traces->count; i++) {
         struct hop_trace *trace = &traces->items[i];

@@ -9,7 +9,7 @@
 #include <assert.h>
 #include <errno.h>
 
-enum { RING_CAPACITY_MIN = 8, IOV_MAX_PER_CALL = 64 };
+enum { RING_CAPACITY_MIN = 8, IOV_MAX_PER_CALL = 64, SPARES_BYTES_MAX = 1024 * 1024 };
 
 struct out_ring {
     uint32_t capacity; /* power of two */
@@ -26,7 +26,8 @@ struct out_waiting {
     size_t bytes;          /* in all */
     uint32_t head_sent;    /* bytes of head already written */
     uint32_t dirty : 1;    /* on the list of the current turn */
-    uint32_t count : 31;   /* data blobs */
+    uint32_t expects : 1;  /* more is to come soon, see out_batch_expect() */
+    uint32_t count : 30;   /* data blobs */
 };
 
 struct out_batch {
@@ -37,12 +38,18 @@ struct out_batch {
     size_t dirty_capacity;
     uint64_t bytes;
     uint64_t blobs; /* data blobs waiting */
+    struct spares spares;
 };
 
-static struct out_ring *ring_new(uint32_t capacity)
+static size_t ring_size(uint32_t capacity)
 {
-    struct out_ring *ring = mem_new(1, sizeof(*ring) + (size_t)capacity * sizeof(ring->items[0]));
-    ring->capacity = capacity;
+    return sizeof(struct out_ring) + (size_t)capacity * sizeof(struct blob *);
+}
+
+static struct out_ring *ring_new(struct out_batch *batch, uint32_t capacity)
+{
+    struct out_ring *ring = spares_take(&batch->spares, ring_size(capacity));
+    *ring = (struct out_ring){.capacity = capacity};
     return ring;
 }
 
@@ -51,18 +58,18 @@ static struct blob *ring_at(const struct out_ring *ring, uint32_t index)
     return ring->items[(ring->first + index) & (ring->capacity - 1)];
 }
 
-static void ring_push(struct out_ring **ring, struct blob *blob)
+static void ring_push(struct out_batch *batch, struct out_ring **ring, struct blob *blob)
 {
     struct out_ring *old = *ring;
     if (old == NULL) {
-        *ring = ring_new(RING_CAPACITY_MIN);
+        *ring = ring_new(batch, RING_CAPACITY_MIN);
     } else if (old->count == old->capacity) {
-        *ring = ring_new(old->capacity * 2);
+        *ring = ring_new(batch, old->capacity * 2);
         for (uint32_t i = 0; i < old->count; i++) {
             (*ring)->items[i] = ring_at(old, i);
         }
         (*ring)->count = old->count;
-        mem_free(old);
+        spares_give(&batch->spares, old, ring_size(old->capacity));
     }
     struct out_ring *now = *ring;
     now->items[(now->first + now->count) & (now->capacity - 1)] = blob;
@@ -70,7 +77,7 @@ static void ring_push(struct out_ring **ring, struct blob *blob)
 }
 
 /* The first item, or NULL; the ring goes with its last item. */
-static struct blob *ring_pop(struct out_ring **ring)
+static struct blob *ring_pop(struct out_batch *batch, struct out_ring **ring)
 {
     struct out_ring *now = *ring;
     if (now == NULL) {
@@ -79,7 +86,7 @@ static struct blob *ring_pop(struct out_ring **ring)
     struct blob *blob = ring_at(now, 0);
     now->first++;
     if (--now->count == 0) {
-        mem_free(now);
+        spares_give(&batch->spares, now, ring_size(now->capacity));
         *ring = NULL;
     }
     return blob;
@@ -98,20 +105,20 @@ static void take_bytes(struct out_batch *batch, struct out_waiting *waiting, siz
     batch->bytes -= len;
 }
 
-static struct out_waiting *waiting_of(struct out_queue *queue)
+static struct out_waiting *waiting_of(struct out_batch *batch, struct out_queue *queue)
 {
     if (queue->waiting == NULL) {
-        queue->waiting = mem_resize(NULL, 1, sizeof(*queue->waiting));
+        queue->waiting = spares_take(&batch->spares, sizeof(*queue->waiting));
         *queue->waiting = (struct out_waiting){.head = NULL};
     }
     return queue->waiting;
 }
 
 /* It stays as long as the list of the turn knows the queue. */
-static void drop_if_empty(struct out_queue *queue)
+static void drop_if_empty(struct out_batch *batch, struct out_queue *queue)
 {
     if (queue->waiting != NULL && queue->waiting->bytes == 0 && !queue->waiting->dirty) {
-        mem_free(queue->waiting);
+        spares_give(&batch->spares, queue->waiting, sizeof(*queue->waiting));
         queue->waiting = NULL;
     }
 }
@@ -119,7 +126,7 @@ static void drop_if_empty(struct out_queue *queue)
 static void pop_head(struct out_batch *batch, struct out_waiting *waiting)
 {
     blob_unref(&waiting->head);
-    waiting->head = ring_pop(&waiting->more);
+    waiting->head = ring_pop(batch, &waiting->more);
     waiting->head_sent = 0;
     waiting->count--;
     batch->blobs--;
@@ -162,12 +169,12 @@ static size_t gather(const struct out_waiting *waiting, struct iovec iov[IOV_MAX
 }
 
 /* Removes `len` written bytes of the urgent blob; its rest becomes a blob of its own. */
-static size_t advance_urgent(struct out_waiting *waiting, size_t len)
+static size_t advance_urgent(struct out_batch *batch, struct out_waiting *waiting, size_t len)
 {
     size_t whole = waiting->urgent->len;
     struct blob *rest = NULL;
     if (len < whole) {
-        rest = blob_new(whole - len);
+        rest = blob_new(&batch->spares, whole - len);
         memcpy(rest->data, waiting->urgent->data + len, whole - len);
     } else {
         len = whole;
@@ -193,7 +200,8 @@ static void advance(struct out_batch *batch, struct out_waiting *waiting, size_t
 {
     while (len != 0) {
         bool urgent = waiting->urgent != NULL && waiting->head_sent == 0;
-        size_t step = urgent ? advance_urgent(waiting, len) : advance_head(batch, waiting, len);
+        size_t step =
+            urgent ? advance_urgent(batch, waiting, len) : advance_head(batch, waiting, len);
         take_bytes(batch, waiting, step);
         len -= step;
     }
@@ -219,6 +227,7 @@ struct out_batch *out_batch_new(const struct out_callbacks *callbacks, void *own
     struct out_batch *batch = mem_new(1, sizeof(*batch));
     batch->callbacks = *callbacks;
     batch->owner = owner;
+    spares_init(&batch->spares, SPARES_BYTES_MAX);
     return batch;
 }
 
@@ -228,11 +237,18 @@ void out_batch_free(struct out_batch **batch)
         return;
     }
     mem_free((*batch)->dirty);
+    spares_fini(&(*batch)->spares);
     mem_free(*batch);
     *batch = NULL;
 }
 
-struct blob *out_frame(const struct bytes *payloads, size_t payload_count, bool binary)
+struct spares *out_batch_spares(struct out_batch *batch)
+{
+    return &batch->spares;
+}
+
+struct blob *out_frame(struct spares *spares, const struct bytes *payloads, size_t payload_count,
+                       bool binary)
 {
     uint8_t header[WS_FRAME_HEADER_MAX];
     enum ws_opcode opcode = binary ? WS_OP_BINARY : WS_OP_TEXT;
@@ -240,7 +256,7 @@ struct blob *out_frame(const struct bytes *payloads, size_t payload_count, bool 
     for (size_t i = 0; i < payload_count; i++) {
         total += ws_frame_header(header, opcode, payloads[i].len) + payloads[i].len;
     }
-    struct blob *blob = blob_new(total);
+    struct blob *blob = blob_new(spares, total);
     size_t at = 0;
     for (size_t i = 0; i < payload_count; i++) {
         size_t header_len = ws_frame_header(header, opcode, payloads[i].len);
@@ -266,16 +282,24 @@ void out_batch_put(struct out_batch *batch, struct out_queue *queue, struct blob
         return;
     }
     blob_ref(blob);
-    struct out_waiting *waiting = waiting_of(queue);
+    struct out_waiting *waiting = waiting_of(batch, queue);
     if (waiting->head == NULL) {
         waiting->head = blob;
     } else {
-        ring_push(&waiting->more, blob);
+        ring_push(batch, &waiting->more, blob);
     }
     waiting->count++;
+    waiting->expects = false;
     batch->blobs++;
     add_bytes(batch, waiting, blob->len);
     out_batch_mark(batch, queue);
+}
+
+void out_batch_expect(struct out_queue *queue)
+{
+    if (queue->waiting != NULL) {
+        queue->waiting->expects = true;
+    }
 }
 
 bool out_batch_put_urgent(struct out_batch *batch, struct out_queue *queue, struct bytes frame)
@@ -285,8 +309,8 @@ bool out_batch_put_urgent(struct out_batch *batch, struct out_queue *queue, stru
     if (queue->transport.fd < 0 || frame.len > OUT_URGENT_MAX - before_len) {
         return false;
     }
-    struct out_waiting *waiting = waiting_of(queue);
-    struct blob *joined = blob_new(before_len + frame.len);
+    struct out_waiting *waiting = waiting_of(batch, queue);
+    struct blob *joined = blob_new(&batch->spares, before_len + frame.len);
     if (before_len != 0) {
         memcpy(joined->data, before->data, before_len);
     }
@@ -308,7 +332,7 @@ void out_batch_mark(struct out_batch *batch, struct out_queue *queue)
         batch->dirty = mem_resize(batch->dirty, batch->dirty_capacity, sizeof(batch->dirty[0]));
     }
     batch->dirty[batch->dirty_count++] = queue;
-    waiting_of(queue)->dirty = true;
+    waiting_of(batch, queue)->dirty = true;
 }
 
 static enum out_result write_waiting(struct out_batch *batch, struct out_queue *queue)
@@ -321,7 +345,8 @@ static enum out_result write_waiting(struct out_batch *batch, struct out_queue *
         for (size_t i = 0; i < count; i++) {
             wanted += iov[i].iov_len;
         }
-        ssize_t written = transport->ops->send(transport, iov, count);
+        bool expects = queue->waiting != NULL && queue->waiting->expects;
+        ssize_t written = transport_ops(transport)->send(transport, iov, count, expects);
         if (written < 0 && errno == EINTR) {
             continue;
         }
@@ -345,7 +370,7 @@ enum out_result out_batch_write(struct out_batch *batch, struct out_queue *queue
 {
     enum out_result result = write_waiting(batch, queue);
     int error = errno;
-    drop_if_empty(queue);
+    drop_if_empty(batch, queue);
     errno = error;
     return result;
 }
@@ -357,7 +382,7 @@ void out_batch_drop(struct out_batch *batch, struct out_queue *queue)
     if (waiting == NULL) {
         return;
     }
-    while ((blob = ring_pop(&waiting->more)) != NULL) {
+    while ((blob = ring_pop(batch, &waiting->more)) != NULL) {
         take_bytes(batch, waiting, blob->len);
         waiting->count--;
         batch->blobs--;
@@ -367,7 +392,7 @@ void out_batch_drop(struct out_batch *batch, struct out_queue *queue)
         take_bytes(batch, waiting, waiting->head->len);
         pop_head(batch, waiting);
     }
-    drop_if_empty(queue);
+    drop_if_empty(batch, queue);
 }
 
 void out_batch_forget(struct out_batch *batch, struct out_queue *queue)
@@ -381,7 +406,7 @@ void out_batch_forget(struct out_batch *batch, struct out_queue *queue)
             pop_head(batch, waiting);
         }
     }
-    drop_if_empty(queue);
+    drop_if_empty(batch, queue);
     queue->transport.fd = -1;
 }
 
@@ -392,7 +417,7 @@ void out_batch_flush(struct out_batch *batch)
         struct out_queue *queue = batch->dirty[i];
         queue->waiting->dirty = false;
         if (queue->transport.fd < 0) {
-            drop_if_empty(queue);
+            drop_if_empty(batch, queue);
             continue;
         }
         enum out_result result = out_batch_write(batch, queue);

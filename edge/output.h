@@ -49,9 +49,13 @@ struct out_batch *out_batch_new(const struct out_callbacks *callbacks, void *own
 /* All queues must have been forgotten. */
 void out_batch_free(struct out_batch **batch);
 
+/* Where blobs for its queues come from, best. */
+struct spares *out_batch_spares(struct out_batch *batch);
+
 /* One blob with the frames of all payloads, in order, text or binary. The caller owns the
- * reference. */
-struct blob *out_frame(const struct bytes *payloads, size_t payload_count, bool binary);
+ * reference. `spares` as of blob_new(). */
+struct blob *out_frame(struct spares *spares, const struct bytes *payloads, size_t payload_count,
+                       bool binary);
 
 /* Empty, no allocation. What is below `transport` stays the caller's. */
 void out_queue_init(struct out_queue *queue, struct transport transport);
@@ -68,6 +72,10 @@ size_t out_queue_cost(const struct out_queue *queue);
 
 /* Puts a reference of its own of `blob` (not empty) at the end; written at the end of the turn. */
 void out_batch_put(struct out_batch *batch, struct out_queue *queue, struct blob *blob);
+
+/* What waits is surely followed by more from elsewhere in a moment: the kernel may send both
+ * together. It does not wait for longer than a retransmission would, 0.2 s or a little more. */
+void out_batch_expect(struct out_queue *queue);
 
 /* Puts a copy of a complete control frame before all data not yet begun. False, and nothing done,
  * when OUT_URGENT_MAX would be passed: a peer that pings and never reads gets no more pongs. */

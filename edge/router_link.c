@@ -145,9 +145,8 @@ static void unplan_router_lost(struct edge *edge)
 {
     for (uint32_t slot = 0; slot < edge->conns.used; slot++) {
         struct conn *conn = conn_at(edge, slot);
-        if (conn != NULL && conn->planned_ms != 0 &&
-            conn->planned_reason == WS_REASON_ROUTER_LOST) {
-            conn->planned_ms = 0; /* the wheel finds out when it fires */
+        if (conn != NULL && conn->planned != 0 && conn->reason == WS_REASON_ROUTER_LOST) {
+            conn->planned = 0; /* the wheel finds out when it fires */
         }
     }
 }

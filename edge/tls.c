@@ -47,6 +47,7 @@ struct tls {
 };
 
 struct session {
+    struct transport_session below; /* first: the transport knows no more of it */
     struct tls *tls;
     SSL *ssl;             /* NULL until the first record was received */
     int end;              /* STILL_OPEN, 0 = the peer has ended, else -1 (error_number) */
@@ -56,6 +57,11 @@ struct session {
     uint16_t hello_bytes; /* of tls_hello_ready() */
     bool established;
 };
+
+static struct session *session_of(const struct transport *transport)
+{
+    return (struct session *)(void *)transport->session;
+}
 
 /* --- tickets -----------------------------------------------------------------------------------
  */
@@ -300,7 +306,7 @@ static bool may_go_on(struct session *session, int result, bool *ret_other_direc
 /* The transport is a plain one afterwards. */
 static void free_session(struct transport *transport)
 {
-    struct session *session = transport->session;
+    struct session *session = session_of(transport);
     session->tls->stats.open--;
     SSL_free(session->ssl);
     ERR_clear_error();
@@ -356,7 +362,7 @@ static bool is_too_long(const struct session *session)
 /* What is left of a handshake that OpenSSL has given up, or that we give up. */
 static ssize_t fail_handshake(struct transport *transport)
 {
-    struct session *session = transport->session;
+    struct session *session = session_of(transport);
     bool protocol = session->end != 0 &&
                     (session->error_number == EPROTO || session->error_number == EPROTOTYPE);
     session->tls->stats.failures[protocol ? failure_of(ERR_peek_error()) : TLS_FAILURE_CLOSED]++;
@@ -370,7 +376,7 @@ static ssize_t fail_handshake(struct transport *transport)
 /* 1 when the handshake is done, else what receive gives. */
 static ssize_t shake_hands(struct transport *transport)
 {
-    struct session *session = transport->session;
+    struct session *session = session_of(transport);
     if (session->ssl == NULL && !tls_hello_ready(transport->fd, &session->hello_bytes)) {
         return -1;
     }
@@ -399,7 +405,7 @@ static ssize_t shake_hands(struct transport *transport)
 
 static ssize_t tls_receive(struct transport *transport, uint8_t *data, size_t len)
 {
-    struct session *session = transport->session;
+    struct session *session = session_of(transport);
     size_t total = 0;
     transport->input_waits = false;
     transport->receive_wants_write = false;
@@ -471,7 +477,7 @@ static struct iovec next_record(struct session *session, struct source *source)
 static bool write_record(struct transport *transport, const void *data, size_t len,
                          size_t *ret_accepted)
 {
-    struct session *session = transport->session;
+    struct session *session = session_of(transport);
     ERR_clear_error();
     errno = 0;
     int written = SSL_write(session->ssl, data, (int)len);
@@ -490,9 +496,11 @@ static bool write_record(struct transport *transport, const void *data, size_t l
     return false;
 }
 
-static ssize_t tls_send(struct transport *transport, const struct iovec *iov, size_t count)
+static ssize_t tls_send(struct transport *transport, const struct iovec *iov, size_t count,
+                        bool more_comes)
 {
-    struct session *session = transport->session;
+    (void)more_comes; /* records are sealed one by one */
+    struct session *session = session_of(transport);
     struct source source = {.iov = iov, .end = iov + count};
     size_t total = 0;
     size_t accepted = 0;
@@ -535,12 +543,13 @@ static int say_goodbye(struct session *session, struct transport *transport)
 static int tls_shutdown(struct transport *transport)
 {
     transport->send_wants_read = false;
-    return say_goodbye(transport->session, transport) == 0 ? shutdown(transport->fd, SHUT_WR) : -1;
+    return say_goodbye(session_of(transport), transport) == 0 ? shutdown(transport->fd, SHUT_WR)
+                                                              : -1;
 }
 
 static void tls_close(struct transport *transport)
 {
-    struct session *session = transport->session;
+    struct session *session = session_of(transport);
     if (!session->established && session->end == STILL_OPEN) {
         session->tls->stats.failures[TLS_FAILURE_TIMEOUT]++;
     }
@@ -549,7 +558,7 @@ static void tls_close(struct transport *transport)
         (void)say_goodbye(session, transport);
     }
     free_session(transport);
-    transport->ops->close(transport);
+    transport_ops(transport)->close(transport);
 }
 
 static const struct transport_ops TLS_OPS = {
@@ -562,8 +571,7 @@ static const struct transport_ops TLS_OPS = {
 void tls_start(struct tls *tls, struct transport *transport)
 {
     struct session *session = mem_new(1, sizeof(*session));
-    *session = (struct session){.tls = tls, .end = STILL_OPEN};
-    transport->ops = &TLS_OPS;
-    transport->session = session;
+    *session = (struct session){.below = {&TLS_OPS}, .tls = tls, .end = STILL_OPEN};
+    transport->session = &session->below;
     tls->stats.open++;
 }

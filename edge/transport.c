@@ -8,13 +8,15 @@ static ssize_t plain_receive(struct transport *transport, uint8_t *data, size_t 
     return recv(transport->fd, data, len, MSG_DONTWAIT);
 }
 
-static ssize_t plain_send(struct transport *transport, const struct iovec *iov, size_t count)
+static ssize_t plain_send(struct transport *transport, const struct iovec *iov, size_t count,
+                          bool more)
 {
+    int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0);
     if (count == 1) {
-        return send(transport->fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        return send(transport->fd, iov[0].iov_base, iov[0].iov_len, flags);
     }
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = count};
-    return sendmsg(transport->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sendmsg(transport->fd, &message, flags);
 }
 
 static int plain_shutdown(struct transport *transport)
@@ -28,7 +30,7 @@ static void plain_close(struct transport *transport)
     transport->fd = -1;
 }
 
-static const struct transport_ops PLAIN = {
+const struct transport_ops TRANSPORT_PLAIN = {
     .receive = plain_receive,
     .send = plain_send,
     .shutdown = plain_shutdown,
@@ -37,5 +39,5 @@ static const struct transport_ops PLAIN = {
 
 struct transport transport_plain(int fd)
 {
-    return (struct transport){.ops = &PLAIN, .fd = fd};
+    return (struct transport){.fd = fd};
 }

@@ -62,7 +62,7 @@ struct uplink *uplink_new(const struct uplink_config *config,
     uplink_bans_init(&uplink->bans, seed);
     uplink_spent_init(&uplink->spent, seed);
     link_init(&uplink->link, &timing_default, config->credit_bytes, now_ms);
-    plane_builder_init(&uplink->up);
+    plane_builder_init(&uplink->up, &uplink->link.spares);
     arena_init(&uplink->arena, (size_t)PLANE_FRAME_BYTES_MAX * 8);
     buf_init(&uplink->scratch, 0);
     uplink->state = UPLINK_DOWN;
@@ -151,11 +151,11 @@ static void retire(struct uplink *uplink, struct edge_session *session)
         return;
     }
     groups_close(&uplink->groups, session);
-    session->next = NULL;
+    session->groups->next = NULL; /* closed ones have it */
     if (uplink->closed_last == NULL) {
         uplink->closed_first = session;
     } else {
-        uplink->closed_last->next = session;
+        uplink->closed_last->groups->next = session;
     }
     uplink->closed_last = session;
     if (uplink->unsealed == NULL) {
@@ -208,7 +208,7 @@ static void forget_finished(struct uplink *uplink)
     while (uplink->closed_first != NULL && uplink->closed_first->closed_tag != 0 &&
            uplink->closed_first->closed_tag <= uplink->link.acked_tag) {
         struct edge_session *session = uplink->closed_first;
-        uplink->closed_first = session->next;
+        uplink->closed_first = session->groups->next;
         if (uplink->closed_first == NULL) {
             uplink->closed_last = NULL;
         }
@@ -223,7 +223,7 @@ static void seal_batch(struct uplink *uplink)
     uint8_t *body = plane_builder_take(&uplink->up, &len);
     uint64_t tag = ++uplink->tag;
     link_push(&uplink->link, body, len, tag);
-    for (struct edge_session *at = uplink->unsealed; at != NULL; at = at->next) {
+    for (struct edge_session *at = uplink->unsealed; at != NULL; at = at->groups->next) {
         at->closed_tag = tag;
     }
     uplink->unsealed = NULL;
@@ -399,7 +399,7 @@ static void become_new(struct uplink *uplink, uint64_t now_ms)
 {
     while (uplink->closed_first != NULL) {
         struct edge_session *session = uplink->closed_first;
-        uplink->closed_first = session->next;
+        uplink->closed_first = session->groups->next;
         groups_forget(&uplink->groups, session);
     }
     uplink->closed_last = NULL;
@@ -415,8 +415,9 @@ static void become_new(struct uplink *uplink, uint64_t now_ms)
     }
     uplink_answers_fini(&uplink->answers);
     uplink_canary_lost(uplink);
-    link_queue_fini(&uplink->link.queue);
-    link_init(&uplink->link, &uplink->link.timing, uplink->config.credit_bytes, now_ms);
+    struct link_timing timing = uplink->link.timing;
+    link_fini(&uplink->link);
+    link_init(&uplink->link, &timing, uplink->config.credit_bytes, now_ms);
     plane_builder_fini(&uplink->up);
     uplink->router_incarnation = 0;
     uplink->others = 0; /* nothing of the former time is announced */

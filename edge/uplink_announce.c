@@ -34,7 +34,8 @@ static void announce_groups(struct uplink *uplink, bool heard, struct plane_buil
         if (group == NULL || is_heard(uplink, group) != heard) {
             continue;
         }
-        uint64_t newest = group->hole == NULL ? group->last_offset : group->hole->newest;
+        const struct hole *hole = edge_group_hole(group);
+        uint64_t newest = hole == NULL ? group->last_offset : hole->newest;
         plane_builder_add(builder, &(struct plane_op){.kind = OP_ANNOUNCE_GROUP,
                                                       .slot = (uint32_t)newest,
                                                       .gen = (uint32_t)(newest >> 32),
@@ -89,8 +90,8 @@ static void announce_slot(struct uplink *uplink, uint32_t slot, struct plane_bui
     const struct edge_session *last = NULL;
     while (last != uplink->groups.sessions[slot]) {
         const struct edge_session *session = uplink->groups.sessions[slot];
-        while (session->older != last) {
-            session = session->older;
+        while (edge_session_older(session) != last) {
+            session = edge_session_older(session);
         }
         announce_session(uplink, session, builder);
         last = session;
@@ -114,7 +115,7 @@ static void announce_spent(struct uplink *uplink, struct plane_builder *builder)
 void uplink_announce(struct uplink *uplink)
 {
     struct plane_builder builder;
-    plane_builder_init(&builder);
+    plane_builder_init(&builder, NULL);
     announce_groups(uplink, true, &builder);
     announce_groups(uplink, false, &builder);
     for (uint32_t slot = 0; slot < uplink->groups.session_capacity; slot++) {

@@ -80,7 +80,7 @@ static void rewrite(const struct uplink_answers *answers, struct arena *arena,
     if (!plane_body_read(arena, bytes_of(entry->body, entry->len), &batch)) {
         return; /* ours, and so readable */
     }
-    plane_builder_init(&builder);
+    plane_builder_init(&builder, NULL);
     while (plane_batch_next(&batch, &cursor, &op)) {
         if (!was_answered(answers, &op)) {
             plane_builder_add(&builder, &op);

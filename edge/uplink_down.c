@@ -112,7 +112,7 @@ static void on_deliver(struct uplink *uplink, const struct plane_op *op)
         uplink_not_given(uplink, take_trace(uplink, op), false);
         return;
     }
-    if (group->hole != NULL || !follows(group, op)) {
+    if (edge_group_hole(group) != NULL || !follows(group, op)) {
         barrier(uplink);
         uplink_not_given(uplink, take_trace(uplink, op), true);
         uplink_repair_deliver(uplink, group, op);
@@ -146,15 +146,15 @@ static void on_group_add(struct uplink *uplink, struct edge_session *session,
         group->droppable = false;
         group->unsure = false;
         group->roster = 0;
-        if (group->hole != NULL) {
+        if (edge_group_hole(group) != NULL) {
             groups_hole_end(&uplink->groups, group);
         }
     }
     uplink_repair_top(uplink, group, op->b);
     uint32_t count = group->count;
     groups_join(&uplink->groups, group, session);
-    if (group->hole != NULL && group->count != count) {
-        hole_newcomer(group->hole, session->slot, op->b);
+    if (edge_group_hole(group) != NULL && group->count != count) {
+        hole_newcomer(edge_group_hole(group), session->slot, op->b);
     }
 }
 

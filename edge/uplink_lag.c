@@ -16,7 +16,7 @@ static bool is_left_out(struct uplink *uplink, struct edge_group *group, uint32_
     if (!group->droppable || !uplink->callbacks.is_slow(uplink->owner, slot)) {
         return false;
     }
-    uint64_t known = group->hole == NULL ? 0 : hole_known(group->hole, slot);
+    uint64_t known = edge_group_hole(group) == NULL ? 0 : hole_known(edge_group_hole(group), slot);
     groups_lag(&uplink->groups, group, slot, due > known ? due : known + 1);
     return true;
 }
@@ -43,12 +43,13 @@ void uplink_give(struct uplink *uplink, struct edge_group *group, struct uplink_
 {
     delivery->slots = groups_members(group);
     delivery->slot_count = group->count;
-    if (group->droppable || group->lagging != 0 || group->hole != NULL) {
+    if (group->droppable || edge_group_lagging(group) != 0 || edge_group_hole(group) != NULL) {
         uint32_t *slots = room_for_slots(&uplink->down, group->count);
         size_t count = 0;
         for (uint32_t i = 0; i < group->count; i++) {
             uint32_t slot = groups_members(group)[i];
-            if (slot == delivery->except || (group->hole != NULL && hole_has(group->hole, slot))) {
+            if (slot == delivery->except ||
+                (edge_group_hole(group) != NULL && hole_has(edge_group_hole(group), slot))) {
                 continue;
             }
             if (always ? waits_for_record(uplink, group, slot)
@@ -86,8 +87,8 @@ void uplink_catch_up(struct uplink *uplink, const struct edge_session *session,
     }
     if (op->b == 1) {
         struct edge_group *group = groups_at(&uplink->groups, lag->local);
-        if (group->hole != NULL) { /* it was told of what is held back as well */
-            hole_newcomer(group->hole, session->slot, group->hole->newest);
+        if (edge_group_hole(group) != NULL) { /* it was told of what is held back as well */
+            hole_newcomer(edge_group_hole(group), session->slot, edge_group_hole(group)->newest);
         }
         groups_lag_end(&uplink->groups, lag);
     }
@@ -128,7 +129,7 @@ void uplink_ask_for_lag(struct uplink *uplink, struct lag *lag)
  * does not say how far that went. */
 void uplink_ask_for_former(struct uplink *uplink, const struct edge_group *group)
 {
-    for (uint32_t i = 0; group->lagging != 0 && i < group->count; i++) {
+    for (uint32_t i = 0; edge_group_lagging(group) != 0 && i < group->count; i++) {
         struct lag *lag = groups_lag_of(&uplink->groups, group, groups_members(group)[i]);
         if (lag == NULL || lag->record == NULL || lag->asked_kept) {
             continue;

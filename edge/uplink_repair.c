@@ -25,7 +25,7 @@ static void note_due(struct uplink *uplink, const struct hole *hole)
 /* For all that lacks before the oldest that is held back. */
 static void ask(struct uplink *uplink, const struct edge_group *group)
 {
-    struct hole *hole = group->hole;
+    struct hole *hole = edge_group_hole(group);
     uint64_t to = hole->newest;
     const struct hole_entry *entry = hole->entries;
     while (entry != NULL && entry->offset == 0) {
@@ -53,9 +53,9 @@ static void set_due(struct uplink *uplink, struct hole *hole)
 
 static void begin(struct uplink *uplink, struct edge_group *group)
 {
-    group->hole = holes_add(&uplink->groups.holes, group->local);
-    group->hole->newest = group->last_offset;
-    set_due(uplink, group->hole);
+    struct hole *hole = groups_hole_begin(&uplink->groups, group);
+    hole->newest = group->last_offset;
+    set_due(uplink, hole);
     uplink->stats.offset_holes++;
 }
 
@@ -74,7 +74,7 @@ static void lag_who_has_some(struct uplink *uplink, struct edge_group *group,
 {
     for (uint32_t i = 0; i < group->count; i++) {
         uint32_t slot = groups_members(group)[i];
-        uint64_t known = hole_known(group->hole, slot);
+        uint64_t known = hole_known(edge_group_hole(group), slot);
         if (known >= gap->first && known < gap->offset) {
             lag_from(uplink, group, slot, known + 1);
         }
@@ -84,14 +84,14 @@ static void lag_who_has_some(struct uplink *uplink, struct edge_group *group,
 static void give(struct uplink *uplink, struct edge_group *group, const struct hole_entry *what,
                  struct bytes payload)
 {
-    if (group->hole != NULL && what->first < what->offset) {
+    if (edge_group_hole(group) != NULL && what->first < what->offset) {
         lag_who_has_some(uplink, group, what);
     }
     uint64_t due = group->last_offset + 1;
     group->last_offset = what->offset == 0 ? group->last_offset : what->offset;
-    if (group->hole != NULL) {
-        group->hole->giving_offset = what->offset;
-        group->hole->giving_serial = what->serial;
+    if (edge_group_hole(group) != NULL) {
+        edge_group_hole(group)->giving_offset = what->offset;
+        edge_group_hole(group)->giving_serial = what->serial;
     }
     uplink_give_but_one(
         uplink, group,
@@ -104,7 +104,7 @@ static void give(struct uplink *uplink, struct edge_group *group, const struct h
 static void give_unnumbered(struct uplink *uplink, struct edge_group *group)
 {
     struct hole_entry *entry = NULL;
-    while ((entry = holes_take(&uplink->groups.holes, group->hole)) != NULL) {
+    while ((entry = holes_take(&uplink->groups.holes, edge_group_hole(group))) != NULL) {
         if (entry->offset == 0) {
             give(uplink, group, entry, bytes_of(entry->data, entry->len));
         }
@@ -115,7 +115,7 @@ static void give_unnumbered(struct uplink *uplink, struct edge_group *group)
 /* The members are told what they did not get instead. */
 static void give_up(struct uplink *uplink, struct edge_group *group)
 {
-    struct hole *hole = group->hole;
+    struct hole *hole = edge_group_hole(group);
     uplink->stats.repairs_given_up++;
     give_unnumbered(uplink, group);
     for (uint32_t i = 0; i < group->count; i++) {
@@ -139,7 +139,7 @@ static bool may_go(const struct edge_group *group, const struct hole_entry *entr
 /* What was held back follows as far as nothing lacks any more before it. */
 static void drain(struct uplink *uplink, struct edge_group *group)
 {
-    struct hole *hole = group->hole;
+    struct hole *hole = edge_group_hole(group);
     while (hole->entries != NULL && may_go(group, hole->entries)) {
         struct hole_entry *entry = holes_take(&uplink->groups.holes, hole);
         if (entry->offset == 0 || entry->offset > group->last_offset) {
@@ -170,10 +170,10 @@ static void hold_back(struct uplink *uplink, struct edge_group *group,
                       const struct hole_entry *what, struct bytes payload)
 {
     struct holes *holes = &uplink->groups.holes;
-    if (group->hole == NULL) {
+    if (edge_group_hole(group) == NULL) {
         begin(uplink, group);
     }
-    struct hole *hole = group->hole;
+    struct hole *hole = edge_group_hole(group);
     if (holes->bytes + hole_entry_cost(payload.len) > uplink->config.repair_bytes_max) {
         hole->newest = what->offset > hole->newest ? what->offset : hole->newest;
         give_unnumbered(uplink, group);
@@ -207,28 +207,29 @@ void uplink_repair_deliver(struct uplink *uplink, struct edge_group *group,
         return;
     }
     give(uplink, group, &what, op->bytes);
-    if (group->hole != NULL) {
+    if (edge_group_hole(group) != NULL) {
         drain(uplink, group);
     }
 }
 
 void uplink_repair_top(struct uplink *uplink, struct edge_group *group, uint64_t offset)
 {
-    if (offset <= group->last_offset || (group->hole != NULL && offset <= group->hole->newest)) {
+    if (offset <= group->last_offset ||
+        (edge_group_hole(group) != NULL && offset <= edge_group_hole(group)->newest)) {
         return;
     }
     if (group->count == 0) { /* nobody lacks anything */
         group->last_offset = offset;
-        if (group->hole != NULL) {
+        if (edge_group_hole(group) != NULL) {
             groups_hole_end(&uplink->groups, group);
         }
         return;
     }
-    if (group->hole == NULL) {
+    if (edge_group_hole(group) == NULL) {
         begin(uplink, group);
     }
-    group->hole->newest = offset;
-    if (group->hole->asked_to == 0) {
+    edge_group_hole(group)->newest = offset;
+    if (edge_group_hole(group)->asked_to == 0) {
         ask(uplink, group);
     }
 }
@@ -256,7 +257,7 @@ void uplink_repair_restart(struct uplink *uplink)
  * and keeps its place among them. */
 static void keep_unnumbered(struct uplink *uplink, struct edge_group *group, bool same_life)
 {
-    struct hole *hole = group->hole;
+    struct hole *hole = edge_group_hole(group);
     if (!same_life) {
         give_unnumbered(uplink, group); /* their places are no more */
         return;
@@ -269,7 +270,7 @@ static void keep_unnumbered(struct uplink *uplink, struct edge_group *group, boo
 void uplink_repair_bound(struct uplink *uplink, struct edge_group *group, bool same_life,
                          bool again)
 {
-    struct hole *hole = group->hole;
+    struct hole *hole = edge_group_hole(group);
     if (hole == NULL) {
         return;
     }

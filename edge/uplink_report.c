@@ -16,7 +16,7 @@ static void fill_group(const struct uplink *uplink, const struct plane_op *op,
         state->in_group = groups_of(session)[i].local == group->local;
     }
     state->group_offset = group->last_offset;
-    state->group_waits = group->hole != NULL;
+    state->group_waits = edge_group_hole(group) != NULL;
     state->lags = groups_lag_of(&uplink->groups, group, op->slot) != NULL;
 }
 

@@ -1,18 +1,13 @@
 /* One handler per decoder state; each takes what it can from the input and says how to go on.
  *
- * Invariants: `message` exists only while bytes of an incomplete message are held, or, just after a
- * MESSAGE event, until the next call; its maximum is what the headers seen so far have announced,
- * which the limit was checked against, or the limit while more fragments may come, but its capacity
- * follows the bytes that came, by doubling: each fragment must not move all before it. Frame state
- * (opcode, mask, bytes left) and message state (opcode, fragments, UTF-8) are apart, because
- * control frames come between fragments (RFC 6455 section 5.4).
- *
- * A compressed message (RFC 7692) is inflated as it comes: what is collected, checked and limited
- * is its text, so neither a bomb nor bad UTF-8 has to be complete to be seen. */
+ * Frame state (opcode, mask, bytes left) and message state (opcode, fragments, UTF-8) are apart,
+ * because control frames come between fragments (RFC 6455 section 5.4). What becomes of the payload
+ * of data frames is in ws_message.c. */
 #include "edge/ws_session.h"
 
 #include "common/mem.h"
 #include "edge/ws_frame.h"
+#include "edge/ws_message.h"
 
 #include <assert.h>
 #include <string.h>
@@ -58,24 +53,9 @@ static uint8_t *take(struct input *in, size_t len)
     return start;
 }
 
-static void drop_message(struct ws_session *session)
-{
-    if (session->part->message != NULL) {
-        buf_fini(session->part->message);
-        mem_free(session->part->message);
-        session->part->message = NULL;
-    }
-}
-
-static void drop_incomplete(struct ws_session *session)
-{
-    drop_message(session);
-    ws_inflater_give(&session->inflater);
-}
-
 static enum step fail(struct ws_session *session, enum ws_reason reason, struct ws_event *ret_event)
 {
-    drop_incomplete(session);
+    ws_message_drop(session);
     session->part->state = STATE_DISCARD;
     *ret_event = (struct ws_event){.kind = WS_EVENT_FAIL, .reason = reason};
     return STEP_EVENT;
@@ -246,7 +226,7 @@ static enum step on_rest(struct ws_session *session, const struct ws_limits *lim
     uint8_t mask[MASK_LEN];
     memcpy(mask, session->part->header + whole - MASK_LEN, MASK_LEN);
     memcpy(session->part->mask, mask, MASK_LEN); /* over the header */
-    session->frames++;
+    session->part->frames++;
     session->part->frame_left = payload;
     session->part->phase = 0;
     session->part->control_len = 0;
@@ -261,155 +241,23 @@ static enum step on_rest(struct ws_session *session, const struct ws_limits *lim
     return STEP_ON;
 }
 
-/* Adds to the collected bytes; `more` may follow. */
-static void collect(struct ws_session *session, struct bytes part, uint64_t more)
-{
-    if (part.len == 0) {
-        return;
-    }
-    if (session->part->message == NULL) {
-        session->part->message = mem_new(1, sizeof(*session->part->message));
-        buf_init(session->part->message, 0);
-    }
-    session->part->message->max = session->part->message->len + part.len + (size_t)more;
-    buf_append(session->part->message, part);
-    assert(buf_ok(session->part->message)); /* the maximum was just made to fit */
-}
-
-/* What may come of this message behind a part that ends at `end`, when `frame_left` is announced.
- */
-static uint64_t more_to_come(const struct ws_session *session, const struct ws_limits *limits,
-                             uint64_t end)
-{
-    uint64_t room = limits->message_bytes_max > end ? limits->message_bytes_max - end : 0;
-    bool announced = session->part->frame_final || room < session->part->frame_left;
-    return announced ? session->part->frame_left : room;
-}
-
-static bool text_goes_on(struct ws_session *session, struct bytes part)
-{
-    return session->part->message_opcode != WS_OP_TEXT || ws_utf8_feed(&session->part->utf8, part);
-}
-
-/* Takes what the inflater has to give. False, with the reason, when that ends the connection. */
-static bool inflate_fed(struct ws_session *session, const struct ws_limits *limits,
-                        enum ws_reason *ret_reason)
-{
-    for (;;) {
-        uint64_t have = session->part->message == NULL ? 0 : session->part->message->len;
-        struct bytes chunk = BYTES_EMPTY;
-        if (!ws_inflater_read(session->inflater, &chunk)) {
-            *ret_reason = WS_REASON_BAD_DEFLATE;
-            return false;
-        }
-        if (chunk.len == 0) {
-            return true;
-        }
-        uint64_t room = limits->message_bytes_max > have ? limits->message_bytes_max - have : 0;
-        struct bytes part = bytes_slice(chunk, 0, room < chunk.len ? (size_t)room : chunk.len);
-        session->inflated += (uint32_t)part.len;
-        if (!text_goes_on(session, part)) {
-            *ret_reason = WS_REASON_BAD_UTF8; /* section 8.1, at once */
-            return false;
-        }
-        if (part.len < chunk.len) {
-            *ret_reason = WS_REASON_TOO_BIG;
-            return false;
-        }
-        collect(session, part, room - part.len);
-    }
-}
-
-static bool inflate_part(struct ws_session *session, const struct ws_limits *limits,
-                         struct bytes part, enum ws_reason *ret_reason)
-{
-    assert(limits->inflaters != NULL && "deflate was enabled without a pool");
-    if (session->inflater == NULL) {
-        session->inflater = session->context_bits == 0
-                                ? ws_inflater_take(limits->inflaters, session)
-                                : ws_inflater_keep(limits->inflaters, session->context_bits);
-    }
-    ws_inflater_feed(session->inflater, part);
-    return inflate_fed(session, limits, ret_reason);
-}
-
-static bool inflate_end(struct ws_session *session, const struct ws_limits *limits,
-                        enum ws_reason *ret_reason)
-{
-    ws_inflater_feed_end(session->inflater);
-    if (!inflate_fed(session, limits, ret_reason)) {
-        return false;
-    }
-    *ret_reason = WS_REASON_BAD_DEFLATE;
-    return ws_inflater_complete(session->inflater);
-}
-
-static void leave_message(struct ws_session *session)
-{
-    if (session->context_bits == 0) {
-        ws_inflater_give(&session->inflater);
-    } else {
-        ws_inflater_next_message(session->inflater);
-    }
-}
-
 /* The current data frame is at its end; `part` is the whole message when nothing was collected. */
 static enum step end_data(struct ws_session *session, const struct ws_limits *limits,
                           struct bytes part, struct ws_event *ret_event)
 {
     enum ws_reason reason = WS_REASON_PROTOCOL;
-    uint64_t wire_bytes = 0;
     session->part->state = STATE_OPCODE;
     if (!session->part->frame_final) {
         return STEP_ON;
     }
-    bool binary = session->part->message_opcode == WS_OP_BINARY;
     if (session->close_sent) {
         session->part->message_opcode = 0;
         return STEP_ON;
     }
-    if (session->part->message_deflated) {
-        if (!inflate_end(session, limits, &reason)) {
-            return fail(session, reason, ret_event);
-        }
-        wire_bytes = ws_inflater_fed(session->inflater);
-        leave_message(session);
-        part = BYTES_EMPTY;
+    if (!ws_message_end(session, limits, part, ret_event, &reason)) {
+        return fail(session, reason, ret_event);
     }
-    if (!binary && !ws_utf8_complete(&session->part->utf8)) {
-        return fail(session, WS_REASON_BAD_UTF8, ret_event); /* section 8.1 */
-    }
-    struct bytes data = session->part->message == NULL ? part : buf_bytes(session->part->message);
-    session->part->message_opcode = 0;
-    *ret_event = (struct ws_event){.kind = WS_EVENT_MESSAGE,
-                                   .binary = binary,
-                                   .deflated = session->part->message_deflated,
-                                   .wire_bytes = wire_bytes,
-                                   .data = data};
     return STEP_EVENT;
-}
-
-/* Takes payload of the current data frame into its message; `part` is masked. */
-static bool take_part(struct ws_session *session, const struct ws_limits *limits,
-                      struct input part_in, enum ws_reason *ret_reason)
-{
-    struct bytes part = bytes_of(part_in.data, part_in.len);
-    ws_frame_unmask(part_in.data, part.len, session->part->mask, session->part->phase);
-    session->part->phase = (uint8_t)((session->part->phase + part.len) % MASK_LEN);
-    if (session->part->message_deflated) {
-        return inflate_part(session, limits, part, ret_reason);
-    }
-    if (!text_goes_on(session, part)) {
-        *ret_reason = WS_REASON_BAD_UTF8; /* section 8.1, at once */
-        return false;
-    }
-    bool in_place = session->part->message == NULL && session->part->frame_final &&
-                    session->part->frame_left == 0;
-    if (!in_place) {
-        uint64_t have = session->part->message == NULL ? 0 : session->part->message->len;
-        collect(session, part, more_to_come(session, limits, have + part.len));
-    }
-    return true;
 }
 
 static enum step on_data(struct ws_session *session, const struct ws_limits *limits,
@@ -419,7 +267,7 @@ static enum step on_data(struct ws_session *session, const struct ws_limits *lim
     size_t len = session->part->frame_left < in->len ? (size_t)session->part->frame_left : in->len;
     uint8_t *start = take(in, len);
     session->part->frame_left -= len;
-    if (!session->close_sent && !take_part(session, limits, (struct input){start, len}, &reason)) {
+    if (!session->close_sent && !ws_message_take(session, limits, start, len, &reason)) {
         return fail(session, reason, ret_event);
     }
     return session->part->frame_left != 0
@@ -452,7 +300,7 @@ static enum step end_close(struct ws_session *session, struct bytes payload,
     if (!ws_utf8_valid(text)) {
         return fail(session, WS_REASON_BAD_UTF8, ret_event); /* sections 5.5.1, 8.1 */
     }
-    drop_incomplete(session);
+    ws_message_drop(session);
     session->close_received = true;
     session->part->state = STATE_DISCARD; /* section 1.4: data after the close frame is discarded */
     *ret_event = (struct ws_event){.kind = WS_EVENT_CLOSE, .close_code = code, .data = text};
@@ -548,7 +396,7 @@ void ws_session_fini(struct ws_session *session)
 {
     ws_inflater_give(&session->inflater);
     if (session->part != NULL) {
-        drop_message(session);
+        ws_message_forget(session);
         drop_control(session);
         mem_free(session->part);
         session->part = NULL;
@@ -559,7 +407,7 @@ static struct ws_event receive(struct ws_session *session, const struct ws_limit
                                uint8_t **data, size_t *len)
 {
     if (session->part->message_opcode == 0) {
-        drop_message(session); /* the one given out by the call before */
+        ws_message_forget(session); /* the one given out by the call before */
     }
     if (session->part->state != STATE_CONTROL) {
         drop_control(session);
@@ -572,6 +420,10 @@ static struct ws_event receive(struct ws_session *session, const struct ws_limit
     }
     *data = in.data;
     *len = in.len;
+    event.frames = session->part->frames;
+    event.inflated = session->part->inflated;
+    session->part->frames = 0;
+    session->part->inflated = 0;
     return event;
 }
 
@@ -613,7 +465,7 @@ void ws_session_close(struct ws_session *session, uint16_t code, struct bytes te
     }
     session->close_sent = true;
     if (session->part != NULL && session->part->message_opcode != 0) {
-        drop_message(session); /* it will not be wanted any more */
+        ws_message_forget(session); /* it will not be wanted any more */
     }
     ws_inflater_give(&session->inflater);
     struct bytes body = is_close_code(code) ? close_text(text) : BYTES_EMPTY;

@@ -38,6 +38,8 @@ struct ws_event {
     uint16_t close_code;
     enum ws_reason reason; /* FAIL */
     uint64_t wire_bytes;   /* MESSAGE, deflated: payload bytes before inflating */
+    uint32_t frames;       /* begun since the event before, whatever the kind */
+    uint32_t inflated;     /* bytes of compressed messages since then */
     struct bytes data;     /* valid until the next call with this session or input */
 };
 
@@ -62,6 +64,8 @@ struct ws_part {
     bool message_deflated;
     struct ws_utf8 utf8;
     uint32_t fragments;
+    uint32_t frames; /* as in the event */
+    uint32_t inflated;
 };
 
 /* Embedded in the connection: small and without pointers when idle. Fields are private. */
@@ -69,8 +73,6 @@ struct ws_session {
     struct ws_part *part;         /* NULL between messages */
     struct ws_inflater *inflater; /* of a compressed message that is incomplete, or the context that
                                      is kept between messages, or NULL */
-    uint32_t frames;              /* begun ever, wraps */
-    uint32_t inflated;            /* bytes of compressed messages ever, wraps */
     uint8_t context_bits;         /* window of the peer's context takeover; 0 = none */
     bool deflate : 1;             /* permessage-deflate was agreed */
     bool close_sent : 1;

@@ -249,9 +249,9 @@ void plane_hold_write(uint64_t sent, uint64_t ack, struct buf *out)
     pb_append(&frame.base, out);
 }
 
-void plane_builder_init(struct plane_builder *builder)
+void plane_builder_init(struct plane_builder *builder, struct spares *spares)
 {
-    *builder = (struct plane_builder){0};
+    *builder = (struct plane_builder){.spares = spares};
     buf_init(&builder->blob, 0);
 }
 
@@ -264,7 +264,7 @@ void plane_builder_fini(struct plane_builder *builder)
     mem_free(builder->b);
     mem_free(builder->len);
     buf_fini(&builder->blob);
-    plane_builder_init(builder);
+    plane_builder_init(builder, builder->spares);
 }
 
 void plane_builder_trim(struct plane_builder *builder)
@@ -316,7 +316,7 @@ uint8_t *plane_builder_take(struct plane_builder *builder, size_t *ret_len)
     to.blob = pb_binary(buf_bytes(&builder->blob));
     frame.batch = &to;
     size_t len = splitrail__plane__frame__get_packed_size(&frame);
-    uint8_t *body = mem_resize(NULL, len, 1);
+    uint8_t *body = spares_take(builder->spares, len);
     splitrail__plane__frame__pack(&frame, body);
     builder->count = 0;
     buf_clear(&builder->blob);

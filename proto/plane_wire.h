@@ -5,6 +5,7 @@
 
 #include "common/buf.h"
 #include "common/bytes.h"
+#include "common/spares.h"
 #include "proto/arena.h"
 
 #include <stdbool.h>
@@ -222,15 +223,17 @@ struct plane_builder {
     size_t count;
     size_t capacity;
     struct buf blob;
+    struct spares *spares;
 };
 
-void plane_builder_init(struct plane_builder *builder);
+/* `spares`: where bodies come from, or NULL; kept, and outlives the builder. */
+void plane_builder_init(struct plane_builder *builder, struct spares *spares);
 void plane_builder_fini(struct plane_builder *builder);
 /* Copies op->bytes. */
 void plane_builder_add(struct plane_builder *builder, const struct plane_op *op);
 /* Gives its memory back if it is empty: for quiet moments. */
 void plane_builder_trim(struct plane_builder *builder);
-/* The encoded body, owned by the caller (mem_free); the builder is empty afterwards. */
+/* The encoded body, from spares_take() and owned by the caller; the builder is empty afterwards. */
 uint8_t *plane_builder_take(struct plane_builder *builder, size_t *ret_len);
 /* Bytes that the batch holds so far, roughly as on the wire. */
 static inline size_t plane_builder_bytes(const struct plane_builder *builder)

@@ -45,7 +45,7 @@ static void forget_oldest(struct router_core *core, struct channel *channel)
 {
     struct stored *stored = ring_pop(channel->ring);
     core->history_bytes -= stored_cost(stored);
-    effects_bury(&core->effects, stored);
+    effects_bury_spare(&core->effects, stored, stored_cost(stored));
 }
 
 static void empty_ring(struct router_core *core, struct channel *channel)
@@ -296,7 +296,7 @@ void channel_keep(struct router_core *core, struct channel *channel, struct stor
     channel->top = stored->offset;
     channel->assigned = channel->assigned < channel->top ? channel->top : channel->assigned;
     if (channel->policy->history_messages == 0 && !core->rebuilding && channel->ring == NULL) {
-        effects_bury(&core->effects, stored);
+        effects_bury_spare(&core->effects, stored, stored_cost(stored));
         return;
     }
     if (channel->ring == NULL) {
@@ -383,10 +383,10 @@ void channel_key_put(struct router_core *core, struct channel *channel, struct b
 
 /* ---- the log ---- */
 
-static struct stored *hole_at(uint64_t offset)
+static struct stored *hole_at(struct router_core *core, uint64_t offset)
 {
     struct push_message nothing = {.offset = offset};
-    struct stored *hole = stored_new(&nothing);
+    struct stored *hole = stored_new(&core->effects.spares, &nothing);
     hole->hole = true;
     return hole;
 }
@@ -407,9 +407,9 @@ static void take_record(struct router_core *core, struct channel *channel,
         empty_ring(core, channel);
     }
     for (; channel->ring->count != 0 && *next < offset; (*next)++) {
-        push_stored(core, channel, hole_at(*next));
+        push_stored(core, channel, hole_at(core, *next));
     }
-    push_stored(core, channel, stored_new(&record->message));
+    push_stored(core, channel, stored_new(&core->effects.spares, &record->message));
     *next = offset + 1;
 }
 
@@ -440,7 +440,7 @@ static void take_records(struct router_core *core, struct channel *channel,
             empty_ring(core, channel);
             break;
         }
-        push_stored(core, channel, hole_at(next));
+        push_stored(core, channel, hole_at(core, next));
     }
     channel_rare_made(channel)->first = channel_ring_first(channel);
     while (oldest_is_too_much(core, channel)) {
@@ -476,7 +476,7 @@ void channel_skip(struct router_core *core, struct channel *channel, uint64_t of
         return;
     }
     while (channel->top < offset) {
-        channel_keep(core, channel, hole_at(channel->top + 1));
+        channel_keep(core, channel, hole_at(core, channel->top + 1));
     }
 }
 

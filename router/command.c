@@ -61,6 +61,10 @@ bool client_name_valid(struct bytes name)
         return false;
     }
     for (size_t at = 0; at < name.len;) {
+        if (name.data[at] >= 0x20 && name.data[at] < 0x7F) {
+            at++;
+            continue;
+        }
         size_t len = utf8_len(name.data + at, name.len - at);
         if (len == 0 || is_control(name.data + at, len)) {
             return false;

@@ -79,14 +79,14 @@ struct command {
     struct bytes token;   /* refresh */
     struct command_renewed renewed;
     struct since since;
-    uint32_t limit;    /* history; 0 = not given */
-    bool want_members; /* join */
-    bool echo;         /* room_message with "echo": true */
-    bool no_echo;      /* room_message with "echo": false */
-    struct bytes users[COMMAND_USERS_MAX];
-    size_t user_count;
+    uint32_t limit;          /* history; 0 = not given */
+    bool want_members;       /* join */
+    bool echo;               /* room_message with "echo": true */
+    bool no_echo;            /* room_message with "echo": false */
     enum client_error error; /* BAD */
     struct bytes detail;     /* BAD: text for people; empty = the code's own text */
+    size_t user_count;
+    struct bytes users[COMMAND_USERS_MAX]; /* last: what is past user_count is not initialised */
 };
 
 /* True when the answer may hold many messages. */

@@ -39,29 +39,31 @@ struct conn *conn_find(const struct router_core *core, struct conn_ref ref)
     return conn != NULL && conn->ref.gen == ref.gen ? conn : NULL;
 }
 
+/* The oldest one's `older` is the newest. */
 static void link_to_user(struct user *user, struct conn *conn)
 {
+    struct conn *oldest = user->oldest == NULL ? conn : user->oldest;
     conn->user = user;
-    conn->older = user->newest;
-    if (user->newest == NULL) {
+    conn->newer = NULL;
+    if (oldest == conn) {
         user->oldest = conn;
     } else {
-        user->newest->newer = conn;
+        conn->older = oldest->older;
+        conn->older->newer = conn;
     }
-    user->newest = conn;
+    oldest->older = conn;
 }
 
 static void unlink_from_user(struct user *user, struct conn *conn)
 {
-    if (conn->older == NULL) {
+    if (conn == user->oldest) {
         user->oldest = conn->newer;
     } else {
         conn->older->newer = conn->newer;
     }
-    if (conn->newer == NULL) {
-        user->newest = conn->older;
-    } else {
-        conn->newer->older = conn->older;
+    struct conn *after = conn->newer == NULL ? user->oldest : conn->newer;
+    if (after != NULL) {
+        after->older = conn->older;
     }
 }
 

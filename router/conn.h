@@ -36,9 +36,9 @@ struct conn {
     uint32_t rates_at;      /* private to rates.c */
     struct address address; /* the client's */
     struct user *user;
-    struct conn *older; /* of the same user */
-    struct conn *newer;
-    uint64_t number; /* of its last message */
+    struct conn *older; /* of the same user; the oldest one has the newest here */
+    struct conn *newer; /* NULL: this is the newest */
+    uint64_t number;    /* of its last message */
     uint64_t connected_at_ms;
     uint64_t last_activity_ms;
     union {

@@ -7,7 +7,18 @@
 
 #include <string.h>
 
-enum { CHUNK_BYTES = 64 * 1024, ALIGNMENT = 16, ITEMS_KEPT_MAX = 4096 };
+enum {
+    CHUNK_BYTES = 64 * 1024,
+    ALIGNMENT = 16,
+    ITEMS_KEPT_MAX = 4096,
+    SPARES_BYTES_MAX = 1024 * 1024
+};
+
+/* `size` 0: not a spare. */
+struct grave {
+    void *ptr;
+    size_t size;
+};
 
 struct effects_chunk {
     struct effects_chunk *next;
@@ -28,13 +39,19 @@ static void add_chunk(struct effects *effects, size_t bytes_min)
 void effects_init(struct effects *effects)
 {
     *effects = (struct effects){.items = NULL};
+    spares_init(&effects->spares, SPARES_BYTES_MAX);
     add_chunk(effects, CHUNK_BYTES);
 }
 
 static void free_graves(struct effects *effects)
 {
     for (size_t i = 0; i < effects->grave_count; i++) {
-        mem_free(effects->graves[i]);
+        const struct grave *grave = &effects->graves[i];
+        if (grave->size == 0) {
+            mem_free(grave->ptr);
+        } else {
+            spares_give(&effects->spares, grave->ptr, grave->size);
+        }
     }
     effects->grave_count = 0;
 }
@@ -53,6 +70,7 @@ static void free_chunks(struct effects *effects, size_t keep)
 void effects_fini(struct effects *effects)
 {
     free_graves(effects);
+    spares_fini(&effects->spares);
     free_chunks(effects, 0);
     mem_free(effects->graves);
     mem_free(effects->items);
@@ -101,6 +119,11 @@ struct bytes effects_copy(struct effects *effects, struct bytes bytes)
 
 void effects_bury(struct effects *effects, void *ptr)
 {
+    effects_bury_spare(effects, ptr, 0);
+}
+
+void effects_bury_spare(struct effects *effects, void *ptr, size_t size)
+{
     if (ptr == NULL) {
         return;
     }
@@ -109,7 +132,7 @@ void effects_bury(struct effects *effects, void *ptr)
         effects->graves =
             mem_resize(effects->graves, effects->grave_capacity, sizeof(*effects->graves));
     }
-    effects->graves[effects->grave_count++] = ptr;
+    effects->graves[effects->grave_count++] = (struct grave){ptr, size};
 }
 
 struct core_effect *effects_add(struct effects *effects, enum core_effect_kind kind)

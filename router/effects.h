@@ -3,20 +3,23 @@
 #ifndef ROUTER_EFFECTS_H
 #define ROUTER_EFFECTS_H
 
+#include "common/spares.h"
 #include "router/core.h"
 
 #include <stddef.h>
 
 struct effects_chunk;
+struct grave;
 
 struct effects {
     struct core_effect *items;
     size_t count;
     size_t capacity;
     struct effects_chunk *chunks; /* newest first; the oldest is kept between steps */
-    void **graves;
+    struct grave *graves;
     size_t grave_count;
     size_t grave_capacity;
+    struct spares spares; /* for what every message takes and a later one gives back */
 };
 
 void effects_init(struct effects *effects);
@@ -31,6 +34,9 @@ struct bytes effects_copy(struct effects *effects, struct bytes bytes);
 
 /* mem_free at the next reset: effects of this step may still point into it. NULL is harmless. */
 void effects_bury(struct effects *effects, void *ptr);
+
+/* The same for what came from effects->spares with `size`, and goes back there. */
+void effects_bury_spare(struct effects *effects, void *ptr, size_t size);
 
 /* A new effect, zeroed but for its kind; valid until the next add. */
 struct core_effect *effects_add(struct effects *effects, enum core_effect_kind kind);

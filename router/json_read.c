@@ -7,6 +7,8 @@
 #include "router/json_scan.h"
 
 #include <assert.h>
+#include <stddef.h>
+#include <string.h>
 
 #define INTEGER_MAX UINT64_C(9007199254740991) /* 2^53-1: what JavaScript counts exactly */
 
@@ -54,6 +56,12 @@ static const struct field_texts field_texts[FIELD_COUNT] = {
 #undef FIELD
 };
 
+static const struct bytes field_names[FIELD_COUNT] = {
+#define FIELD(id, name, expected) [FIELD_##id] = BYTES_INIT(name),
+    FIELDS(FIELD)
+#undef FIELD
+};
+
 enum {
     BIT_ROOM = 1 << FIELD_ROOM,
     BIT_TARGET = 1 << FIELD_TARGET,
@@ -68,23 +76,34 @@ enum {
     BIT_TOKEN = 1 << FIELD_TOKEN
 };
 
-/* presence and history are the kind for `room` here; choose_target() decides. */
+/* type, kind, required fields, optional ones. presence and history are the kind for `room` here;
+ * choose_target() decides. */
+#define COMMANDS(X)                                                                                \
+    X("room_message", COMMAND_ROOM_MESSAGE, BIT_ROOM | BIT_PAYLOAD, BIT_ECHO | BIT_KEY)            \
+    X("direct_message", COMMAND_DIRECT_MESSAGE, BIT_TARGET | BIT_PAYLOAD, BIT_KEY)                 \
+    X("join", COMMAND_JOIN, BIT_ROOM, BIT_SINCE | BIT_MEMBERS)                                     \
+    X("leave", COMMAND_LEAVE, BIT_ROOM, 0)                                                         \
+    X("presence", COMMAND_PRESENCE_ROOM, 0, BIT_ROOM | BIT_USERS)                                  \
+    X("watch", COMMAND_WATCH, BIT_USERS, 0)                                                        \
+    X("unwatch", COMMAND_UNWATCH, BIT_USERS, 0)                                                    \
+    X("history", COMMAND_HISTORY_ROOM, 0, BIT_ROOM | BIT_INBOX | BIT_SINCE | BIT_LIMIT)            \
+    X("refresh", COMMAND_REFRESH, BIT_TOKEN, 0)                                                    \
+    X("ping", COMMAND_PING, 0, 0)
+
 static const struct command_row {
-    const char *type;
     enum command_kind kind;
     uint32_t required;
     uint32_t optional;
 } command_rows[] = {
-    {"room_message", COMMAND_ROOM_MESSAGE, BIT_ROOM | BIT_PAYLOAD, BIT_ECHO | BIT_KEY},
-    {"direct_message", COMMAND_DIRECT_MESSAGE, BIT_TARGET | BIT_PAYLOAD, BIT_KEY},
-    {"join", COMMAND_JOIN, BIT_ROOM, BIT_SINCE | BIT_MEMBERS},
-    {"leave", COMMAND_LEAVE, BIT_ROOM, 0},
-    {"presence", COMMAND_PRESENCE_ROOM, 0, BIT_ROOM | BIT_USERS},
-    {"watch", COMMAND_WATCH, BIT_USERS, 0},
-    {"unwatch", COMMAND_UNWATCH, BIT_USERS, 0},
-    {"history", COMMAND_HISTORY_ROOM, 0, BIT_ROOM | BIT_INBOX | BIT_SINCE | BIT_LIMIT},
-    {"refresh", COMMAND_REFRESH, BIT_TOKEN, 0},
-    {"ping", COMMAND_PING, 0, 0},
+#define COMMAND(type, kind, required, optional) {kind, required, optional},
+    COMMANDS(COMMAND)
+#undef COMMAND
+};
+
+static const struct bytes command_types[] = {
+#define COMMAND(type, kind, required, optional) BYTES_INIT(type),
+    COMMANDS(COMMAND)
+#undef COMMAND
 };
 
 enum { COMMAND_ROWS = sizeof(command_rows) / sizeof(command_rows[0]) };
@@ -340,22 +359,18 @@ static enum client_error read_field(struct reader *reader, enum field field,
 /* Complains about the first of the fields in `mask`; true when there is none. */
 static bool none_of(struct command *command, uint32_t mask, bool repeated)
 {
-    for (int field = 0; field < FIELD_COUNT; field++) {
-        if ((mask >> field & 1) != 0) {
-            const struct field_texts *texts = &field_texts[field];
-            bad(command, CLIENT_ERROR_INVALID_MESSAGE, repeated ? texts->repeated : texts->missing);
-            return false;
-        }
+    if (mask == 0) {
+        return true;
     }
-    return true;
+    const struct field_texts *texts = &field_texts[__builtin_ctz(mask)];
+    bad(command, CLIENT_ERROR_INVALID_MESSAGE, repeated ? texts->repeated : texts->missing);
+    return false;
 }
 
 static bool read_fields(struct reader *reader, uint32_t mask, const struct json_value *values)
 {
-    for (int field = 0; field < FIELD_COUNT; field++) {
-        if ((mask >> field & 1) == 0) {
-            continue;
-        }
+    for (; mask != 0; mask &= mask - 1) {
+        int field = __builtin_ctz(mask);
         enum client_error error = read_field(reader, (enum field)field, values[field]);
         if (error != CLIENT_ERROR_NONE) {
             bad(reader->command, error,
@@ -390,12 +405,8 @@ static void choose_target(const struct reader *reader, uint32_t seen)
 
 static const struct command_row *find_row(struct json_value type)
 {
-    for (size_t i = 0; i < COMMAND_ROWS; i++) {
-        if (json_string_equals(type.raw, bytes_of_str(command_rows[i].type))) {
-            return &command_rows[i];
-        }
-    }
-    return NULL;
+    size_t i = json_string_find(type.raw, command_types, COMMAND_ROWS);
+    return i == COMMAND_ROWS ? NULL : &command_rows[i];
 }
 
 static void read_members(struct reader *reader, struct json_members members,
@@ -433,19 +444,16 @@ static void read_members(struct reader *reader, struct json_members members,
 
 void json_read_command(struct bytes text, struct buf *scratch, struct command *ret_command)
 {
-    struct json_value message;
     struct json_value values[FIELD_COUNT];
-    struct bytes names[FIELD_COUNT];
+    const struct json_lookup lookup = {field_names, FIELD_COUNT, values};
+    struct json_members members;
     struct reader reader = {ret_command, scratch, text.len, false};
     buf_clear(scratch);
-    *ret_command = (struct command){.kind = COMMAND_BAD};
-    if (!json_scan(text, &message) || message.kind != JSON_KIND_OBJECT) {
+    memset(ret_command, 0, offsetof(struct command, users)); /* most of it is users */
+    ret_command->kind = COMMAND_BAD;
+    if (!json_scan_object(text, &lookup, &members)) {
         bad(ret_command, CLIENT_ERROR_INVALID_JSON, NULL);
         return;
     }
-    for (int field = 0; field < FIELD_COUNT; field++) {
-        names[field] = bytes_of_str(field_texts[field].name);
-    }
-    struct json_members members = json_members(message, names, FIELD_COUNT, values);
     read_members(&reader, members, values);
 }

@@ -5,9 +5,14 @@
 #include "router/json_scan.h"
 
 #include "common/utf8.h"
+#include "router/json_escape.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 struct scan {
     const uint8_t *at;
@@ -25,22 +30,57 @@ static uint64_t zero_bytes(uint64_t word)
     return (word - ones) & ~word & highs;
 }
 
-/* Past the bytes that need no look inside a string: ASCII without controls, quote and backslash.
- * Eight at a time while none of them is special. */
+/* Past the bytes that need no look inside a string, at most up to where fewer are left than a
+ * register holds. Compared as signed bytes, controls and all that is not ASCII are below space. */
+#ifdef __SSE2__
+static const uint8_t *skip_vectors(const uint8_t *at, const uint8_t *end)
+{
+    const __m128i space = _mm_set1_epi8(' ');
+    const __m128i quote = _mm_set1_epi8('"');
+    const __m128i backslash = _mm_set1_epi8('\\');
+    for (; end - at >= 16; at += 16) {
+        __m128i text = _mm_loadu_si128((const __m128i *)(const void *)at);
+        __m128i special = _mm_or_si128(
+            _mm_cmplt_epi8(text, space),
+            _mm_or_si128(_mm_cmpeq_epi8(text, quote), _mm_cmpeq_epi8(text, backslash)));
+        unsigned found = (unsigned)_mm_movemask_epi8(special);
+        if (found != 0) {
+            return at + __builtin_ctz(found);
+        }
+    }
+    return at;
+}
+#else
+static const uint8_t *skip_vectors(const uint8_t *at, const uint8_t *end)
+{
+    (void)end;
+    return at;
+}
+#endif
+
+static bool is_plain(uint8_t byte)
+{
+    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+}
+
+/* Past ASCII without controls, quote and backslash. Eight at a time where no vectors are: what is
+ * found wrongly stands above what is found rightly, so the lowest byte that is found is special. */
 static const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end)
 {
+    at = skip_vectors(at, end);
     while (end - at >= 8) {
         uint64_t word;
         memcpy(&word, at, sizeof(word));
+        word = le64toh(word);
         uint64_t below_space = (word - ones * 0x20) & ~word & highs;
         uint64_t special = (word & highs) | below_space | zero_bytes(word ^ (ones * '"')) |
                            zero_bytes(word ^ (ones * '\\'));
         if (special != 0) {
-            break;
+            return at + __builtin_ctzll(special) / 8;
         }
         at += 8;
     }
-    while (at < end && *at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\') {
+    while (at < end && is_plain(*at)) {
         at++;
     }
     return at;
@@ -49,62 +89,6 @@ static const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end)
 static bool is_space(uint8_t byte)
 {
     return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
-}
-
-static bool is_digit(uint8_t byte)
-{
-    return byte >= '0' && byte <= '9';
-}
-
-/* -1 for what is no hexadecimal digit. */
-static int hex_digit(uint8_t byte)
-{
-    if (is_digit(byte)) {
-        return byte - '0';
-    }
-    uint8_t lower = byte | 0x20;
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-/* The four digits of \uXXXX; false when they are not there. */
-static bool hex4(const uint8_t *at, const uint8_t *end, uint32_t *ret_code)
-{
-    if (end - at < 4) {
-        return false;
-    }
-    uint32_t code = 0;
-    for (int i = 0; i < 4; i++) {
-        int digit = hex_digit(at[i]);
-        if (digit < 0) {
-            return false;
-        }
-        code = code << 4 | (uint32_t)digit;
-    }
-    *ret_code = code;
-    return true;
-}
-
-/* What a one-letter escape stands for; 0 when RFC 8259 section 7 knows none. */
-static uint8_t short_escape(uint8_t letter)
-{
-    switch (letter) {
-    case '"':
-    case '\\':
-    case '/':
-        return letter;
-    case 'b':
-        return '\b';
-    case 'f':
-        return '\f';
-    case 'n':
-        return '\n';
-    case 'r':
-        return '\r';
-    case 't':
-        return '\t';
-    default:
-        return 0;
-    }
 }
 
 static void skip_space(struct scan *scan)
@@ -131,10 +115,10 @@ static bool scan_escape(struct scan *scan)
     }
     uint8_t letter = *scan->at++;
     if (letter != 'u') {
-        return short_escape(letter) != 0;
+        return json_short_escape(letter) != 0;
     }
     uint32_t code = 0;
-    if (!hex4(scan->at, scan->end, &code)) {
+    if (!json_hex4(scan->at, scan->end, &code)) {
         return false;
     }
     scan->at += 4;
@@ -172,7 +156,7 @@ static bool scan_string(struct scan *scan)
 static bool scan_digits(struct scan *scan)
 {
     const uint8_t *start = scan->at;
-    while (scan->at < scan->end && is_digit(*scan->at)) {
+    while (scan->at < scan->end && json_is_digit(*scan->at)) {
         scan->at++;
     }
     return scan->at != start;
@@ -279,11 +263,12 @@ static bool scan_value(struct scan *scan, bool *ret_open)
     return scan_key(scan);
 }
 
-/* After a value: closes what ends here; *ret_more says that a comma announced another value. */
-static bool scan_after(struct scan *scan, bool *ret_more)
+/* After a value: closes what ends here, down to the level `floor`; *ret_more says that a comma
+ * announced another value. */
+static bool scan_after(struct scan *scan, size_t floor, bool *ret_more)
 {
     *ret_more = false;
-    while (scan->depth > 0) {
+    while (scan->depth > floor) {
         skip_space(scan);
         if (take(scan, ',')) {
             *ret_more = true;
@@ -322,6 +307,30 @@ static struct json_value value_between(const uint8_t *start, const uint8_t *end)
     return (struct json_value){kind_of(*start), bytes_of(start, (size_t)(end - start))};
 }
 
+/* One value with all that is in it. */
+static bool scan_whole(struct scan *scan)
+{
+    size_t floor = scan->depth;
+    bool more = true;
+    while (more) {
+        bool open = false;
+        if (!scan_value(scan, &open)) {
+            return false;
+        }
+        if (!open && !scan_after(scan, floor, &more)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Nothing but space is left. */
+static bool scan_end(struct scan *scan)
+{
+    skip_space(scan);
+    return scan->at == scan->end;
+}
+
 bool json_scan(struct bytes text, struct json_value *ret_value)
 {
     if (text.len == 0) {
@@ -330,23 +339,77 @@ bool json_scan(struct bytes text, struct json_value *ret_value)
     struct scan scan = {.at = text.data, .end = text.data + text.len};
     skip_space(&scan);
     const uint8_t *start = scan.at;
-    bool more = true;
-    while (more) {
-        bool open = false;
-        if (!scan_value(&scan, &open)) {
-            return false;
-        }
-        if (!open && !scan_after(&scan, &more)) {
-            return false;
-        }
+    if (!scan_whole(&scan)) {
+        return false;
     }
     const uint8_t *end = scan.at;
-    skip_space(&scan);
-    if (scan.at != scan.end) {
+    if (!scan_end(&scan)) {
         return false;
     }
     *ret_value = value_between(start, end);
     return true;
+}
+
+/* Notes a member when its name is asked for. */
+static void note_member(struct json_members *members, const struct json_lookup *lookup,
+                        struct bytes key, struct json_value value)
+{
+    size_t i = json_string_find(key, lookup->names, lookup->count);
+    if (i == lookup->count) {
+        return;
+    }
+    uint32_t bit = UINT32_C(1) << i;
+    if ((members->seen & bit) != 0) {
+        members->repeated |= bit;
+    } else {
+        members->seen |= bit;
+        lookup->ret_values[i] = value;
+    }
+}
+
+/* From behind the bracket to behind the other one. */
+static bool scan_members(struct scan *scan, const struct json_lookup *lookup,
+                         struct json_members *members)
+{
+    skip_space(scan);
+    if (take(scan, '}')) {
+        return true;
+    }
+    do {
+        skip_space(scan);
+        const uint8_t *key = scan->at;
+        if (!scan_string(scan)) {
+            return false;
+        }
+        const uint8_t *key_end = scan->at;
+        skip_space(scan);
+        if (!take(scan, ':')) {
+            return false;
+        }
+        skip_space(scan);
+        const uint8_t *value = scan->at;
+        if (!scan_whole(scan)) {
+            return false;
+        }
+        note_member(members, lookup, bytes_of(key, (size_t)(key_end - key)),
+                    value_between(value, scan->at));
+        skip_space(scan);
+    } while (take(scan, ','));
+    return take(scan, '}');
+}
+
+bool json_scan_object(struct bytes text, const struct json_lookup *lookup,
+                      struct json_members *ret_members)
+{
+    assert(lookup->count <= JSON_MEMBERS_MAX && "one bit for each name");
+    *ret_members = (struct json_members){0, 0};
+    if (text.len == 0) {
+        return false;
+    }
+    struct scan scan = {.at = text.data, .end = text.data + text.len};
+    skip_space(&scan);
+    return take(&scan, '{') && push_level(&scan, true) &&
+           scan_members(&scan, lookup, ret_members) && scan_end(&scan);
 }
 
 /* From an opening quote past the closing one, in a validated text. */
@@ -435,136 +498,13 @@ struct json_members json_members(struct json_value object, const struct bytes *n
                                  struct json_value *ret_values)
 {
     assert(count <= JSON_MEMBERS_MAX && "one bit for each name");
+    const struct json_lookup lookup = {names, count, ret_values};
     struct json_members members = {0, 0};
     size_t cursor = 0;
     struct bytes key;
     struct json_value value;
     while (json_next(object, &cursor, &key, &value)) {
-        for (size_t i = 0; i < count; i++) {
-            if (!json_string_equals(key, names[i])) {
-                continue;
-            }
-            uint32_t bit = UINT32_C(1) << i;
-            if ((members.seen & bit) != 0) {
-                members.repeated |= bit;
-            } else {
-                members.seen |= bit;
-                ret_values[i] = value;
-            }
-            break;
-        }
+        note_member(&members, &lookup, key, value);
     }
     return members;
-}
-
-/* What is between the quotes; empty for what is no string. */
-static struct bytes unquote(struct bytes raw)
-{
-    return raw.len < 2 ? BYTES_LIT("") : bytes_of(raw.data + 1, raw.len - 2);
-}
-
-/* Takes \uXXXX or a surrogate pair off the text after the backslash and the u. */
-static size_t decode_unicode(struct scan *text, uint8_t ret_sequence[4])
-{
-    uint32_t code = 0;
-    if (!hex4(text->at, text->end, &code)) {
-        return 0;
-    }
-    text->at += 4;
-    if (code < 0xD800 || code > 0xDFFF) {
-        return utf8_put(code, ret_sequence);
-    }
-    uint32_t low = 0;
-    if (code > 0xDBFF || !scan_literal(text, BYTES_LIT("\\u")) ||
-        !hex4(text->at, text->end, &low) || low < 0xDC00 || low > 0xDFFF) {
-        return 0;
-    }
-    text->at += 4;
-    return utf8_put(0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00), ret_sequence);
-}
-
-/* Takes an escape off the text; its length in UTF-8, 0 for what has none. */
-static size_t decode_escape(struct scan *text, uint8_t ret_sequence[4])
-{
-    text->at++; /* the backslash */
-    if (text->at == text->end) {
-        return 0;
-    }
-    uint8_t letter = *text->at++;
-    if (letter == 'u') {
-        return decode_unicode(text, ret_sequence);
-    }
-    ret_sequence[0] = short_escape(letter);
-    return ret_sequence[0] == 0 ? 0 : 1;
-}
-
-/* Takes the next piece off the text: a run without escapes, or the character of one escape (held in
- * `room`). False for an escape that cannot be decoded; an empty piece at the end. */
-static bool next_piece(struct scan *text, uint8_t room[4], struct bytes *ret_piece)
-{
-    const uint8_t *start = text->at;
-    while (text->at < text->end && *text->at != '\\') {
-        text->at++;
-    }
-    if (text->at != start || text->at == text->end) {
-        *ret_piece = bytes_of(start, (size_t)(text->at - start));
-        return true;
-    }
-    size_t len = decode_escape(text, room);
-    *ret_piece = bytes_of(room, len);
-    return len != 0;
-}
-
-bool json_string_decode(struct bytes raw, struct buf *out)
-{
-    struct bytes inner = unquote(raw);
-    struct scan text = {.at = inner.data, .end = inner.data + inner.len};
-    while (text.at < text.end) {
-        uint8_t room[4];
-        struct bytes piece;
-        if (!next_piece(&text, room, &piece)) {
-            return false;
-        }
-        buf_append(out, piece);
-    }
-    return true;
-}
-
-bool json_string_equals(struct bytes raw, struct bytes text)
-{
-    struct bytes inner = unquote(raw);
-    /* One byte of text is one to six bytes of JSON: settles most keys, and the very long ones. */
-    if (inner.len < text.len || inner.len / 6 > text.len) {
-        return false;
-    }
-    struct scan rest = {.at = inner.data, .end = inner.data + inner.len};
-    while (rest.at < rest.end) {
-        uint8_t room[4];
-        struct bytes piece;
-        if (!next_piece(&rest, room, &piece) || !bytes_starts_with(text, piece)) {
-            return false;
-        }
-        text = bytes_slice(text, piece.len, text.len);
-    }
-    return text.len == 0;
-}
-
-bool json_read_integer(struct json_value value, uint64_t max, uint64_t *ret_value)
-{
-    if (value.kind != JSON_KIND_NUMBER || value.raw.len == 0) {
-        return false;
-    }
-    uint64_t number = 0;
-    for (size_t i = 0; i < value.raw.len; i++) {
-        if (!is_digit(value.raw.data[i])) {
-            return false;
-        }
-        uint64_t digit = (uint64_t)(value.raw.data[i] - '0');
-        if (number > max / 10 || digit > max - number * 10) {
-            return false;
-        }
-        number = number * 10 + digit;
-    }
-    *ret_value = number;
-    return true;
 }

@@ -45,6 +45,18 @@ struct json_members {
     uint32_t repeated;
 };
 
+/* The names that an object is asked for (at most JSON_MEMBERS_MAX), and where their values go. */
+struct json_lookup {
+    const struct bytes *names;
+    size_t count;
+    struct json_value *ret_values;
+};
+
+/* json_scan() and json_members() of a text in one walk: true when it is exactly one JSON object.
+ * When it is not, values may have been set. */
+bool json_scan_object(struct bytes text, const struct json_lookup *lookup,
+                      struct json_members *ret_members);
+
 /* Looks up `count` (at most JSON_MEMBERS_MAX) names in a validated object in one walk; escapes in
  * keys are honoured, other keys are skipped. ret_values[i] is the first value of names[i] and is
  * touched only when seen. */
@@ -59,6 +71,9 @@ bool json_string_decode(struct bytes raw, struct buf *out);
 
 /* True when the decoded text of the raw string equals `text`; escapes are honoured. */
 bool json_string_equals(struct bytes raw, struct bytes text);
+
+/* The first of `texts` that json_string_equals(); `count` when none does. */
+size_t json_string_find(struct bytes raw, const struct bytes *texts, size_t count);
 
 /* An integer literal without fraction or exponent within [0, max]. */
 bool json_read_integer(struct json_value value, uint64_t max, uint64_t *ret_value);

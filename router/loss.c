@@ -44,7 +44,7 @@ struct loss {
 static uint32_t opened_since(const struct user *user, uint64_t since_ms)
 {
     uint32_t opened = 0;
-    for (const struct conn *conn = user->newest; conn != NULL; conn = conn->older) {
+    for (const struct conn *conn = user->oldest; conn != NULL; conn = conn->newer) {
         opened += conn->attached && conn->opened_ms >= since_ms;
     }
     return opened;

@@ -83,7 +83,7 @@ static struct plane_edge *add_edge(struct router_plane *plane, struct bytes peer
                                  .dead_ms = (uint32_t)plane->config.dead_ms};
     link_init(&edge->link, &timing, plane->config.credit_bytes, plane->now_ms);
     edge->link.answers = true;
-    plane_builder_init(&edge->out);
+    plane_builder_init(&edge->out, &edge->link.spares);
     edge->wants_done = (hello->features & PLANE_FEATURE_DONE) != 0;
     edge->keeps_rosters = (hello->features & PLANE_FEATURE_ROSTER) != 0;
     edge->knows_spent = (hello->features & PLANE_FEATURE_SPENT) != 0;

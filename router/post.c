@@ -181,7 +181,7 @@ static void deliver_hole(struct router_core *core, struct channel *channel,
                          const struct stored *lost)
 {
     struct push_message nothing = {.offset = lost->offset, .timestamp_ms = lost->timestamp_ms};
-    struct stored *hole = stored_new(&nothing);
+    struct stored *hole = stored_new(&core->effects.spares, &nothing);
     hole->hole = true;
     channel_keep(core, channel, hole);
     struct push *push = effects_push(&core->effects, PUSH_GAP);
@@ -434,7 +434,8 @@ static void post_memory(struct router_core *core, struct channel *channel, const
 {
     struct push_message content = message_of(core, post, ++channel->assigned);
     const struct tap_times times = times_now(core);
-    deliver_kept(core, channel, stored_new(&content), post->no_echo ? &post->conn : NULL, &times);
+    deliver_kept(core, channel, stored_new(&core->effects.spares, &content),
+                 post->no_echo ? &post->conn : NULL, &times);
     answer_new(core, channel, post->reply, channel->assigned);
 }
 
@@ -449,7 +450,7 @@ static bool post_durable(struct router_core *core, struct channel *channel, cons
         return false;
     }
     struct push_message content = message_of(core, post, ++channel->assigned);
-    pending->stored = stored_new(&content);
+    pending->stored = stored_new(&core->effects.spares, &content);
     append_pending(core, channel, pending);
     emit_append(core, channel, pending, key_in_log(core, pending));
     return true;

@@ -15,13 +15,12 @@ static uint8_t *put(uint8_t *at, struct bytes bytes)
     return at + bytes.len;
 }
 
-struct stored *stored_new(const struct push_message *message)
+struct stored *stored_new(struct spares *spares, const struct push_message *message)
 {
     assert(message->user.len <= UINT16_MAX && message->server_id.len <= UINT16_MAX);
     size_t len = message->payload.len + message->user.len + message->server_id.len;
-    struct stored *stored = mem_new(1, sizeof(*stored) + len);
-    stored->offset = message->offset;
-    stored->timestamp_ms = message->timestamp_ms;
+    struct stored *stored = spares_take(spares, sizeof(*stored) + len);
+    *stored = (struct stored){.offset = message->offset, .timestamp_ms = message->timestamp_ms};
     stored->payload_len = (uint32_t)message->payload.len;
     stored->user_len = (uint16_t)message->user.len;
     stored->server_len = (uint16_t)message->server_id.len;

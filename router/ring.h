@@ -2,6 +2,7 @@
 #ifndef ROUTER_RING_H
 #define ROUTER_RING_H
 
+#include "common/spares.h"
 #include "router/push.h"
 
 #include <stdbool.h>
@@ -28,8 +29,9 @@ struct ring {
     uint64_t payload_bytes;
 };
 
-/* Heap copy of a message (user and server names of at most 64 KiB). Freed with mem_free. */
-struct stored *stored_new(const struct push_message *message);
+/* Copy of a message (user and server names of at most 64 KiB), of stored_cost() bytes from `spares`
+ * (or NULL). */
+struct stored *stored_new(struct spares *spares, const struct push_message *message);
 
 /* View of a stored message; lives as long as it. */
 struct push_message stored_view(const struct stored *stored);

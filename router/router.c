@@ -525,7 +525,9 @@ static void end_turn(struct router *router)
     if (router->engine_event != NULL) {
         look_at_store(router);
     }
+    zlink_hold(router->plane_link);
     router_plane_flush(router->plane, now_ms);
+    zlink_release(router->plane_link);
     admin_flush(router->admin, now_ms, clock_wall_ms());
     const char *reasons[ADMIN_REASONS_MAX];
     if (!router->synced && admin_not_ready(router->plane, now_ms, reasons) == 0) {

@@ -2,6 +2,7 @@
  * that together. */
 #include "router/router_metrics.h"
 
+#include "common/mem.h"
 #include "router/registry.h"
 
 #include <assert.h>
@@ -179,6 +180,7 @@ static void refresh_links(struct metrics *metrics, const struct router_plane *pl
 void router_metrics_refresh(struct metrics *metrics, const struct router_plane *plane,
                             uint64_t credit_bytes, uint64_t now_ms)
 {
+    set(metrics, ROUTER_METRIC_ALLOCATIONS, 0, mem_allocations());
     refresh_core(metrics, router_plane_core(plane));
     refresh_plane(metrics, plane);
     refresh_links(metrics, plane, credit_bytes, now_ms);

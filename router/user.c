@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <string.h>
 
-_Static_assert(sizeof(struct user) <= 168 && sizeof(struct conn) <= 136 &&
+_Static_assert(sizeof(struct user) <= 160 && sizeof(struct conn) <= 136 &&
                    sizeof(struct channel) <= 88,
                "the memory of an idle connection is a promise");
 

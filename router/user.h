@@ -26,8 +26,7 @@ struct user {
     slot_id id;
     struct channel inbox;
     struct channel *watch; /* NULL until somebody watches */
-    struct conn *oldest;
-    struct conn *newest;
+    struct conn *oldest;   /* then `newer` */
     uint32_t attached;
     uint32_t detached;
     uint64_t since_ms;      /* wall: online since */

@@ -33,23 +33,27 @@ from systems import SYSTEMS, e2e  # noqa: E402
 BENCH = os.path.join(e2e.BIN, "splitrail-bench")
 PATIENCE_S = 45
 WARM_UP_S = 0.7
+BARE_BYTES = 170  # a delivery of ours with a payload of 100 bytes
+BARE_SENDS = 300_000
 
 
 class Scenario:
-    def __init__(self, name, title, kind, *args, goal=None, calls=False):
+    def __init__(self, name, title, kind, *args, goal=None, calls=False, bare=0):
         self.name = name
         self.title = title
         self.kind = kind  # rooms, direct or idle
         self.args = args
         self.goal = goal
         self.calls = calls  # system calls are counted too
+        self.bare = bare  # to so many sockets: what send() alone costs is measured too
 
 
 def fan_out(connections, in_flight, goal, calls=False):
     return Scenario(
         "fan-%d-%d" % (connections, in_flight),
         "fan-out 1 × {:,}, {} in flight".format(connections, in_flight), "rooms", "--connections",
-        str(connections), "--publishers", "1", "--in-flight", str(in_flight), goal=goal, calls=calls)
+        str(connections), "--publishers", "1", "--in-flight", str(in_flight), goal=goal, calls=calls,
+        bare=connections if in_flight == 1 else 0)
 
 
 # 10,100 connections in 100 rooms: with 10,000 the evenly spread publishers would all be in one room.
@@ -58,7 +62,7 @@ SCENARIOS = [
     fan_out(1000, 16, 0.45, calls=True),
     fan_out(10000, 4, 2),
     Scenario("rooms-100", "100 rooms × 101 members, 2 in flight each", "rooms", "--connections", "10100",
-             "--rooms", "100", "--publishers", "100", "--in-flight", "2", goal=1.8),
+             "--rooms", "100", "--publishers", "100", "--in-flight", "2", goal=1.8, calls=True),
     Scenario("direct", "direct messages, saturated", "direct", "--connections", "1000", "--rooms", "1000",
              "--publishers", "1000", "--direct", goal=9, calls=True),
     Scenario("direct-1000", "direct messages, 1,000/s", "direct", "--connections", "1000", "--rooms",
@@ -107,14 +111,14 @@ def run_once(make, scenario, options, during=None):
     system = make()
     try:
         system.start()
-    except (RuntimeError, AssertionError, OSError) as e:
+    except (RuntimeError, AssertionError, OSError, subprocess.TimeoutExpired) as e:
         return {"trouble": "did not start: %s" % e}
     try:
         return load(system, scenario, options, during and (lambda: during(system)))
     finally:
         try:
             system.close()
-        except AssertionError as e:
+        except (AssertionError, subprocess.TimeoutExpired) as e:
             print("  %s: %s" % (system.name, e), flush=True)
 
 
@@ -166,9 +170,19 @@ def say_row(system, scenario, row):
           flush=True)
 
 
+def bare_send(connections):
+    """µs of processor time for one send() to each of so many sockets by a program that does nothing else."""
+    rounds = max(20, BARE_SENDS // connections)
+    program = os.path.join(e2e.BIN, "bare_send")
+    done = subprocess.run([program, str(connections), str(rounds), str(BARE_BYTES)],
+                          capture_output=True, text=True, timeout=PATIENCE_S)
+    return float(done.stdout) if done.returncode == 0 else None
+
+
 def measure(systems, scenarios, options):
-    """results[scenario][system] = rows, one for each repetition."""
+    """results[scenario][system] = rows, one for each repetition; bare[scenario] = figures of bare_send()."""
     results = {s.name: {system.name: [] for system in systems} for s in scenarios}
+    bare = {s.name: [] for s in scenarios if s.bare}
     for repetition in range(options.repetitions):
         for number, scenario in enumerate(scenarios):
             print("%d/%d %s" % (repetition + 1, options.repetitions, scenario.title), flush=True)
@@ -177,7 +191,10 @@ def measure(systems, scenarios, options):
                 row = figures(scenario, run_once(system, scenario, options))
                 results[scenario.name][system.name].append(row)
                 say_row(system, scenario, row)
-    return results
+            if scenario.bare:
+                bare[scenario.name].append(bare_send(scenario.bare))
+                print("  %-18s %s us/send" % ("send() alone", bare[scenario.name][-1]), flush=True)
+    return results, bare
 
 
 def count_calls(systems, scenarios, options):
@@ -271,7 +288,7 @@ def main():
     systems = [make for make in wanted if make.name not in left_out]
     for name, why in left_out.items():
         print("left out: %s: %s" % (name, why), flush=True)
-    results = measure(systems, scenarios, options)
+    results, bare = measure(systems, scenarios, options)
     how, calls = count_calls(systems, scenarios, options)
     data = {
         "machine": machine(), "took_s": time.monotonic() - started,
@@ -281,7 +298,7 @@ def main():
         "systems": [{"name": s.name, "title": s.title, "parts": s.parts, "durability": s.durability,
                      "cluster": s.cluster, "leaves_out": s.leaves_out, "version": s().version()}
                     for s in systems],
-        "left_out": left_out, "results": results, "calls_by": how, "calls": calls}
+        "left_out": left_out, "results": results, "bare": bare, "calls_by": how, "calls": calls}
     comparison_report.save(out, "compare", data)
     comparison_report.write(out)
     print("took %.0f s; %s" % (data["took_s"], os.path.join(out, "BENCHMARKS.md")))

@@ -133,6 +133,9 @@ METHOD = """\
 - *CPU per delivery* is the processor time of all processes of a server (all threads, user and kernel, from
   `schedstat`), Redis included, by the number of messages that clients received meanwhile. What the kernel
   does for a loopback packet in the sender's name is in it, for all alike.
+- *`send` alone* is what a program needs that does nothing but one `send` of 170 bytes to each socket
+  (`bare_send`, one process, its receiver asleep in `epoll_wait`; measured in every repetition): the kernel's
+  share, which nobody who writes to each recipient by himself can undercut. Several messages in one call can.
 - *In flight*: each publisher sends its next message when it hears an earlier one back (closed loop). A system
   that is faster gets more messages in that case, so its latencies are at a higher rate. `1,000/s` is an open
   loop: each message has its own time, and latency counts from it.
@@ -191,10 +194,12 @@ def summary_section(comparison, drawn):
             cell = figure(median(values)) if values else "–"
             cell += " ⚠" if comparison.flaws(scenario["name"], system["name"]) else ""
             cells.append(strong(system, cell))
+        bare = [value for value in comparison.data.get("bare", {}).get(scenario["name"], []) if value]
+        cells.append(figure(median(bare)) if bare else "")
         cells.append("≤ %g" % scenario["goal"] if scenario["goal"] else "")
         rows.append(cells)
     lines = ["## Server CPU per delivery, µs", ""] + table(
-        ["scenario"] + [system["title"] for system in comparison.systems] + ["our goal"], rows)
+        ["scenario"] + [system["title"] for system in comparison.systems] + ["`send` alone", "our goal"], rows)
     return lines + image(drawn, "cpu", "Server CPU per delivery by scenario and system")
 
 

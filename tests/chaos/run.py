@@ -25,7 +25,7 @@ from relay import Relay  # noqa: E402
 Size = collections.namedtuple(
     "Size", "name clients rooms publishers rate processes kills period settle rebuild grace jitter")
 SIZES = {
-    "tiny": Size("tiny", 48, 6, 4, 10, 1, 2, 3, 3, "1s", 2, 0.2),
+    "tiny": Size("tiny", 48, 6, 4, 10, 1, 2, 3, 3, "1s", 4, 0.2),
     "small": Size("small", 200, 20, 10, 20, 1, 3, 6, 8, "3s", 5, 0.5),
     "full": Size("full", 2000, 200, 50, 20, 3, 12, 10, 10, "5s", 5, 0.5),
 }

@@ -10,6 +10,7 @@ import json
 import os
 import random
 import re
+import select
 import shutil
 import signal
 import socket
@@ -54,6 +55,7 @@ def bearable(seconds):
 
 # A bound for failures only: nothing waits for it when things go well.
 PATIENCE_S = bearable(30)
+ASK_AGAIN_S = bearable(5)  # who asks for something again and again
 
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:|SUMMARY: \w+Sanitizer|Assertion .* failed")
 
@@ -79,9 +81,9 @@ def free_port():
         return port
 
 
-def http_get(port, path, method="GET"):
+def http_get(port, path, method="GET", timeout=PATIENCE_S):
     """(status, headers, body text) of one request."""
-    conn = http.client.HTTPConnection("127.0.0.1", port, timeout=bearable(5))
+    conn = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         conn.request(method, path)
         reply = conn.getresponse()
@@ -103,38 +105,64 @@ async def eventually(check, what, timeout=PATIENCE_S):
 
 
 class Program:
-    """One running program, its output and its end."""
+    """One running program, its output and its end. A program writes a line at once, so what it logged
+    before something that a test has seen is in `lines`, however late our thread is that reads along."""
 
     def __init__(self, name, args, env=None):
         self.name = name
         self.args = args
-        self.lines = []
         self.may_die = False
         environ = dict(os.environ, **(env or {}))
         self.process = subprocess.Popen(
             [os.path.join(BIN, args[0])] + args[1:], stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ, bufsize=0)
+        self.reading = threading.Lock()
+        self.text = bytearray()
+        self.at_end = False
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
+    def _readable(self, wait_ms):
+        poll = select.poll()  # select() knows no descriptors above 1023
+        poll.register(self.process.stdout, select.POLLIN)
+        return bool(poll.poll(wait_ms))
+
+    def _take(self):
+        """Moves what the pipe holds now into `text`; false when that is nothing."""
+        with self.reading:
+            if self.at_end or not self._readable(0):
+                return False
+            more = os.read(self.process.stdout.fileno(), 1 << 16)
+            self.text += more
+            self.at_end = not more
+            return bool(more)
+
     def _read(self):
-        with self.process.stdout:
-            for line in self.process.stdout:
-                self.lines.append(line.decode(errors="replace").rstrip("\n"))
+        while not self.at_end:
+            self._readable(1000)  # without the lock: others read when they like
+            self._take()
+        self.process.stdout.close()
+
+    @property
+    def output(self):
+        """All that it has written up to now."""
+        while self._take():
+            pass
+        return self.text.decode(errors="replace").removesuffix("\n")
+
+    @property
+    def lines(self):
+        return self.output.split("\n") if self.text else []
 
     @property
     def pid(self):
         return self.process.pid
 
-    @property
-    def output(self):
-        return "\n".join(self.lines)
-
     def running(self):
         return self.process.poll() is None
 
     def find(self, pattern):
-        return next((line for line in list(self.lines) if re.search(pattern, line)), None)
+        return next((line for line in self.lines if re.search(pattern, line)), None)
 
     def send_signal(self, number):
         self.process.send_signal(number)
@@ -143,7 +171,7 @@ class Program:
         """SIGKILL, as a crash would."""
         self.may_die = True
         self.process.kill()
-        self.process.wait(PATIENCE_S)
+        self.process.wait(4 * PATIENCE_S)
         self.reader.join(PATIENCE_S)
 
     def wait(self, timeout=PATIENCE_S):
@@ -205,7 +233,7 @@ class Edge:
 
     def ready(self):
         try:
-            return http_get(self.http_port, "/ready")[0] == 200
+            return http_get(self.http_port, "/ready", timeout=ASK_AGAIN_S)[0] == 200
         except OSError:
             return False
 
@@ -294,20 +322,29 @@ class Cluster:
 
     def router_ready(self):
         try:
-            return http_get(self.http_port, "/ready")[0] == 200
+            return http_get(self.http_port, "/ready", timeout=ASK_AGAIN_S)[0] == 200
         except OSError:
             return False
 
     def await_ready(self):
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + 2 * PATIENCE_S
         while not (self.router_ready() and all(edge.ready() for edge in self.edges)):
             for program in self.programs:
                 trouble = program.trouble()
                 if trouble:
                     raise AssertionError(trouble)
             if time.monotonic() > end:
-                raise AssertionError("not ready:\n" + "\n".join(p.output for p in self.programs))
+                raise AssertionError("not ready: %s\n%s" % (
+                    [self.why_not_ready(port) for port in (self.http_port, *(e.http_port for e in self.edges))],
+                    "\n".join(p.output for p in self.programs)))
             time.sleep(0.02)
+
+    @staticmethod
+    def why_not_ready(port):
+        try:
+            return http_get(port, "/ready", timeout=ASK_AGAIN_S)[2].strip()
+        except OSError as error:
+            return str(error)
 
     async def ready(self):
         await asyncio.to_thread(self.await_ready)
@@ -323,10 +360,10 @@ class Cluster:
         return parse_metrics(http_get(self.http_port, "/metrics")[2])
 
     def ctl_raw(self, *args):
-        """splitrailctl: (exit code, stdout, stderr)."""
+        """splitrailctl: (exit code, stdout, stderr). It waits for long, unless a flag says otherwise."""
         done = subprocess.run([os.path.join(BIN, "splitrailctl"), "--router", self.admin, *args],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=PATIENCE_S)
+                              timeout=2 * PATIENCE_S, env=dict(os.environ, SPLITRAIL_TIMEOUT="30s"))
         if SANITIZER.search(done.stderr):
             raise AssertionError("splitrailctl: " + done.stderr)
         return done.returncode, done.stdout, done.stderr

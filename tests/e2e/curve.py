@@ -9,7 +9,7 @@ import tempfile
 
 import zmq
 
-from cluster import BIN, Cluster, Edge
+from cluster import BIN, PATIENCE_S, Cluster, Edge
 
 
 class Keys:
@@ -149,7 +149,7 @@ class HostileEdge:
         for frame in frames:
             self.socket.send(frame)
 
-    def hear(self, timeout=5):
+    def hear(self, timeout=PATIENCE_S):
         """The next frame, or None."""
         return self.socket.recv() if self.socket.poll(int(timeout * 1000)) else None
 

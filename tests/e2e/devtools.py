@@ -89,7 +89,7 @@ class Browser:
         number = next(self.numbers)
         self.answers[number] = asyncio.get_running_loop().create_future()
         await self.socket.send(json.dumps({"id": number, "method": method, "params": params}))
-        answer = await asyncio.wait_for(self.answers[number], PATIENCE_S)
+        answer = await asyncio.wait_for(self.answers[number], 4 * PATIENCE_S)
         if "error" in answer:
             raise AssertionError("%s: %s" % (method, answer["error"]))
         return answer["result"]
@@ -101,7 +101,7 @@ class Browser:
             raise AssertionError("%s: %s" % (expression, answer["exceptionDetails"]))
         return answer["result"].get("value")
 
-    async def until(self, expression, what=None, timeout=PATIENCE_S):
+    async def until(self, expression, what=None, timeout=4 * PATIENCE_S):
         end = time.monotonic() + timeout
         while not (got := await self.value(expression)):
             if time.monotonic() > end:

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import signal
 import tempfile
 import time
 import unittest
@@ -37,6 +38,21 @@ class BackPressure(FreshClusterCase):
             await writer.ok("room_message", room=room, payload="x" * MESSAGE_BYTES)
         return answer["epoch"]
 
+    def read_by_edges(self):
+        return sum(edge.metrics()['ws_messages_received_total{server_id="%s",type="text"}' % edge.id]
+                   for edge in self.cluster.edges if edge.program.running())
+
+    async def all_ask_at_once(self, questions):
+        """The answers. The router finds all questions together, however slowly they come."""
+        before = self.read_by_edges()
+        self.cluster.router.send_signal(signal.SIGSTOP)
+        try:
+            answers = asyncio.gather(*questions)
+            await eventually(lambda: self.read_by_edges() >= before + len(questions), "the edges have them")
+        finally:
+            self.cluster.router.send_signal(signal.SIGCONT)
+        return await answers
+
     def holds(self):
         return self.cluster.metrics()["splitrail_router_link_holds_total"]
 
@@ -50,8 +66,8 @@ class BackPressure(FreshClusterCase):
         await bystander.ok("join", room=other)
         answers = []
         talk = asyncio.create_task(self.talk(bystander, other, answers))
-        replies = await asyncio.gather(
-            *[reader.ok("history", room=room, limit=MESSAGES) for reader in readers])
+        replies = await self.all_ask_at_once(
+            [reader.ok("history", room=room, limit=MESSAGES) for reader in readers])
         said = len(answers)
         await eventually(lambda: len(answers) > said, "the bystander goes on")
         talk.cancel()
@@ -76,8 +92,8 @@ class BackPressure(FreshClusterCase):
         since = {"epoch": joined[0]["epoch"], "offset": joined[0]["offset"]}
         back = [await self.client(edge=i % 2, token=client.user.removeprefix("user_"))
                 for i, client in enumerate(lost)]
-        replies = await asyncio.gather(
-            *[client.ok("join", room=room, since=since) for client in back])
+        replies = await self.all_ask_at_once(
+            [client.ok("join", room=room, since=since) for client in back])
         for reply in replies:
             self.assertTrue(reply["recovered"])
         for client in back:

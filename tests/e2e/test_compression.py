@@ -120,8 +120,8 @@ class ContextCase(Echo):
 
     def wait_for(self, name, value):
         end = time.monotonic() + PATIENCE_S
-        while self.count(name) != value:
-            self.assertLess(time.monotonic(), end, "%s is %s" % (name, self.count(name)))
+        while (now := self.count(name)) != value:
+            self.assertLess(time.monotonic(), end, "%s is %s" % (name, now))
 
     def talk(self, talker, rounds=5):
         """Bytes of the payloads said and heard, per message."""
@@ -221,6 +221,7 @@ class BothContexts(ContextCase):
     options = ("--compression", "on", "--compression-context", "both", "--compression-min", "0B")
 
     def test_messages_of_both_refer_to_earlier_ones(self):
+        self.wait_for(FOR_CONTEXTS, 0)
         peer = self.peer(extensions=["permessage-deflate"])
         self.assertEqual(peer.extension, "permessage-deflate")
         sizes = self.talk(Talker(peer))

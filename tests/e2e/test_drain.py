@@ -2,15 +2,15 @@
 
 import asyncio
 import signal
-import time
 import unittest
 
 from clients import FreshClusterCase, Raw, handshake
-from cluster import bearable, eventually, http_get
+from cluster import eventually, http_get
 
 
 class Drain(FreshClusterCase):
-    edge_options = ("--drain-timeout", "20s", "--reconnect-delay", "3s")
+    # Nobody waits for the deadline here: all would be over long before.
+    edge_options = ("--drain-timeout", "10m", "--reconnect-delay", "3s")
 
     async def test_clients_hear_spread_delays_and_1012_and_nobody_is_reported_away(self):
         edge = self.cluster.edges[0]
@@ -22,7 +22,6 @@ class Drain(FreshClusterCase):
             await client.ok("join", room=room)
         edge.program.may_die = True
         edge.program.send_signal(signal.SIGTERM)
-        start = time.monotonic()
         shutdowns = [await client.expect("server_shutdown") for client in clients]
         delays = {s["reconnectDelay"] for s in shutdowns}
         self.assertGreater(len(delays), 6)
@@ -36,7 +35,6 @@ class Drain(FreshClusterCase):
             await again.ok("join", room=room)
         await asyncio.gather(*(move(client) for client in clients))
         self.assertEqual(await asyncio.to_thread(edge.program.wait), 0)
-        self.assertLess(time.monotonic() - start, bearable(15))
         self.assertEqual(await observer.settled("user_left"), [])
         self.assertEqual(len((await observer.ok("presence", room=room))["members"]), 13)
 
@@ -57,9 +55,7 @@ class Drain(FreshClusterCase):
             pass
         await client.close()
         # Empty now: it need not wait for its deadline.
-        start = time.monotonic()
         self.assertEqual(await asyncio.to_thread(edge.program.wait), 0)
-        self.assertLess(time.monotonic() - start, bearable(10))
 
     async def test_an_edge_that_starts_again_under_its_name_is_welcome(self):
         edge = self.cluster.edges[0]
@@ -88,7 +84,7 @@ class DrainDeadline(FreshClusterCase):
 
 
 class PausedEdge(FreshClusterCase):
-    router_options = ("--presence-grace", "300ms", "--edge-suspect", "500ms", "--edge-dead", "1s")
+    router_options = ("--presence-grace", "300ms")  # and the usual --edge-dead, so that the other edge lives
 
     async def test_an_edge_that_was_paused_past_its_death_comes_back_as_a_new_one(self):
         edge = self.cluster.edges[0]
@@ -97,6 +93,7 @@ class PausedEdge(FreshClusterCase):
         await observer.ok("join", room=room)
         client = await self.client("paused", edge=0)
         await client.ok("join", room=room)
+        await observer.expect("user_joined", userId=client.user)
         edge.program.send_signal(signal.SIGSTOP)
         try:
             await observer.expect("user_left", userId=client.user)

@@ -6,7 +6,7 @@ import tempfile
 import unittest
 
 from clients import FreshClusterCase
-from cluster import eventually
+from cluster import PATIENCE_S, eventually
 
 
 class Durable(FreshClusterCase):
@@ -35,7 +35,7 @@ class Durable(FreshClusterCase):
         accepted = []
         work = [asyncio.create_task(self.publish(room, m, 300, accepted)) for m in members[:4]]
         for deaths in range(4):  # in the middle of what is being said
-            await eventually(lambda: len(accepted) >= 200 * (deaths + 1), "publishers go on")
+            await eventually(lambda: len(accepted) >= 200 * (deaths + 1), "publishers go on", 4 * PATIENCE_S)  # each waits for a disk
             await self.restart()
         await asyncio.gather(*work)
         await self.cluster.ready()
@@ -43,7 +43,7 @@ class Durable(FreshClusterCase):
         def all_there():
             return all(len(m.heard("room_message")) >= 1200 for m in members)
 
-        await eventually(all_there, "every member has every message")
+        await eventually(all_there, "every member has every message", 2 * PATIENCE_S)
         first = [m["payload"] for m in members[0].heard("room_message")]
         for member in members:
             heard = member.heard("room_message")

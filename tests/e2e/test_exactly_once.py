@@ -7,9 +7,22 @@ import shutil
 import tempfile
 import unittest
 
+import websockets
+
 from clients import Client, FreshClusterCase
 
 ROOM = "exact"
+
+
+async def come_in(edge, name):
+    """A new client. While the router is away for more than a moment an edge takes none."""
+    while True:
+        try:
+            return await Client.connect(edge, name)
+        except websockets.InvalidStatusCode as refusal:
+            if refusal.status_code != 503:
+                raise
+            await asyncio.sleep(0.1)
 
 
 class Publisher:
@@ -28,7 +41,7 @@ class Publisher:
         self.refused = []
 
     async def connect(self):
-        self.client = await Client.connect(self.case.cluster.edges[self.edge], self.name)
+        self.client = await come_in(self.case.cluster.edges[self.edge], self.name)
         while (await self.client.reply("join", room=ROOM))["type"] != "ok":
             await asyncio.sleep(0.05)
 
@@ -115,7 +128,7 @@ class Wanderer:
         self.last.setdefault("room_message", (answer["epoch"], answer["offset"]))
 
     async def visit(self):
-        client = await Client.connect(self.case.cluster.edges[self.edge], self.name)
+        client = await come_in(self.case.cluster.edges[self.edge], self.name)
         self.edge = (self.edge + 1) % len(self.case.cluster.edges)
         await self.recover_inbox(client)
         await self.recover_room(client)

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 from clients import ClusterCase
-from cluster import BIN, free_port, http_get
+from cluster import BIN, eventually, free_port, http_get
 
 EDGE_METRICS = {
     "ws_active_connections": "gauge",
@@ -35,7 +35,7 @@ class Http(ClusterCase):
     async def test_health_and_ready_answer_200_when_all_is_well(self):
         for port in [self.cluster.http_port, *(e.http_port for e in self.cluster.edges)]:
             self.assertEqual(http_get(port, "/health")[0], 200)
-            self.assertEqual(http_get(port, "/ready")[0], 200)
+            await eventually(lambda: http_get(port, "/ready")[0] == 200, "ready")
             self.assertEqual(http_get(port, "/nothing")[0], 404)
             self.assertEqual(http_get(port, "/metrics", "POST")[0], 405)
 
@@ -75,9 +75,9 @@ class Http(ClusterCase):
     async def test_the_router_counts_who_is_here(self):
         await self.client(edge=0)
         await self.client(edge=1)
-        metrics = self.cluster.metrics()
-        self.assertEqual(metrics["splitrail_router_connections"], 2)
-        self.assertEqual(metrics["splitrail_router_edges"], 2)
+        # Those of another test have gone, at its edge first.
+        await eventually(lambda: self.cluster.metrics()["splitrail_router_connections"] == 2, "two are here")
+        self.assertEqual(self.cluster.metrics()["splitrail_router_edges"], 2)
 
 
 class Starts(unittest.TestCase):

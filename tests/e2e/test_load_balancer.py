@@ -59,7 +59,7 @@ frontend plain
     default_backend edges
 backend edges
     mode tcp
-    server edge 127.0.0.1:{edge} send-proxy-v2 check check-send-proxy inter 100ms
+    server edge 127.0.0.1:{edge} send-proxy-v2 check check-send-proxy inter 100ms fall 1000
 frontend secure
     bind 127.0.0.1:{secure}
     mode tcp

@@ -203,6 +203,12 @@ class FullOfOpenings(OpeningCase):
 class OrderAtTheDoor(OpeningCase):
     edge_options = ("--max-connections-per-ip", "2")
 
+    async def asyncSetUp(self):
+        await super().asyncSetUp()
+        await eventually(lambda: not any(
+            value for name, value in self.edge.metrics().items()
+            if name.startswith("splitrail_edge_connections{")), "those of another test are gone")
+
     async def test_the_limit_per_address_comes_before_tls(self):
         _ = [await self.secure() for _ in range(2)]
         before, refused = self.tls_metrics(), self.refused("per_ip")
@@ -308,8 +314,8 @@ class RateAtTheDoor(OpeningCase):
 
     async def test_the_accept_rate_comes_before_tls(self):
         hello = self.hello()[0]
-        raws = [await Raw.open(self.edge.tls_port) for _ in range(30)]
         start = time.monotonic()
+        raws = [await Raw.open(self.edge.tls_port) for _ in range(30)]
         for raw in raws:
             await raw.send(hello)
         answered = 0
@@ -326,7 +332,9 @@ class RateAtTheDoor(OpeningCase):
 
 
 class Dripping(OpeningCase):
-    edge_options = ("--handshake-timeout", "2s")
+    """Whoever drips would go on for so long, were there no deadline for the whole."""
+    TIMEOUT_S, DRIPS_S = 5, 40
+    edge_options = ("--handshake-timeout", "%ds" % TIMEOUT_S)
 
     async def drip(self, raw, data, until):
         """One byte at a time, evenly up to `until`; false when the edge has had enough."""
@@ -341,8 +349,8 @@ class Dripping(OpeningCase):
 
     async def ended_in_time(self, raw, start):
         await raw.rest()
-        self.assertGreater(time.monotonic() - start, 1.8)
-        self.assertLess(time.monotonic() - start, bearable(4))
+        self.assertGreater(time.monotonic() - start, self.TIMEOUT_S - 0.2)
+        self.assertLess(time.monotonic() - start, self.DRIPS_S - 10)
         raw.end()
 
     async def test_a_slow_request_is_ended_at_the_deadline(self):
@@ -350,16 +358,16 @@ class Dripping(OpeningCase):
         raw = await Raw.open(self.edge.port)
         before = self.refused("timeout")
         reader = asyncio.create_task(self.ended_in_time(raw, start))
-        await self.drip(raw, handshake()[:-1], start + 3)
+        await self.drip(raw, handshake()[:-1], start + self.DRIPS_S)
         await reader
-        self.assertEqual(self.refused("timeout"), before + 1)
+        await eventually(lambda: self.refused("timeout") == before + 1, "it is counted")
 
     async def test_tls_and_request_share_one_deadline_that_starts_at_accept(self):
         start = time.monotonic()
         raw = await Raw.open(self.edge.tls_port)
         before = self.refused("timeout")
         hello, client, incoming, outgoing = self.hello()
-        self.assertTrue(await self.drip(raw, hello, start + 0.6))
+        self.assertTrue(await self.drip(raw, hello, start + 1))
         while True:  # neither half alone would be too long
             incoming.write(await asyncio.wait_for(raw.reader.read(4096), PATIENCE_S))
             try:
@@ -367,16 +375,16 @@ class Dripping(OpeningCase):
                 break
             except ssl.SSLWantReadError:
                 pass
-        self.assertTrue(await self.drip(raw, outgoing.read(), start + 1.2))
+        self.assertTrue(await self.drip(raw, outgoing.read(), start + 2))
         reader = asyncio.create_task(self.ended_in_time(raw, start))
         for byte in handshake()[:-1]:
             client.write(bytes([byte]))
             await raw.send(outgoing.read())
-            await asyncio.sleep(0.015)
+            await asyncio.sleep(self.DRIPS_S / 200)
             if reader.done():
                 break
         await reader
-        self.assertEqual(self.refused("timeout"), before + 1)
+        await eventually(lambda: self.refused("timeout") == before + 1, "it is counted")
         resumed = 'splitrail_edge_tls_handshakes_total{kind="full"}'
         self.assertGreaterEqual(self.edge.metrics()[resumed], 1)
 
@@ -523,12 +531,12 @@ class Resets(OpeningCase):
         self.calm.set()
         count, slowest = await bystander
         self.assertGreater(count, 5)
-        self.assertLess(slowest, bearable(3))
+        self.assertLess(slowest, bearable(15))
         for client in talker, listener:
             await client.ok("ping")
             self.assertEqual(client.heard("error"), [])
         await eventually(lambda: self.counts() == before, "all counts are as before: %s" % before)
-        self.assertLessEqual(self.descriptors(), fds + 1)  # that of the metrics' reader
+        await eventually(lambda: self.descriptors() <= fds + 1, "only the metrics' reader has one more")
 
 
 class PausedEdge(OpeningCase):

@@ -92,7 +92,8 @@ class Live(ClusterCase):
             program.send_signal(signal.SIGTERM)
             self.assertEqual(program.wait(), 0)
         more = [self.start("watch", "room", "crowd") for _ in range(20)]
-        await eventually(lambda: sum(bool(p.find("as many watch")) for p in more) == 4,
+        await eventually(lambda: sum(bool(p.find("as many watch")) for p in more) == 4 and
+                         sum(bool(p.find("watching, Ctrl-C ends")) for p in more) == 16,
                          "16 watch, 4 do not")
         refused = [p for p in more if p.find("as many watch")]
         self.assertEqual({p.wait() for p in refused}, {4})

@@ -137,8 +137,8 @@ class Otlp(ClusterCase):
         self.assertEqual(self.total("sent"), sent)
         self.collector.code = 200
         await eventually(lambda: self.total("sent") == sent + 1, "it was asked again")
-        self.assertTrue(self.cluster.router.find("otlp.trouble"))
-        self.assertTrue(self.cluster.router.find("otlp.well"))
+        for line in "otlp.trouble", "otlp.well":
+            await eventually(lambda: self.cluster.router.find(line), line)
 
 
 class Away(ClusterCase):

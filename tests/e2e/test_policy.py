@@ -10,7 +10,7 @@ import tempfile
 import unittest
 
 from clients import ClusterCase, FreshClusterCase, Raw, frame, handshake
-from cluster import BIN, eventually
+from cluster import BIN, PATIENCE_S, eventually
 
 TEXT = "x" * 8000
 
@@ -40,7 +40,9 @@ POLICY = {
 }
 SLOW_ROUTER = ("--max-messages-per-second", "0", "--max-bytes-per-second", "0",
                "--history-bytes", "64MiB")
-SLOW_EDGE = ("--soft-output", "32KiB", "--max-output", "512KiB", "--soft-output-grace", "10m")
+# Whoever does not read answers no ping either, and is not to be closed for that.
+SLOW_EDGE = ("--soft-output", "32KiB", "--max-output", "512KiB", "--soft-output-grace", "10m",
+             "--heartbeat-interval", "0")
 
 
 class SlowClient:
@@ -131,7 +133,7 @@ class Policy(ClusterCase):
         async def gone():
             while await self.kept(client, room):
                 await asyncio.sleep(0.05)
-        await asyncio.wait_for(gone(), 10)
+        await asyncio.wait_for(gone(), PATIENCE_S)
         answer = await client.ok("history", room=room)
         self.assertEqual((answer["offset"], answer["firstOffset"]), (2, 3))
 
@@ -167,6 +169,8 @@ class Policy(ClusterCase):
         finally:
             self.file.write(POLICY)
             router.send_signal(signal.SIGHUP)
+        await eventually(lambda: sum("policy file read again" in line for line in router.lines) == 2,
+                         "the first one is back")
 
     def test_a_bad_file_ends_the_start_with_one_line(self):
         bad = PolicyFile('{"namespaces":{"chat":{"slow_reader":"wait"}}}')
@@ -281,7 +285,7 @@ class Restart(FreshClusterCase):
             sent += 1
         self.cluster.router.kill()
         await asyncio.to_thread(self.cluster.start_router)
-        epoch = await talker.expect("epoch", roomId="feed:r", timeout=30)
+        epoch = await talker.expect("epoch", roomId="feed:r")
         for n in range(3):
             await talker.ok("room_message", room="feed:r", payload=n)
         slow.read_on()

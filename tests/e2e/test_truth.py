@@ -59,6 +59,10 @@ class Canary(FreshClusterCase):
     edge_options = QUICK
     router_options = ("--canary-timeout", "1s")
 
+    async def well(self, port):
+        """A canary of a second is soon late where much else is to be done: it is well when it says so."""
+        await eventually(lambda: reasons(port) == (200, []), "nothing is wrong")
+
     async def test_a_router_that_stands_still_makes_every_edge_say_so_and_its_return_too(self):
         client = await self.client()
         self.cluster.router.send_signal(signal.SIGSTOP)
@@ -69,9 +73,8 @@ class Canary(FreshClusterCase):
                 self.assertEqual(edge.metrics()["splitrail_edge_canary_overdue"], 1)
         finally:
             self.cluster.router.send_signal(signal.SIGCONT)
-        await self.cluster.ready()
         for edge in self.cluster.edges:
-            self.assertEqual(reasons(edge.http_port), (200, []))
+            await self.well(edge.http_port)
         await client.ok("ping")
 
     async def test_canaries_are_measured_at_both_ends_without_any_client(self):
@@ -79,7 +82,7 @@ class Canary(FreshClusterCase):
         await eventually(lambda: edge.metrics()["splitrail_edge_canary_rtt_seconds_count"] >= 3, "edge")
         name = "splitrail_router_plane_canary_rtt_seconds_count"
         await eventually(lambda: self.cluster.metrics()[name] >= 3, "router")
-        self.assertEqual(reasons(self.cluster.http_port), (200, []))
+        await self.well(self.cluster.http_port)
         for shown in ("rooms", "users", "conns"):
             self.assertNotIn("canary", self.cluster.ctl_raw("--json", shown)[1])
 
@@ -95,11 +98,11 @@ class Canary(FreshClusterCase):
             await self.cluster.ready()
             relay.open.clear()
             await eventually(lambda: "canary" in reasons(edge.http_port)[1], "canary missed")
-            self.assertEqual(reasons(self.cluster.edges[0].http_port), (200, []))
-            self.assertEqual(reasons(self.cluster.http_port), (200, []))
+            await self.well(self.cluster.edges[0].http_port)
+            await self.well(self.cluster.http_port)
+            self.assertEqual(reasons(edge.http_port)[0], 503)
             relay.open.set()
-            await self.cluster.ready()
-            self.assertEqual(reasons(edge.http_port), (200, []))
+            await self.well(edge.http_port)
             edge.program.send_signal(signal.SIGTERM)
             self.assertEqual(await asyncio.to_thread(edge.program.wait), 0)
             edge.program.may_die = True

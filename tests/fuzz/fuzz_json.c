@@ -53,10 +53,31 @@ static void check_string(struct json_value value)
     buf_fini(&text);
 }
 
+static void check_object(struct bytes text)
+{
+    static const struct bytes names[] = {BYTES_INIT("type"), BYTES_INIT("a")};
+    struct json_value once[2];
+    struct json_value twice[2];
+    const struct json_lookup lookup = {names, 2, once};
+    struct json_members members;
+    struct json_value value;
+    bool object = json_scan(text, &value) && value.kind == JSON_KIND_OBJECT;
+    require(json_scan_object(text, &lookup, &members) == object);
+    if (!object) {
+        return;
+    }
+    struct json_members expected = json_members(value, names, 2, twice);
+    require(members.seen == expected.seen && members.repeated == expected.repeated);
+    for (size_t i = 0; i < 2; i++) {
+        require((members.seen >> i & 1) == 0 || bytes_equal(once[i].raw, twice[i].raw));
+    }
+}
+
 static void check_scan(struct bytes text)
 {
     struct json_value value;
     struct json_value again;
+    check_object(text);
     if (!json_scan(text, &value)) {
         return;
     }

@@ -99,7 +99,7 @@ static inline void script_data_frame(struct plane_script *script, struct buf *ou
 {
     struct plane_builder builder;
     struct buf bytes;
-    plane_builder_init(&builder);
+    plane_builder_init(&builder, NULL);
     buf_init(&bytes, 0);
     for (int ops = 1 + script_byte(script) % 8; ops != 0; ops--) {
         uint8_t kind = script_byte(script);

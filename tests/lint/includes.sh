@@ -7,11 +7,11 @@
 cd "${1:-.}" || exit 2
 export LC_ALL=C
 
-pure='address.h ip_counts.h netset.h bytes.h buf.h digest.h mem.h status.h status.def blob.h strmap.h slotmap.h u32map.h wheel.h gcra.h link.h utf8.h z85.h'
+pure='address.h ip_counts.h netset.h bytes.h buf.h digest.h mem.h status.h status.def blob.h spares.h strmap.h slotmap.h u32map.h wheel.h gcra.h link.h utf8.h z85.h'
 
 # Prefixes of files that may see, of common/, only its pure half.
 pure_files='common/address. common/ip_counts. common/netset. common/blob. common/buf. common/bytes. common/digest. common/gcra. common/link. common/mem.
-common/slotmap. common/status. common/strmap. common/u32map. common/utf8. common/wheel. common/z85.
+common/slotmap. common/spares. common/status. common/strmap. common/u32map. common/utf8. common/wheel. common/z85.
 edge/ws_ edge/uplink edge/groups edge/lags edge/notices edge/hold
 edge/address. edge/forwarded. edge/proxy_protocol. edge/ticket_keys. proto/ router/'
 

@@ -17,7 +17,7 @@ uint8_t *skip_one(struct world *world, struct bytes body, size_t *ret_len)
     struct plane_builder builder;
     uint8_t *fresh = NULL;
     arena_init(&arena, (size_t)PLANE_FRAME_BYTES_MAX * 8);
-    plane_builder_init(&builder);
+    plane_builder_init(&builder, NULL);
     if (plane_body_read(&arena, body, &batch)) {
         while (plane_batch_next(&batch, &cursor, &op)) {
             bool numbered = op.kind == OP_DELIVER && op.b != 0;

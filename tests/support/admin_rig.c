@@ -175,7 +175,7 @@ static void say(struct admin_rig *rig, struct plane_builder *builder)
 void admin_rig_say(struct admin_rig *rig, const struct plane_op *op)
 {
     struct plane_builder builder;
-    plane_builder_init(&builder);
+    plane_builder_init(&builder, NULL);
     plane_builder_add(&builder, op);
     say(rig, &builder);
 }
@@ -183,7 +183,7 @@ void admin_rig_say(struct admin_rig *rig, const struct plane_op *op)
 static void open_clients(struct admin_rig *rig)
 {
     struct plane_builder builder;
-    plane_builder_init(&builder);
+    plane_builder_init(&builder, NULL);
     plane_builder_add(&builder, &(struct plane_op){.kind = OP_ANNOUNCE_END});
     add_open(&builder, 0, "alice");
     add_open(&builder, 1, "alice");

@@ -24,9 +24,11 @@ struct bed {
 
 static void bed_init(struct bed *bed)
 {
+    static const struct out_callbacks nothing = {NULL};
     *bed = (struct bed){.options = {.compression_min = COMPRESSION_MIN}};
     bed->edge.options = &bed->options;
     bed->edge.metrics = edge_metrics_new("test");
+    bed->edge.out = out_batch_new(&nothing, NULL);
     bed->edge.deflaters = ws_deflaters_new();
     bed->inflaters = ws_inflaters_new();
 }
@@ -34,6 +36,7 @@ static void bed_init(struct bed *bed)
 static void bed_fini(struct bed *bed)
 {
     metrics_free(&bed->edge.metrics);
+    out_batch_free(&bed->edge.out);
     ws_deflaters_free(&bed->edge.deflaters);
     ws_inflaters_free(&bed->inflaters);
 }

@@ -67,6 +67,37 @@ START_TEST(a_new_router_binds_groups_to_other_ids)
 }
 END_TEST
 
+START_TEST(a_slot_that_is_used_again_costs_no_more_once_the_router_has_finished_the_old_end)
+{
+    struct groups groups;
+    groups_init(&groups, seed);
+    struct edge_group *room = groups_add(&groups, 77, BYTES_LIT("room"));
+    struct edge_group *inbox = groups_add(&groups, 78, BYTES_LIT("inbox"));
+    struct edge_session *first = groups_open(&groups, 5, 1);
+    groups_join(&groups, room, first);
+    uint64_t before = groups.memory_bytes;
+    groups_close(&groups, first);
+    struct edge_session *second = groups_open(&groups, 5, 2);
+    groups_join(&groups, room, second);
+    groups_join(&groups, inbox, second);
+    groups_close(&groups, second);
+    struct edge_session *third = groups_open(&groups, 5, 3);
+    groups_join(&groups, inbox, third);
+    groups_join(&groups, room, third);
+    groups_forget(&groups, second);
+    ck_assert(third->many);
+    ck_assert_ptr_eq(groups_session(&groups, 5, 1), first);
+    groups_forget(&groups, first);
+    ck_assert(!third->many);
+    ck_assert_uint_eq(groups.memory_bytes, before);
+    ck_assert_uint_eq(third->group_count, 2);
+    groups_leave(&groups, inbox, third);
+    ck_assert_uint_eq(groups_members(room)[0], 5);
+    ck_assert_ptr_null(groups_find(&groups, 78));
+    groups_fini(&groups);
+}
+END_TEST
+
 enum { SLOTS = 12, ROOMS = 6 };
 
 struct model {
@@ -211,6 +242,8 @@ int main(void)
     TCase *tcase = tcase_create("all");
     tcase_add_test(tcase, a_group_ends_with_its_last_member);
     tcase_add_test(tcase, a_closed_session_gets_nothing_but_holds_its_groups);
+    tcase_add_test(
+        tcase, a_slot_that_is_used_again_costs_no_more_once_the_router_has_finished_the_old_end);
     tcase_add_test(tcase, a_new_router_binds_groups_to_other_ids);
     tcase_add_loop_test(tcase, random_histories_agree_with_a_plain_table, 0, 6);
     tcase_add_test(tcase, a_lag_moves_with_its_member_and_keeps_the_record_it_knows);

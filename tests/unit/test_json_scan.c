@@ -594,6 +594,57 @@ static bool documented_difference(const json_error_t *error)
            strncmp(error->text, "invalid Unicode", strlen("invalid Unicode")) == 0;
 }
 
+/* One walk says what two walks say. */
+static bool object_scan_agrees(struct bytes text)
+{
+    static const struct bytes names[] = {BYTES_INIT("a"), BYTES_INIT("type"), BYTES_INIT("")};
+    enum { COUNT = sizeof(names) / sizeof(names[0]) };
+    struct json_value once[COUNT];
+    struct json_value twice[COUNT];
+    const struct json_lookup lookup = {names, COUNT, once};
+    struct json_members members;
+    struct json_value value;
+    bool object = json_scan_object(text, &lookup, &members);
+    if (!json_scan(text, &value) || value.kind != JSON_KIND_OBJECT) {
+        return !object;
+    }
+    struct json_members expected = json_members(value, names, COUNT, twice);
+    bool same = object && members.seen == expected.seen && members.repeated == expected.repeated;
+    for (size_t i = 0; same && i < COUNT; i++) {
+        if ((members.seen >> i & 1) != 0) {
+            same = once[i].kind == twice[i].kind && once[i].raw.data == twice[i].raw.data &&
+                   once[i].raw.len == twice[i].raw.len;
+        }
+    }
+    return same;
+}
+
+START_TEST(an_object_is_scanned_and_searched_in_one_walk)
+{
+    static const char *const texts[] = {"{}",
+                                        " { } ",
+                                        "{\"a\":1}",
+                                        "{\"a\":1,\"a\":2,\"type\":{\"a\":[]}}",
+                                        "[]",
+                                        "{\"a\":[{}],\"\":\"\"}x",
+                                        "{\"\\u0061\" : [1,{\"type\":2}] , \"type\":null}\n",
+                                        "{\"a\"}",
+                                        "{\"a\":}",
+                                        "{,}",
+                                        "{\"a\":1,}",
+                                        "{\"a\":{\"a\":{}}",
+                                        "{\"a\":1}}",
+                                        "{\"a\":]}",
+                                        "",
+                                        "1"};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        for (size_t len = 0; len <= strlen(texts[i]); len++) {
+            ck_assert_msg(object_scan_agrees(bytes_of(texts[i], len)), "%.*s", (int)len, texts[i]);
+        }
+    }
+}
+END_TEST
+
 START_TEST(twenty_thousand_mutants_are_judged_as_by_another_library)
 {
     struct rng rng = {20260101};
@@ -615,6 +666,7 @@ START_TEST(twenty_thousand_mutants_are_judged_as_by_another_library)
             json_decref(theirs);
             continue;
         }
+        ck_assert(object_scan_agrees(bytes_of(text, len)));
         ck_assert_msg(ok, "only we refuse: %.*s", (int)len, (const char *)text);
         ck_assert_msg(same_value(ours, theirs), "read differently: %.*s", (int)len,
                       (const char *)text);
@@ -641,6 +693,7 @@ int main(void)
     TCase *use = tcase_create("use");
     tcase_add_test(use, a_container_is_walked_value_by_value);
     tcase_add_test(use, what_is_empty_or_no_container_has_nothing_to_walk);
+    tcase_add_test(use, an_object_is_scanned_and_searched_in_one_walk);
     tcase_add_test(use, members_are_found_by_name_with_repeats_marked);
     tcase_add_loop_test(use, a_string_is_decoded_or_has_no_utf8, 0,
                         sizeof(decode_rows) / sizeof(decode_rows[0]));

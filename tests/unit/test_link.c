@@ -16,7 +16,7 @@ static void up(struct link *link, uint64_t window, uint64_t now_ms)
 
 static void push(struct link *link, size_t len, uint64_t tag)
 {
-    link_push(link, mem_new(len, 1), len, tag);
+    link_push(link, spares_take(NULL, len), len, tag);
 }
 
 /* Sends all that may go; how many went. */

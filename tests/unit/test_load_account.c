@@ -1,8 +1,8 @@
 #include "common/mem.h"
 #include "tests/bench/load/account.h"
+#include "tests/bench/load/compact_stamp.h"
 #include "tests/bench/load/histogram.h"
 #include "tests/bench/load/plan.h"
-#include "tests/bench/load/stamp.h"
 #include "tests/bench/load/tally.h"
 #include "tests/support/check_main.h"
 
@@ -169,6 +169,48 @@ START_TEST(a_stamp_is_found_in_any_text_and_only_whole)
 }
 END_TEST
 
+START_TEST(a_compact_stamp_is_found_in_any_text_and_only_whole)
+{
+    const uint64_t now_us = UINT64_C(123456789012345);
+    const struct stamp stamp = {999999, 0, (1 << 24) - 1, now_us - (1 << 30) + 1};
+    char text[] = "{\"~~~\":\"~~00 ????????????????x\"}";
+    uint8_t *at = (uint8_t *)strchr(text, '?');
+    struct stamp found = {0};
+    compact_stamp_write(&stamp, at);
+    for (size_t len = 0; len <= strlen(text); len++) {
+        bool whole = len >= (size_t)(at - (uint8_t *)text) + COMPACT_STAMP_BYTES;
+        struct bytes rest = bytes_of(text, len);
+        ck_assert_int_eq(compact_stamp_take(&rest, now_us, &found), whole);
+        ck_assert_uint_le(rest.len, COMPACT_STAMP_BYTES - 1);
+    }
+    ck_assert_mem_eq(&found, &stamp, sizeof(stamp));
+    for (size_t i = 0; i < COMPACT_STAMP_BYTES; i++) { /* no byte of it may be another */
+        at[i] ^= 1;
+        struct bytes rest = bytes_of_str(text);
+        ck_assert(!compact_stamp_take(&rest, now_us, &found));
+        at[i] ^= 1;
+    }
+}
+END_TEST
+
+START_TEST(compact_stamps_keep_every_bit_of_their_fields)
+{
+    for (unsigned bit = 0; bit < 24; bit++) {
+        const struct stamp stamp = {
+            .publisher = bit < 20 ? UINT32_C(1) << bit : 0,
+            .number = UINT64_C(1) << bit,
+            .time_us = UINT64_C(1) << (bit + 6),
+        };
+        uint8_t text[COMPACT_STAMP_BYTES];
+        struct stamp found = {0};
+        struct bytes rest = bytes_of(text, sizeof(text));
+        compact_stamp_write(&stamp, text);
+        ck_assert(compact_stamp_take(&rest, (UINT64_C(1) << 30) - 1, &found));
+        ck_assert_mem_eq(&found, &stamp, sizeof(stamp));
+    }
+}
+END_TEST
+
 START_TEST(stamps_in_a_stream_are_found_wherever_it_is_cut)
 {
     uint8_t text[3 * STAMP_BYTES + 3];
@@ -294,6 +336,8 @@ int main(void)
     tcase_add_loop_test(tcase, as_many_deliveries_follow_as_connections_hear, 0,
                         sizeof(plans) / sizeof(plans[0]));
     tcase_add_test(tcase, a_stamp_is_found_in_any_text_and_only_whole);
+    tcase_add_test(tcase, a_compact_stamp_is_found_in_any_text_and_only_whole);
+    tcase_add_test(tcase, compact_stamps_keep_every_bit_of_their_fields);
     tcase_add_test(tcase, stamps_in_a_stream_are_found_wherever_it_is_cut);
     tcase_add_test(tcase, direct_messages_go_between_the_two_of_a_pair);
     tcase_add_test(tcase, a_histogram_is_right_within_two_percent);

@@ -7,6 +7,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -55,7 +56,7 @@ static void pipe_close(struct pipe *pipe)
 
 static void put(struct pipe *pipe, struct bytes bytes)
 {
-    struct blob *blob = blob_new(bytes.len);
+    struct blob *blob = blob_new(NULL, bytes.len);
     memcpy(blob->data, bytes.data, bytes.len);
     out_batch_put(pipe->batch, &pipe->queue, blob);
     blob_unref(&blob);
@@ -63,7 +64,7 @@ static void put(struct pipe *pipe, struct bytes bytes)
 
 static void put_filled(struct pipe *pipe, uint8_t fill, size_t len)
 {
-    struct blob *blob = blob_new(len);
+    struct blob *blob = blob_new(NULL, len);
     memset(blob->data, fill, len);
     out_batch_put(pipe->batch, &pipe->queue, blob);
     blob_unref(&blob);
@@ -104,7 +105,7 @@ static size_t run_len(const uint8_t *data, size_t len)
 START_TEST(several_payloads_become_one_blob_of_frames)
 {
     const struct bytes payloads[] = {BYTES_LIT("a"), BYTES_LIT(""), BYTES_LIT("bcd")};
-    struct blob *blob = out_frame(payloads, 3, false);
+    struct blob *blob = out_frame(NULL, payloads, 3, false);
     struct bytes wanted = BYTES_LIT("\x81\x01"
                                     "a"
                                     "\x81\x00"
@@ -119,7 +120,7 @@ START_TEST(a_large_binary_payload_gets_a_longer_header)
 {
     static uint8_t data[70000];
     const struct bytes payload = bytes_of(data, sizeof(data));
-    struct blob *blob = out_frame(&payload, 1, true);
+    struct blob *blob = out_frame(NULL, &payload, 1, true);
     ck_assert_uint_eq(blob->len, 10 + sizeof(data));
     ck_assert_uint_eq(blob->data[0], 0x82);
     ck_assert_uint_eq(blob->data[1], 127);
@@ -154,7 +155,7 @@ START_TEST(recipients_share_the_bytes_and_the_last_one_frees_them)
     struct pipe second;
     pipe_open(&first);
     pipe_open(&second);
-    struct blob *blob = blob_new(100);
+    struct blob *blob = blob_new(NULL, 100);
     memset(blob->data, 'x', 100);
     out_batch_put(first.batch, &first.queue, blob);
     out_batch_put(second.batch, &second.queue, blob);
@@ -402,6 +403,51 @@ START_TEST(a_flush_of_many_queues_takes_a_breath_now_and_then)
 }
 END_TEST
 
+/* A pair of TCP sockets, whose kernel may keep back what is expected to go on. */
+static void tcp_pair(int fds[2])
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    fds[0] = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, len), 0);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+    ck_assert_int_eq(connect(fds[0], (struct sockaddr *)&address, len), 0);
+    fds[1] = accept(listener, NULL, NULL);
+    ck_assert_int_ge(fds[1], 0);
+    close(listener);
+}
+
+/* In time, whatever that is on this machine: the read waits. */
+START_TEST(what_is_expected_to_go_on_arrives_with_what_follows_and_without)
+{
+    struct pipe pipe;
+    int fds[2];
+    char got[8];
+    pipe_open(&pipe);
+    close(pipe.peer);
+    close(pipe.queue.transport.fd);
+    tcp_pair(fds);
+    pipe.peer = fds[1];
+    out_queue_init(&pipe.queue, transport_plain(fds[0]));
+    put(&pipe, BYTES_LIT("one"));
+    out_batch_expect(&pipe.queue);
+    out_batch_flush(pipe.batch);
+    ck_assert_int_eq(pipe.result, OUT_DONE);
+    put(&pipe, BYTES_LIT("two"));
+    out_batch_flush(pipe.batch);
+    ck_assert_int_eq(recv(pipe.peer, got, 6, MSG_WAITALL), 6);
+    ck_assert_mem_eq(got, "onetwo", 6);
+    put(&pipe, BYTES_LIT("three"));
+    out_batch_expect(&pipe.queue);
+    out_batch_flush(pipe.batch);
+    ck_assert_int_eq(recv(pipe.peer, got, 5, MSG_WAITALL), 5);
+    ck_assert_mem_eq(got, "three", 5);
+    pipe_close(&pipe);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("output");
@@ -419,6 +465,7 @@ int main(void)
     tcase_add_test(tcase, a_broken_socket_is_reported);
     tcase_add_test(tcase, a_flush_of_many_queues_takes_a_breath_now_and_then);
     tcase_add_test(tcase, a_forgotten_queue_takes_nothing_and_is_not_written);
+    tcase_add_test(tcase, what_is_expected_to_go_on_arrives_with_what_follows_and_without);
     tcase_add_loop_test(tcase, any_order_of_puts_and_writes_keeps_frames_whole_and_in_order, 0, 20);
     suite_add_tcase(suite, tcase);
     return check_main(suite);

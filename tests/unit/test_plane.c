@@ -222,7 +222,7 @@ static void say(struct rig *rig, const char *peer, uint64_t seq, struct plane_bu
 static void announce_nothing(struct rig *rig, const char *peer)
 {
     struct plane_builder builder;
-    plane_builder_init(&builder);
+    plane_builder_init(&builder, NULL);
     plane_builder_add(&builder, &(struct plane_op){.kind = OP_ANNOUNCE_END});
     say(rig, peer, 1, &builder);
 }
@@ -413,7 +413,7 @@ START_TEST(an_edge_announces_no_more_than_it_may)
     char name[16];
     start(&rig);
     hello(&rig, "a", 5, 0, 1);
-    plane_builder_init(&builder);
+    plane_builder_init(&builder, NULL);
     buf_init(&record, 0);
     for (uint32_t i = 0; i < 2 * EACH; i++) {
         buf_clear(&record);
@@ -467,7 +467,7 @@ START_TEST(what_a_turn_says_to_an_edge_is_split_into_frames_that_fit)
     start(&rig);
     hello(&rig, "a", 5, 0, 1);
     announce_nothing(&rig, "a");
-    plane_builder_init(&builder);
+    plane_builder_init(&builder, NULL);
     open_and_join(&builder, 0);
     buf_init(&text, 0);
     buf_append_str(&text, "{\"type\":\"room_message\",\"room\":\"r\",\"payload\":\"");
@@ -567,7 +567,7 @@ START_TEST(an_edge_that_gives_ticket_keys_is_given_up)
     struct plane_builder builder;
     start_with(&rig, TICKET_PERIOD_MS);
     hello(&rig, "a", 5, 0, 1);
-    plane_builder_init(&builder);
+    plane_builder_init(&builder, NULL);
     plane_builder_add(&builder, &(struct plane_op){.kind = OP_TICKET_KEYS});
     say(&rig, "a", 1, &builder);
     uint64_t cursor = 0;
@@ -593,7 +593,7 @@ START_TEST(an_edge_that_says_what_no_edge_says_is_given_up)
     struct plane_builder builder;
     start(&rig);
     hello(&rig, "a", 5, 0, 1);
-    plane_builder_init(&builder);
+    plane_builder_init(&builder, NULL);
     plane_builder_add(&builder, &(struct plane_op){.kind = impossible[_i].kind,
                                                    .gen = impossible[_i].gen,
                                                    .bytes = bytes_of_str(impossible[_i].bytes)});

@@ -109,7 +109,7 @@ static void say(struct rig *rig, const struct plane_op *op)
     struct buf out;
     uint8_t header[PLANE_HEADER_MAX];
     size_t len = 0;
-    plane_builder_init(&builder);
+    plane_builder_init(&builder, NULL);
     plane_builder_add(&builder, op);
     uint8_t *body = plane_builder_take(&builder, &len);
     buf_init(&out, 0);

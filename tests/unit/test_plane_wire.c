@@ -21,7 +21,7 @@ static void teardown(void)
 static void make_data_frame(struct buf *out)
 {
     struct plane_builder builder;
-    plane_builder_init(&builder);
+    plane_builder_init(&builder, NULL);
     plane_builder_add(&builder, &(struct plane_op){OP_TEXT, 7, 3, 11, 0, BYTES_LIT("hello")});
     plane_builder_add(&builder, &(struct plane_op){OP_DELIVER, 0, 0, UINT64_MAX, 42, BYTES_EMPTY});
     plane_builder_add(&builder, &(struct plane_op){OP_CLOSE, 1, 2, 1012, 0, BYTES_LIT("bye")});
@@ -205,7 +205,7 @@ START_TEST(unknown_fields_are_ignored_and_unknown_operations_are_given)
     ck_assert(plane_frame_read(&arena, buf_bytes(&out), &frame));
     buf_clear(&out);
     struct plane_builder builder;
-    plane_builder_init(&builder);
+    plane_builder_init(&builder, NULL);
     plane_builder_add(&builder,
                       &(struct plane_op){(enum plane_op_kind)99, 1, 1, 0, 0, BYTES_LIT("x")});
     uint8_t header[PLANE_HEADER_MAX];

@@ -90,10 +90,30 @@ START_TEST(random_adds_and_removes_match_a_plain_table)
 }
 END_TEST
 
+START_TEST(a_plain_map_finds_what_is_there_and_uses_indexes_again)
+{
+    enum { COUNT = 1500 };
+    static uint64_t plain_objects[COUNT];
+    struct slotmap map;
+    slotmap_init_plain(&map, COUNT);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        ck_assert_uint_eq(slotmap_add(&map, &plain_objects[i]), slot_id_make(i, 1));
+    }
+    ck_assert_uint_eq(slotmap_add(&map, &plain_objects[0]), 0);
+    ck_assert_ptr_eq(slotmap_remove(&map, slot_id_make(700, 1)), &plain_objects[700]);
+    ck_assert_ptr_null(slotmap_at(&map, 700));
+    ck_assert_ptr_null(slotmap_get(&map, slot_id_make(700, 1)));
+    ck_assert_uint_eq(slotmap_add(&map, &plain_objects[700]), slot_id_make(700, 1));
+    ck_assert_ptr_eq(slotmap_get(&map, slotmap_id_at(&map, 1499)), &plain_objects[1499]);
+    slotmap_fini(&map);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("slotmap");
     TCase *tcase = tcase_create("all");
+    tcase_add_test(tcase, a_plain_map_finds_what_is_there_and_uses_indexes_again);
     tcase_add_test(tcase, an_added_object_is_found_by_its_id);
     tcase_add_test(tcase, a_removed_id_finds_nothing_even_after_its_index_is_used_again);
     tcase_add_test(tcase, no_more_than_max_objects_are_taken);

@@ -121,7 +121,7 @@ static void link_open(struct link *link, struct tls *tls)
 static void link_close(struct link *link)
 {
     if (link->transport.fd >= 0) {
-        link->transport.ops->close(&link->transport);
+        transport_ops(&link->transport)->close(&link->transport);
     }
     SSL_SESSION_free(link->session);
     SSL_free(link->client);
@@ -138,7 +138,7 @@ static ssize_t hear(struct link *link)
     uint8_t chunk[4096];
     ssize_t len;
     do {
-        len = link->transport.ops->receive(&link->transport, chunk, sizeof(chunk));
+        len = transport_ops(&link->transport)->receive(&link->transport, chunk, sizeof(chunk));
         if (len > 0) {
             buf_append(&link->heard, bytes_of(chunk, (size_t)len));
         }
@@ -167,7 +167,8 @@ static bool shake(struct link *link)
 static void say(struct link *link, struct bytes bytes)
 {
     struct iovec iov = {(void *)(uintptr_t)bytes.data, bytes.len};
-    ck_assert_int_eq(link->transport.ops->send(&link->transport, &iov, 1), (int)bytes.len);
+    ck_assert_int_eq(transport_ops(&link->transport)->send(&link->transport, &iov, 1, false),
+                     (int)bytes.len);
 }
 
 static void client_reads(struct link *link, const char *wanted)
@@ -445,7 +446,8 @@ START_TEST(bytes_that_poll_cannot_see_are_announced)
     ck_assert(shake(&link));
     ck_assert_int_eq(SSL_write(link.client, sent, 3000), 3000);
     for (int left = 2; left >= 0; left--) {
-        ck_assert_int_eq(link.transport.ops->receive(&link.transport, chunk, 1000), 1000);
+        ck_assert_int_eq(transport_ops(&link.transport)->receive(&link.transport, chunk, 1000),
+                         1000);
         ck_assert_int_eq(link.transport.input_waits, left != 0);
     }
     ck_assert_int_eq(hear(&link), -1);
@@ -466,9 +468,11 @@ START_TEST(the_end_comes_after_the_last_bytes_also_when_they_came_together)
     ck_assert(shake(&link));
     ck_assert_int_eq(SSL_write(link.client, "bye", 3), 3);
     SSL_shutdown(link.client); /* the socket stays open: poll would stay silent */
-    ck_assert_int_eq(link.transport.ops->receive(&link.transport, chunk, sizeof(chunk)), 3);
+    ck_assert_int_eq(transport_ops(&link.transport)->receive(&link.transport, chunk, sizeof(chunk)),
+                     3);
     ck_assert(link.transport.input_waits);
-    ck_assert_int_eq(link.transport.ops->receive(&link.transport, chunk, sizeof(chunk)), 0);
+    ck_assert_int_eq(transport_ops(&link.transport)->receive(&link.transport, chunk, sizeof(chunk)),
+                     0);
     say(&link, BYTES_LIT("good bye")); /* our direction is still open */
     client_reads(&link, "good bye");
     link_close(&link);
@@ -487,9 +491,9 @@ START_TEST(our_end_is_said_with_a_close_notify)
     link_open(&link, tls);
     ck_assert(shake(&link));
     if (_i == 0) {
-        ck_assert_int_eq(link.transport.ops->shutdown(&link.transport), 0);
+        ck_assert_int_eq(transport_ops(&link.transport)->shutdown(&link.transport), 0);
     } else {
-        link.transport.ops->close(&link.transport);
+        transport_ops(&link.transport)->close(&link.transport);
     }
     int got = SSL_read(link.client, chunk, sizeof(chunk));
     ck_assert_int_eq(SSL_get_error(link.client, got), SSL_ERROR_ZERO_RETURN);
@@ -563,13 +567,14 @@ START_TEST(keys_can_be_changed_while_output_waits)
     struct tls *tls = tls_ready(&files, TLS_1_3);
     link_open(&link, tls);
     ck_assert(shake(&link));
-    ssize_t sent = link.transport.ops->send(&link.transport, &iov, 1);
+    ssize_t sent = transport_ops(&link.transport)->send(&link.transport, &iov, 1, false);
     ck_assert(sent > 0 && link.transport.output_waits);
     ck_assert_int_eq(SSL_key_update(link.client, SSL_KEY_UPDATE_REQUESTED), 1);
     ck_assert_int_eq(SSL_write(link.client, "x", 1), 1);
     for (int i = 0; i < 1000 && (got < (size_t)sent || link.heard.len == 0); i++) {
         ck_assert(hear(&link) == -1 && errno == EAGAIN);
-        ck_assert(link.transport.ops->send(&link.transport, NULL, 0) == 0 || errno == EAGAIN);
+        ck_assert(transport_ops(&link.transport)->send(&link.transport, NULL, 0, false) == 0 ||
+                  errno == EAGAIN);
         int len = SSL_read(link.client, chunk, sizeof(chunk));
         got += len > 0 ? (size_t)len : 0;
     }
@@ -591,7 +596,7 @@ static void on_written(void *owner, struct out_queue *queue, enum out_result res
 
 static void put_filled(struct out_batch *batch, struct out_queue *queue, uint8_t fill, size_t len)
 {
-    struct blob *blob = blob_new(len);
+    struct blob *blob = blob_new(NULL, len);
     memset(blob->data, fill, len);
     out_batch_put(batch, queue, blob);
     blob_unref(&blob);

@@ -143,7 +143,8 @@ static void shake(struct visit *visit, SSL *client, struct transport *transport)
     bool going = true;
     for (int i = 0; i < 20 && !done && going; i++) {
         done = SSL_do_handshake(client) == 1;
-        going = transport->ops->receive(transport, chunk, sizeof(chunk)) < 0 && errno == EAGAIN;
+        going = transport_ops(transport)->receive(transport, chunk, sizeof(chunk)) < 0 &&
+                errno == EAGAIN;
     }
     visit->failed = !done || !going;
     if (done) {
@@ -177,7 +178,7 @@ static void make_visit(struct tls *tls, struct visit *visit)
         ck_assert_int_eq(SSL_set_session(client, visit->session), 1);
     }
     shake(visit, client, &transport);
-    transport.ops->close(&transport);
+    transport_ops(&transport)->close(&transport);
     SSL_free(client);
     SSL_CTX_free(context);
     close(fds[1]);

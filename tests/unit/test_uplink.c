@@ -221,7 +221,7 @@ static void router_says(struct rig *rig, const struct plane_op *ops, size_t coun
     struct buf out;
     uint8_t header[PLANE_HEADER_MAX];
     size_t len = 0;
-    plane_builder_init(&builder);
+    plane_builder_init(&builder, NULL);
     for (size_t i = 0; i < count; i++) {
         plane_builder_add(&builder, &ops[i]);
     }

@@ -147,7 +147,7 @@ static void say(struct rig *rig, const struct plane_op *ops, size_t count)
     struct buf frame;
     uint8_t header[PLANE_HEADER_MAX];
     size_t len = 0;
-    plane_builder_init(&builder);
+    plane_builder_init(&builder, NULL);
     buf_init(&frame, 0);
     for (size_t i = 0; i < count; i++) {
         plane_builder_add(&builder, &ops[i]);

@@ -1,7 +1,7 @@
 #include "tests/bench/load/load_options.h"
 
 #include "common/mem.h"
-#include "tests/bench/load/stamp.h"
+#include "tests/bench/load/compact_stamp.h"
 
 #include <netdb.h>
 #include <stddef.h>
@@ -133,8 +133,8 @@ static const char *check(const struct load_config *config)
     if (options->publishers != 0 && !template_has(config->publish, TEMPLATE_STAMP)) {
         return "--publish: needs {stamp}\n";
     }
-    if (options->publishers != 0 && options->payload_bytes < STAMP_BYTES) {
-        return "--payload-bytes: the stamp alone has 50\n";
+    if (options->publishers != 0 && options->payload_bytes < COMPACT_STAMP_BYTES) {
+        return "--payload-bytes: the stamp alone has 16\n";
     }
     return options->direct ? check_direct(options) : NULL;
 }
@@ -184,6 +184,11 @@ bool load_config_complete(struct load_config *config, struct buf *text)
         buf_append_str(text, wrong);
     }
     return wrong == NULL;
+}
+
+bool load_config_compact(const struct load_config *config)
+{
+    return config->options.payload_bytes < STAMP_BYTES;
 }
 
 struct bytes load_config_token(const struct load_config *config, uint32_t conn)

@@ -42,6 +42,9 @@ struct load_config {
 bool load_config_complete(struct load_config *config, struct buf *text);
 void load_config_fini(struct load_config *config);
 
+/* True when messages are too small for a whole stamp, and have a compact one. */
+bool load_config_compact(const struct load_config *config);
+
 /* The token of a connection, empty without --token-file. */
 struct bytes load_config_token(const struct load_config *config, uint32_t conn);
 

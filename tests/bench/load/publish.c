@@ -2,7 +2,7 @@
 
 #include "common/clock.h"
 #include "common/mem.h"
-#include "tests/bench/load/stamp.h"
+#include "tests/bench/load/compact_stamp.h"
 
 enum { AT_ONCE = 256, FAR_US = 1000000 };
 
@@ -45,6 +45,18 @@ void publish_free(struct publish **publish)
     *publish = NULL;
 }
 
+/* Bytes that it has in `mark`. */
+static size_t write_stamp(const struct publish *publish, const struct stamp *stamp,
+                          uint8_t mark[STAMP_BYTES])
+{
+    if (load_config_compact(publish->config)) {
+        compact_stamp_write(stamp, mark);
+        return COMPACT_STAMP_BYTES;
+    }
+    stamp_write(stamp, mark);
+    return STAMP_BYTES;
+}
+
 /* One that has gone publishes no more. */
 static void send_one(struct publish *publish, struct client *client, uint64_t time_us)
 {
@@ -59,10 +71,10 @@ static void send_one(struct publish *publish, struct client *client, uint64_t ti
         .number = ++client->sent,
         .time_us = time_us,
     };
-    stamp_write(&stamp, mark);
+    size_t mark_bytes = write_stamp(publish, &stamp, mark);
     struct template_values values = {
-        .stamp = bytes_of(mark, sizeof(mark)),
-        .pad = (uint32_t)publish->config->options.payload_bytes - STAMP_BYTES,
+        .stamp = bytes_of(mark, mark_bytes),
+        .pad = (uint32_t)((size_t)publish->config->options.payload_bytes - mark_bytes),
     };
     values.numbers[TEMPLATE_CONN] = client->index;
     values.numbers[TEMPLATE_USER] = plan_user(plan, client->index);

@@ -226,6 +226,9 @@ static void lead(struct run *run)
     bool holds = run->config->options.hold != 0 || !publishes;
     open_all(run);
     settle(run);
+    if (run->config->options.silence != 0) {
+        stay(run, "silence", (uint64_t)run->config->options.silence, false);
+    }
     report_take(run->config, run->shared, true, &run->report->ready);
     run->report->warm = run->report->ready;
     run->report->published = run->report->ready;
