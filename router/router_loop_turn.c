@@ -1,4 +1,4 @@
-#include "router/loop_turn.h"
+#include "router/router_loop_turn.h"
 
 #include "common/clock.h"
 #include "common/metrics.h"

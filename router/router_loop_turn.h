@@ -1,7 +1,7 @@
 /* What the turns of the router's loop take, for the metrics: in processor time, so that neither
  * waiting nor other programs on the machine count. */
-#ifndef ROUTER_LOOP_TURN_H
-#define ROUTER_LOOP_TURN_H
+#ifndef ROUTER_ROUTER_LOOP_TURN_H
+#define ROUTER_ROUTER_LOOP_TURN_H
 
 #include <stdint.h>
 
