@@ -6,6 +6,8 @@
 
 uint64_t clock_mono_ms(void);
 uint64_t clock_mono_us(void);
+/* Processor time of the calling thread: stands still while it waits or others run. */
+uint64_t clock_thread_us(void);
 /* Since 1970. */
 uint64_t clock_wall_ms(void);
 uint64_t clock_wall_us(void);

@@ -7,6 +7,7 @@
  * a timer waits for the next round of the loop. */
 #include "common/zlink.h"
 
+#include "common/clock.h"
 #include "common/mem.h"
 #include "common/zlink_internal.h"
 
@@ -21,7 +22,8 @@
 
 enum {
     RECEIVE_BUDGET = 256,              /* messages in one turn of the loop, */
-    RECEIVE_BUDGET_BYTES = 128 * 1024, /* and how much until no more is begun: their answers wait */
+    RECEIVE_BUDGET_BYTES = 128 * 1024, /* how much, */
+    RECEIVE_BUDGET_US = 3000,          /* and how long, until no more is begun: all others wait */
     HIGH_WATER_MARK = 1000,
     RECONNECT_MS = 50,
     RECONNECT_MAX_MS = 100, /* a router that restarts is to be found at once */
@@ -130,9 +132,10 @@ static bool receive_one(struct zlink *link)
     return count != 0;
 }
 
-static bool may_receive(const struct zlink *link, unsigned received)
+static bool may_receive(const struct zlink *link, unsigned received, uint64_t since_us)
 {
-    return received < RECEIVE_BUDGET && link->received_bytes < RECEIVE_BUDGET_BYTES;
+    return received < RECEIVE_BUDGET && link->received_bytes < RECEIVE_BUDGET_BYTES &&
+           (received == 0 || clock_mono_us() - since_us < RECEIVE_BUDGET_US);
 }
 
 void zlink_hold(struct zlink *link)
@@ -166,12 +169,13 @@ static void on_wake(evutil_socket_t fd, short what, void *owner)
 {
     struct zlink *link = owner;
     unsigned received = 0;
+    uint64_t since_us = clock_mono_us();
     (void)fd;
     (void)what;
     link->receiving = true;
     link->received_bytes = 0;
     bool more = true;
-    while (more && may_receive(link, received)) {
+    while (more && may_receive(link, received, since_us)) {
         more = receive_one(link); /* without one it has looked, as ZMQ_EVENTS would */
         received += more;
     }

@@ -58,7 +58,7 @@ static void set_state(struct conn *conn, enum conn_state state)
 static unsigned wanted_events(const struct conn *conn)
 {
     const struct transport *transport = &conn->out.transport;
-    bool reading = (conn->paused & ~CONN_PAUSE_TURN) == 0;
+    bool reading = conn->paused == 0;
     bool read = transport->receive_wants_write ? false : reading;
     bool write = transport->send_wants_read ? false : conn->want_write;
     read |= transport->send_wants_read && conn->want_write;
@@ -289,9 +289,6 @@ void conn_on_ready(void *owner, slot_id id, unsigned what)
     if (what == 0) {
         return; /* it was paused by somebody else in this turn */
     }
-    if ((conn->paused & CONN_PAUSE_TURN) != 0) {
-        conn_pause(conn, CONN_PAUSE_TURNS);
-    }
     if ((what & SOCKET_WRITABLE) != 0 || transport->send_wants_read) {
         out_batch_mark(edge->out, &conn->out);
     }
@@ -334,8 +331,7 @@ struct conn *conn_new(struct edge *edge, int fd, const struct address *address, 
     slot_id id = slotmap_add(&edge->conns, conn);
     conn->slot = slot_id_index(id);
     conn->edge = edge;
-    if (id == 0 || !watch_socket(conn, SOCKET_READABLE)) {
-        (void)slotmap_remove(&edge->conns, id);
+    if (id == 0) {
         mem_free(conn);
         return NULL;
     }
@@ -351,6 +347,7 @@ struct conn *conn_new(struct edge *edge, int fd, const struct address *address, 
     count_state(conn, +1);
     conn_pending_add(conn);
     heartbeat_arm(conn);
+    conn_turns_take(conn); /* where many come, what they say is there already */
     return conn;
 }
 

@@ -48,8 +48,7 @@ enum conn_pause {
     CONN_PAUSE_OUTPUT = 2,     /* the client does not read what it is sent */
     CONN_PAUSE_FENCED = 4,     /* the router gave this client away; it is about to be closed */
     CONN_PAUSE_PACE = 16,      /* it sends more than --max-frames- or --max-input-per-second */
-    CONN_PAUSE_TURN = 32,      /* an opening that is served in a later turn (conn_turns.c), */
-    CONN_PAUSE_TURNS = 64,     /* and not even in the next one: it is not watched meanwhile */
+    CONN_PAUSE_TURN = 32,      /* an opening that is served in a later turn (conn_turns.c) */
     CONN_PAUSE_END = 8         /* the peer has ended; only our output is still to be written */
 };
 
@@ -210,7 +209,7 @@ void conn_resume_congested(struct edge *edge);
 
 /* Receives what one turn allows and acts on it. The connection is alive and not paused. */
 void conn_read(struct conn *conn);
-/* conn_turns.c: there is input while in PROXY or HANDSHAKE; now or later it is read. */
+/* conn_turns.c: there may be input while in PROXY or HANDSHAKE; now or later it is read. */
 void conn_turns_take(struct conn *conn);
 /* conn_congestion.c: reading pauses until conn_resume_congested(). */
 void conn_stop_for_congestion(struct conn *conn);

@@ -1,9 +1,8 @@
 /* Openings take turns. What a connection costs before it is open (accepting TLS above all, 0.2 to 1
  * ms each) is bounded per turn of the loop by time, at least one step: who is open is served
  * between any two portions. The rest waits in a queue, first come, first served, and is not watched
- * when that takes longer than a turn. It holds only unfinished openings, so --max-handshakes bounds
- * it; and while it is long the listener accepts nobody, so that nobody is pushed out of it by those
- * behind. */
+ * meanwhile. It holds only unfinished openings, so --max-handshakes bounds it; and while it is long
+ * the listener accepts nobody, so that nobody is pushed out of it by those behind. */
 #include "common/clock.h"
 #include "common/mem.h"
 #include "edge/conn.h"
@@ -69,7 +68,7 @@ static void serve_next(struct edge *edge)
     if (conn == NULL || conn->state == CONN_DEAD) {
         return;
     }
-    conn->paused &= (uint8_t) ~(CONN_PAUSE_TURN | CONN_PAUSE_TURNS);
+    conn->paused &= (uint8_t)~CONN_PAUSE_TURN;
     if (conn->paused == 0) {
         serve(conn);
     }

@@ -165,7 +165,8 @@ static enum status open_all(struct edge *edge, struct buf *error)
 
 struct edge *edge_new(const struct edge_options *options, struct buf *error)
 {
-    static const struct out_callbacks OUT_CALLBACKS = {.on_written = hop_traces_on_written};
+    static const struct out_callbacks OUT_CALLBACKS = {.on_written = hop_traces_on_written,
+                                                       .on_breath = router_link_breathe};
     uint8_t seed[16];
     struct edge *edge = mem_new(1, sizeof(*edge));
     edge->options = options;

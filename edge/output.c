@@ -422,6 +422,9 @@ void out_batch_flush(struct out_batch *batch)
         }
         enum out_result result = out_batch_write(batch, queue);
         batch->callbacks.on_written(batch->owner, queue, result);
+        if (batch->callbacks.on_breath != NULL && i % OUT_BREATH == OUT_BREATH - 1) {
+            batch->callbacks.on_breath(batch->owner);
+        }
     }
     batch->dirty_count = 0;
 }

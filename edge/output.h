@@ -35,9 +35,12 @@ struct out_callbacks {
     /* The outcome of writing `queue`, called from out_batch_flush() only. It may put to, drop or
      * forget any queue, but must not free one. */
     void (*on_written)(void *owner, struct out_queue *queue, enum out_result result);
+    /* After each OUT_BREATH queues of one flush; NULL: nobody cares. Must not touch any queue. */
+    void (*on_breath)(void *owner);
 };
 
 enum {
+    OUT_BREATH = 256,
     OUT_URGENT_MAX = 1024, /* waiting control frames, bytes */
     OUT_BLOB_COST = 32     /* what one waiting blob costs besides its bytes */
 };

@@ -145,8 +145,7 @@ static void unplan_router_lost(struct edge *edge)
 {
     for (uint32_t slot = 0; slot < edge->conns.used; slot++) {
         struct conn *conn = conn_at(edge, slot);
-        if (conn != NULL && conn->planned != 0 &&
-            conn->reason == WS_REASON_ROUTER_LOST) {
+        if (conn != NULL && conn->planned != 0 && conn->reason == WS_REASON_ROUTER_LOST) {
             conn->planned = 0; /* the wheel finds out when it fires */
         }
     }
@@ -285,6 +284,14 @@ void router_link_close(struct edge *edge)
     edge_curve_wipe(edge);
     if (edge->zlink_context != NULL) {
         zlink_context_free(&edge->zlink_context);
+    }
+}
+
+void router_link_breathe(void *owner)
+{
+    struct edge *edge = owner;
+    if (edge->uplink != NULL) {
+        uplink_alive(edge->uplink, clock_mono_ms());
     }
 }
 

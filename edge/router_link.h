@@ -23,4 +23,7 @@ uint64_t router_link_deadline(const struct edge *edge);
 /* Stops or resumes reading of all connections as the router keeps up or not. After a flush. */
 void router_link_watch_congestion(struct edge *edge);
 
+/* While a turn goes on writing (out_callbacks.on_breath); `owner` is the edge. */
+void router_link_breathe(void *owner);
+
 #endif

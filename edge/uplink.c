@@ -234,7 +234,7 @@ static bool transmit(struct uplink *uplink, struct bytes header, struct bytes bo
     return uplink->callbacks.transmit(uplink->owner, header, body) == STATUS_OK;
 }
 
-static bool transmit_control(struct uplink *uplink, uint64_t now_ms)
+bool uplink_speak(struct uplink *uplink, uint64_t now_ms)
 {
     uint8_t header[PLANE_HEADER_MAX];
     size_t len =
@@ -544,7 +544,7 @@ void uplink_tick(struct uplink *uplink, uint64_t now_ms)
     }
     bool gone = tick == LINK_TICK_DEAD;
     if (tick == LINK_TICK_SPEAK) {
-        gone = !transmit_control(uplink, now_ms); /* the transport has no router any more */
+        gone = !uplink_speak(uplink, now_ms); /* the transport has no router any more */
     }
     if (gone) {
         lose_link(uplink, now_ms);

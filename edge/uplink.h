@@ -131,6 +131,10 @@ void uplink_flush(struct uplink *uplink, uint64_t now_ms);
 void uplink_tick(struct uplink *uplink, uint64_t now_ms);
 uint64_t uplink_deadline(const struct uplink *uplink);
 
+/* In a long turn now and then: a heartbeat if one is due, and nothing else. Not from inside a
+ * callback. */
+void uplink_alive(struct uplink *uplink, uint64_t now_ms);
+
 enum uplink_state uplink_state(const struct uplink *uplink);
 /* Monotonic time since when the state is what it is. */
 uint64_t uplink_state_since(const struct uplink *uplink);

@@ -177,4 +177,7 @@ void uplink_not_given(struct uplink *uplink, uint64_t trace, bool held_back);
 void uplink_announce(struct uplink *uplink);
 void uplink_down_fini(struct uplink_down *down);
 
+/* A control frame: alive, and what has come. False when the transport has no router any more. */
+bool uplink_speak(struct uplink *uplink, uint64_t now_ms);
+
 #endif

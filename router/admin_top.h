@@ -3,6 +3,7 @@
 #ifndef ROUTER_ADMIN_TOP_H
 #define ROUTER_ADMIN_TOP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@ struct admin_top {
     size_t item_size;
     size_t count;
     size_t max;
+    bool cut; /* items[max - 1] is the last of the first `max` so far: what comes after it is out */
     uint64_t seen; /* items offered */
     admin_top_compare *compare;
 };

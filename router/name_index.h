@@ -18,6 +18,9 @@ struct name_index {
     struct name_index_place *places; /* NULL while empty */
     uint32_t capacity;               /* power of two, or 0 */
     uint32_t count;
+    struct name_index_place *old; /* what it grew from, moved in parts; NULL: all of it is */
+    uint32_t old_capacity;
+    uint32_t moved; /* places of `old` that were */
     uint8_t key[16];
     name_of_number *name_of;
     const void *owner;

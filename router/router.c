@@ -13,6 +13,7 @@
 #include "router/admin_watch.h"
 #include "router/auth_pool.h"
 #include "router/engine/embedded.h"
+#include "router/loop_turn.h"
 #include "router/plane.h"
 #include "router/registry.h"
 #include "router/router_bind.h"
@@ -62,6 +63,7 @@ struct router {
     bool durable; /* the engine is */
     bool synced;  /* seen and logged */
     struct trimmer trimmer;
+    struct loop_turn turn;
     bool stopped;
     bool fenced;
     struct router_store store;
@@ -269,11 +271,6 @@ static void on_signal(evutil_socket_t number, short what, void *owner)
     router->stopped = true;
 }
 
-static bool is_durable(const struct router_options *options)
-{
-    return options->data_dir != NULL && options->data_dir[0] != 0;
-}
-
 /* A copy in which every class is one that the engine can give. */
 static struct policy_table settled(const struct router *router, const struct policy_table *policy)
 {
@@ -290,7 +287,7 @@ static struct policy_table settled(const struct router *router, const struct pol
 /* NULL: it was logged why. */
 static struct engine *make_engine(const struct router_options *options)
 {
-    if (!is_durable(options)) {
+    if (options->data_dir == NULL || options->data_dir[0] == 0) {
         /* Larger than that of any router before: nobody starts two within a microsecond. */
         return engine_memory_new(clock_wall_ms() * 1000 + clock_mono_us() % 1000);
     }
@@ -516,6 +513,11 @@ static void look_at_store(struct router *router)
     }
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 static void end_turn(struct router *router)
 {
     uint64_t now_ms = clock_mono_ms();
@@ -538,18 +540,15 @@ static void end_turn(struct router *router)
         trim_memory();
     }
     uint64_t due_ms = router_plane_deadline(router->plane);
-    uint64_t admin_ms = admin_deadline(router->admin);
-    due_ms = admin_ms < due_ms ? admin_ms : due_ms;
-    uint64_t otlp_ms = router_otlp_tick(router->otlp, now_ms);
-    due_ms = otlp_ms < due_ms ? otlp_ms : due_ms;
-    uint64_t trim_ms = trimmer_deadline(&router->trimmer);
-    due_ms = trim_ms < due_ms ? trim_ms : due_ms;
-    uint64_t sample_ms = router_http_tick(router->http, now_ms, clock_wall_ms());
-    due_ms = sample_ms < due_ms ? sample_ms : due_ms;
+    due_ms = earlier(due_ms, admin_deadline(router->admin));
+    due_ms = earlier(due_ms, router_otlp_tick(router->otlp, now_ms));
+    due_ms = earlier(due_ms, trimmer_deadline(&router->trimmer));
+    due_ms = earlier(due_ms, router_http_tick(router->http, now_ms, clock_wall_ms()));
     uint64_t wait_ms = due_ms > now_ms ? due_ms - now_ms : 0;
     wait_ms = wait_ms < TIMER_MS_MAX ? wait_ms : TIMER_MS_MAX;
     const struct timeval wait = {(time_t)(wait_ms / 1000), (suseconds_t)(wait_ms % 1000 * 1000)};
     event_add(router->timer, &wait);
+    loop_turn_end(&router->turn, router->metrics);
 }
 
 void router_run(struct router *router, reload_now *reload, void *owner)
@@ -561,6 +560,7 @@ void router_run(struct router *router, reload_now *reload, void *owner)
         event_add(router->signals[i], NULL);
     }
     log_event(LOG_READY, LOG_S("id", router->options->router_id));
+    loop_turn_start(&router->turn);
     end_turn(router);
     while (!router->stopped) {
         event_base_loop(router->base, EVLOOP_ONCE);

@@ -20,14 +20,17 @@ enum {
 
 /* The clients of one edge, whose sockets take everything. */
 struct writer {
+    struct transport_session session; /* of all of them; must be first */
     struct out_batch *out;
     struct out_queue queues[SLOTS];
     uint64_t bytes;
 };
 
-static ssize_t take_all(struct transport *transport, const struct iovec *iov, size_t count)
+static ssize_t take_all(struct transport *transport, const struct iovec *iov, size_t count,
+                        bool more)
 {
-    struct writer *writer = transport->session;
+    struct writer *writer = (struct writer *)transport->session;
+    (void)more;
     size_t len = 0;
     for (size_t i = 0; i < count; i++) {
         len += iov[i].iov_len;
@@ -51,9 +54,10 @@ static struct writer *writer_new(void)
 {
     static const struct out_callbacks callbacks = {.on_written = on_written};
     struct writer *writer = mem_new(1, sizeof(*writer));
+    writer->session.ops = &TAKES_ALL;
     writer->out = out_batch_new(&callbacks, writer);
     for (size_t i = 0; i < SLOTS; i++) {
-        const struct transport transport = {.ops = &TAKES_ALL, .session = writer, .fd = DESCRIPTOR};
+        const struct transport transport = {.session = &writer->session, .fd = DESCRIPTOR};
         out_queue_init(&writer->queues[i], transport);
     }
     return writer;

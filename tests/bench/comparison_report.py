@@ -167,7 +167,8 @@ def head(data):
         "# Benchmarks", "",
         "Written by `./dev bench` (%s, commit %s, %.0f minutes); do not edit. The figures behind it are in"
         % (m["at"], m["commit"], data["took_s"] / 60),
-        "`benchmarks/*.json`.", "",
+        "`benchmarks/*.json`. Beside it: [latency at shares of saturation](LATENCY.md), [how cost grows](GROWTH.md).",
+        "",
         "%s, %s cores; %s of memory; Linux %s; %s." % (m["cpu"], m["cores"], m["memory"], m["kernel"],
                                                       m["libc"]), ""]
 

@@ -73,7 +73,7 @@ METHOD = """\
 - The servers, the generator and what they leave out are those of [BENCHMARKS.md](BENCHMARKS.md): both ends on
   one machine, every run starts its server anew, servers take turns, payloads have 100 bytes, every message is
   accounted for at every receiver.
-- **Saturation** is what the closed loop delivers, the median of {repetitions}: {closed}. It depends on the
+- **Saturation** is what the closed loop delivers (median): {closed}. It depends on the
   generator, which has its part of the processors.
 - **The open loop** then publishes at a rate: each message is due at its own time, evenly spread over the
   second and the publishers, whether or not earlier ones were heard. Latency counts from the time when a
@@ -82,7 +82,7 @@ METHOD = """\
 - **Equal rates** are 25, 50 and 75 % of the saturation of the slowest system: all do the same work, so latencies
   can be compared. **Own shares** are 25, 50 and 75 % of each one's own saturation: who is faster does more
   in the same time.
-- {warm} s to warm up, {duration} s that count, {repetitions} repetitions; median (least–most). *late*: under
+- {warm} s to warm up, {duration} s that count; repetitions: {repetitions}; median (least–most). *late*: under
   95 % of what was asked was delivered, so latency is that of a queue that grows.
 - Splitrail's way is edge → router → edge, three processes that each must get a processor; Node ws + Redis has
   a way as long. The others answer from the process that got the message.

@@ -54,7 +54,7 @@ def bearable(seconds):
 
 
 # A bound for failures only: nothing waits for it when things go well.
-PATIENCE_S = bearable(30)
+PATIENCE_S = bearable(60)
 ASK_AGAIN_S = bearable(5)  # who asks for something again and again
 
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:|SUMMARY: \w+Sanitizer|Assertion .* failed")
@@ -171,7 +171,7 @@ class Program:
         """SIGKILL, as a crash would."""
         self.may_die = True
         self.process.kill()
-        self.process.wait(4 * PATIENCE_S)
+        self.process.wait(2 * PATIENCE_S)
         self.reader.join(PATIENCE_S)
 
     def wait(self, timeout=PATIENCE_S):
@@ -327,7 +327,7 @@ class Cluster:
             return False
 
     def await_ready(self):
-        end = time.monotonic() + 2 * PATIENCE_S
+        end = time.monotonic() + PATIENCE_S
         while not (self.router_ready() and all(edge.ready() for edge in self.edges)):
             for program in self.programs:
                 trouble = program.trouble()
@@ -363,7 +363,7 @@ class Cluster:
         """splitrailctl: (exit code, stdout, stderr). It waits for long, unless a flag says otherwise."""
         done = subprocess.run([os.path.join(BIN, "splitrailctl"), "--router", self.admin, *args],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=2 * PATIENCE_S, env=dict(os.environ, SPLITRAIL_TIMEOUT="30s"))
+                              timeout=2 * PATIENCE_S, env=dict(os.environ, SPLITRAIL_TIMEOUT="60s"))
         if SANITIZER.search(done.stderr):
             raise AssertionError("splitrailctl: " + done.stderr)
         return done.returncode, done.stdout, done.stderr

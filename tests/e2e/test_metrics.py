@@ -58,6 +58,8 @@ ROUTER = {
     "splitrail_router_registry_divergence_total": ("counter", set()),
     "splitrail_router_plane_canary_rtt_seconds": ("histogram", set()),
     "splitrail_router_step_seconds": ("histogram", set()),
+    "splitrail_router_loop_turn_seconds": ("histogram", set()),
+    "splitrail_router_loop_turn_longest_seconds": ("gauge", set()),
 }
 # The one thing that promtool would have otherwise, on pages of edges: the name is part of the interface, and
 # dashboards expect it.
@@ -167,7 +169,7 @@ class Named(DurableCase):
                     "rate_limited_total": {"reason": "messages"}, "appends_total": {},
                     "store_messages_total": {}, "store_commits_total": {}, "store_commit_seconds": {},
                     "store_committing_seconds_total": {}, "plane_canary_rtt_seconds": {},
-                    "step_seconds": {}, "registry_compared_total": {},
+                    "step_seconds": {}, "loop_turn_seconds": {}, "registry_compared_total": {},
                     "admin_requests_total": {"status": "ok"}}.items()])
             after, router_after = page(edge.http_port), page(self.cluster.http_port)
             # Half of the four people; those who did wrong have gone.

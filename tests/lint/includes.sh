@@ -40,6 +40,8 @@ router/main. common/
 router/router router/
 router/router common/
 router/router proto/
+router/loop_turn. router/
+router/loop_turn. common/
 router/admin router/
 router/admin common/
 router/admin proto/

@@ -89,7 +89,7 @@ esac
 
 # The link
 mutant ack_before_answers router/plane_hello.c 's/link\.answers = true/link.answers = false/'
-mutant both_ends_wait edge/uplink.c 's/(    plane_builder_init\(&uplink->up\);)/    uplink->link.answers = true;\n$1/'
+mutant both_ends_wait edge/uplink.c 's/(    plane_builder_init\(&uplink->up, &uplink->link.spares\);)/    uplink->link.answers = true;\n$1/'
 mutant ack_of_a_hole common/link.c 's/(if \(sent > link->received\) \{)/take_ack(link, ack);\n        $1/; s/(    if \(seq != link->received \+ 1\) \{)/    take_ack(link, ack);\n$1/'
 mutant holes_ignored common/link.c 's/seq != link->received \+ 1/false/; s/sent > link->received/false/'
 mutant repeated_is_new common/link.c 's/return LINK_FRAME_REPEATED;/return LINK_FRAME_NEW;/'
@@ -124,7 +124,7 @@ mutant any_token edge/uplink_lag.c 's/lag->token != op->a/false/'
 mutant new_life_left_out router/announce.c 's/(    if \(!same && room\) \{)/    if (channel_droppable(channel)) {\n        channel_emit_policy(core, channel, event->edge);\n    }\n$1/'
 
 # What a router leaves out
-mutant no_hole_check edge/uplink_down.c 's/group->hole != NULL \|\| !follows\(group, op\)/follows(group, op) \&\& false/'
+mutant no_hole_check edge/uplink_down.c 's/edge_group_hole\(group\) != NULL \|\| !follows\(group, op\)/follows(group, op) \&\& false/'
 mutant no_hold_back edge/uplink_repair.c 's/    holes_put\(holes, hole, what, payload\);/    give(uplink, group, what, payload);/'
 mutant answer_ignored edge/uplink_repair.c 's/(    give\(uplink, group, &what, op->bytes\);)/    if (group->hole != NULL) {\n        return;\n    }\n$1/'
 mutant not_answered router/repair.c 's/if \(from == 0 \|\| from > to\)/if (from != UINT64_MAX)/'

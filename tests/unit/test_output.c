@@ -410,6 +410,44 @@ START_TEST(what_is_expected_to_go_on_arrives_with_what_follows_and_without)
 }
 END_TEST
 
+static void count_breath(void *owner)
+{
+    unsigned *breaths = owner;
+    ++*breaths;
+}
+
+static void ignore_written(void *owner, struct out_queue *queue, enum out_result result)
+{
+    (void)owner;
+    (void)queue;
+    ck_assert_int_eq(result, OUT_DONE);
+}
+
+START_TEST(a_flush_of_many_queues_takes_a_breath_now_and_then)
+{
+    static const struct out_callbacks callbacks = {.on_written = ignore_written,
+                                                   .on_breath = count_breath};
+    enum { QUEUES = 3 * OUT_BREATH - 1 };
+    static struct out_queue queues[QUEUES];
+    unsigned breaths = 0;
+    int fds[2];
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, fds), 0);
+    struct out_batch *batch = out_batch_new(&callbacks, &breaths);
+    for (size_t i = 0; i < QUEUES; i++) {
+        out_queue_init(&queues[i], transport_plain(fds[0]));
+        out_batch_mark(batch, &queues[i]);
+    }
+    out_batch_flush(batch);
+    ck_assert_uint_eq(breaths, 2);
+    for (size_t i = 0; i < QUEUES; i++) {
+        out_batch_forget(batch, &queues[i]);
+    }
+    out_batch_free(&batch);
+    close(fds[0]);
+    close(fds[1]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("output");
@@ -425,6 +463,7 @@ int main(void)
     tcase_add_test(tcase, dropping_keeps_only_the_blob_in_progress);
     tcase_add_test(tcase, many_tiny_messages_cost_more_than_their_bytes);
     tcase_add_test(tcase, a_broken_socket_is_reported);
+    tcase_add_test(tcase, a_flush_of_many_queues_takes_a_breath_now_and_then);
     tcase_add_test(tcase, a_forgotten_queue_takes_nothing_and_is_not_written);
     tcase_add_test(tcase, what_is_expected_to_go_on_arrives_with_what_follows_and_without);
     tcase_add_loop_test(tcase, any_order_of_puts_and_writes_keeps_frames_whole_and_in_order, 0, 20);

@@ -19,6 +19,7 @@ struct rig {
     uint64_t attempt;
     struct plane_op ops[OPS_MAX]; /* of data frames since forget() */
     size_t count;
+    unsigned controls; /* control frames that were sent */
     unsigned drains;
     unsigned closes;
     bool close_ends; /* the shell ends a connection at once when it is told to close it */
@@ -55,6 +56,7 @@ static enum status transmit(void *owner, struct bytes header, struct bytes body)
         rig->record = op->kind == OP_LAGGING ? op->bytes.data[0] : rig->record;
         op->bytes = BYTES_EMPTY; /* the view ends here */
     }
+    rig->controls += frame.kind == PLANE_FRAME_ACK;
     buf_fini(&whole);
     return STATUS_OK;
 }
@@ -421,6 +423,27 @@ START_TEST(a_hello_without_an_answer_is_repeated_soon_and_then_less_and_less)
         ck_assert_uint_gt(at[i] - at[i - 1], at[i - 1] - at[i - 2]);
     }
     ck_assert_uint_le(at[5] - at[4], 5000);
+    stop(&rig);
+}
+END_TEST
+
+START_TEST(in_a_long_turn_it_says_that_it_lives_as_often_as_a_heartbeat_is_due)
+{
+    struct rig rig;
+    start(&rig);
+    turn(&rig);
+    uplink_alive(rig.uplink, rig.now_ms + 5000); /* nobody is there who would want to know */
+    ck_assert_uint_eq(rig.controls, 0);
+    welcome(&rig, 7);
+    turn(&rig);
+    unsigned before = rig.controls;
+    uplink_alive(rig.uplink, rig.now_ms + 100);
+    ck_assert_uint_eq(rig.controls, before);
+    for (unsigned i = 1; i <= 20; i++) {
+        uplink_alive(rig.uplink, rig.now_ms + 250 * i);
+    }
+    ck_assert_uint_eq(rig.controls, before + 10);
+    ck_assert_int_eq(uplink_state(rig.uplink), UPLINK_UP); /* the router's silence is not judged */
     stop(&rig);
 }
 END_TEST
@@ -812,6 +835,7 @@ int main(void)
     tcase_add_test(tcase, two_groups_that_turn_out_to_be_one_are_joined);
     tcase_add_test(tcase, a_refusal_that_answers_no_hello_means_nothing);
     tcase_add_test(tcase, a_hello_without_an_answer_is_repeated_soon_and_then_less_and_less);
+    tcase_add_test(tcase, in_a_long_turn_it_says_that_it_lives_as_often_as_a_heartbeat_is_due);
     tcase_add_test(tcase, ticket_keys_come_with_the_welcome_and_on_the_way);
     tcase_add_test(tcase, ticket_keys_that_are_none_are_counted_and_hurt_nobody);
     tcase_add_test(tcase, what_follows_the_end_of_a_connection_in_one_batch_is_not_for_it);

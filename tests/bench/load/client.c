@@ -182,6 +182,7 @@ static void take_frame(struct client_loop *loop, struct client *client,
 {
     switch (frame->opcode) {
     case WIRE_PING:
+        ++*loop->pings;
         client_send(loop, client, WIRE_PONG, frame->payload);
         break;
     case WIRE_PONG:

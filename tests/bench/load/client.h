@@ -24,6 +24,7 @@ struct client {
     uint32_t index;  /* in the run */
     uint32_t ids;    /* of commands, given out */
     uint32_t stream_count;
+    uint32_t heard; /* messages since it was ready */
     struct account_stream *streams;
     struct buf *input;   /* an incomplete frame or answer; NULL while there is none */
     struct buf *output;  /* what the socket did not take; NULL while there is nothing */
@@ -49,6 +50,7 @@ struct client_loop {
     void *owner;
     uint32_t mask;   /* of the next frame */
     uint64_t *bytes; /* counts those received */
+    uint64_t *pings; /* likewise */
 };
 
 enum { CLIENT_SCRATCH = 65536, CLIENT_FRAME_MAX = 4 * 1024 * 1024 };

@@ -63,11 +63,12 @@ void report_progress(const struct report *report, const char *phase,
     *last = *now;
     if (report->config->options.progress_json) {
         print_line(json_pack(
-            "{s:s, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "phase", phase, "at_s", at_s,
-            "at_us", (json_int_t)now->at_us, "open", (json_int_t)counts->opened, "ready",
-            (json_int_t)counts->ready, "failed", (json_int_t)counts->failed, "closed",
+            "{s:s, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "phase", phase,
+            "at_s", at_s, "at_us", (json_int_t)now->at_us, "open", (json_int_t)counts->opened,
+            "ready", (json_int_t)counts->ready, "failed", (json_int_t)counts->failed, "closed",
             (json_int_t)counts->closed, "sent", (json_int_t)counts->sent, "messages",
-            (json_int_t)messages, "p50_us", (json_int_t)p50, "max_us", (json_int_t)max));
+            (json_int_t)messages, "messages_ever", (json_int_t)counts->messages, "pings_ever",
+            (json_int_t)counts->pings, "p50_us", (json_int_t)p50, "max_us", (json_int_t)max));
         return;
     }
     fprintf(stderr, "%8.1fs %-8s open %llu ready %llu failed %llu closed %llu  %.0f msg/s", at_s,
@@ -204,6 +205,23 @@ static json_t *outages_json(const struct report *report)
     return array;
 }
 
+static json_t *laggards_json(const struct report *report)
+{
+    const struct load_config *config = report->config;
+    const struct shared_worker *end = &report->after.workers;
+    json_t *array = json_array();
+    for (uint32_t i = 0; i < end->laggard_count; i++) {
+        const struct shared_laggard *laggard = &end->laggards[i];
+        json_array_append_new(
+            array,
+            json_pack("{s:I, s:I, s:I, s:I, s:I, s:b}", "connection", (json_int_t)laggard->conn,
+                      "target", (json_int_t)(laggard->conn % config->target_count), "port",
+                      (json_int_t)laggard->port, "heard", (json_int_t)laggard->heard, "unread",
+                      (json_int_t)laggard->unread, "unsent", laggard->unsent));
+    }
+    return array;
+}
+
 json_t *report_json(const struct report *report)
 {
     const struct shared_worker *end = &report->after.workers;
@@ -214,7 +232,7 @@ json_t *report_json(const struct report *report)
     }
     return json_pack(
         "{s:I, s:I, s:I, s:f, s:f, s:o, s:o, s:o, s:I, s:o, s:o, s:f, s:f, s:f, s:f, "
-        "s:f, s:o, s:o, s:o}",
+        "s:f, s:o, s:o, s:o, s:o, s:o}",
         "connections", (json_int_t)report->config->options.connections, "ready",
         (json_int_t)end->counts.ready, "closed", (json_int_t)end->counts.closed, "ready_s",
         (double)report->ready_ms / 1e3, "load", report->load, "failures",
@@ -227,7 +245,8 @@ json_t *report_json(const struct report *report)
         per_connection(report, report->before.slab_bytes, report->ready.slab_bytes),
         "tcp_buffer_bytes_per_connection",
         per_connection(report, report->before.tcp_bytes, report->ready.tcp_bytes), "processes",
-        processes, "outages", outages_json(report), "opening", latency_json(&end->opening));
+        processes, "outages", outages_json(report), "opening", latency_json(&end->opening),
+        "heard_each", tally_json(&end->heard), "laggards", laggards_json(report));
 }
 
 static void print_tally(const char *what, const struct tally *tally)

@@ -30,7 +30,15 @@ static void add_counts(struct shared_counts *sum, const struct shared_counts *mo
     sum->closed += more->closed;
     sum->messages += more->messages;
     sum->bytes += more->bytes;
+    sum->pings += more->pings;
     sum->sent += more->sent;
+}
+
+static void add_laggards(struct shared_worker *sum, const struct shared_worker *more)
+{
+    for (uint32_t i = 0; i < more->laggard_count && sum->laggard_count < SHARED_LAGGARDS; i++) {
+        sum->laggards[sum->laggard_count++] = more->laggards[i];
+    }
 }
 
 void shared_sum(const struct shared *shared, struct shared_worker *ret_sum)
@@ -44,6 +52,8 @@ void shared_sum(const struct shared *shared, struct shared_worker *ret_sum)
         tally_add(&ret_sum->kinds, &worker->kinds);
         tally_add(&ret_sum->closes, &worker->closes);
         tally_add(&ret_sum->failures, &worker->failures);
+        tally_add(&ret_sum->heard, &worker->heard);
+        add_laggards(ret_sum, worker);
         histogram_add(&ret_sum->latency, &worker->latency);
         histogram_add(&ret_sum->opening, &worker->opening);
         if (worker->pause_us > ret_sum->pause_us) {

@@ -20,8 +20,20 @@ struct shared_counts {
     uint64_t closed; /* ended after they were ready, without our wish */
     uint64_t messages;
     uint64_t bytes;
+    uint64_t pings;
     uint64_t sent; /* published */
 };
+
+/* A connection that heard less than others of its process, as it was at the end. */
+struct shared_laggard {
+    uint32_t conn;
+    uint32_t heard;
+    uint32_t unread; /* bytes that its socket had for us: then it is we who lag */
+    uint16_t port;   /* its own */
+    bool unsent;     /* the socket did not take what we had to say */
+};
+
+enum { SHARED_LAGGARDS = 16 };
 
 struct shared_worker {
     struct shared_counts counts;
@@ -29,6 +41,9 @@ struct shared_worker {
     struct tally kinds;    /* messages received, by kind */
     struct tally closes;   /* after ready, by close code or "reset" */
     struct tally failures; /* before ready, by reason */
+    struct tally heard;    /* connections, by how many messages they heard once ready; at the end */
+    struct shared_laggard laggards[SHARED_LAGGARDS];
+    uint32_t laggard_count;
     struct histogram latency;
     struct histogram opening; /* from connecting to ready */
     uint64_t pause_us;        /* the longest time without any delivery while publishing */

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -245,6 +246,7 @@ static void on_message(void *owner, struct client *client, struct bytes message)
 {
     struct worker *worker = owner;
     worker->own->counts.messages++;
+    client->heard += client->ready;
     tally_count(&worker->own->kinds, label_of(message, worker->config->options.label), 1);
     if (worker->config->options.stream) {
         take_stream(worker, client, message);
@@ -284,6 +286,7 @@ static void start(struct worker *worker, uint32_t process)
         .owner = worker,
         .mask = process,
         .bytes = &worker->own->counts.bytes,
+        .pings = &worker->own->counts.pings,
     };
     for (uint32_t i = 0; i < worker->count; i++) {
         struct client *client = &worker->clients[i];
@@ -296,8 +299,45 @@ static void start(struct worker *worker, uint32_t process)
                                   worker->clients, worker->count);
 }
 
+static void note_laggard(struct shared_worker *own, const struct client *client)
+{
+    struct sockaddr_in local = {.sin_port = 0};
+    socklen_t len = sizeof(local);
+    int unread = 0;
+    (void)getsockname(client->fd, (struct sockaddr *)&local, &len);
+    (void)ioctl(client->fd, FIONREAD, &unread);
+    own->laggards[own->laggard_count++] = (struct shared_laggard){
+        .conn = client->index,
+        .heard = client->heard,
+        .unread = (uint32_t)unread,
+        .port = ntohs(local.sin_port),
+        .unsent = client->output != NULL,
+    };
+}
+
+/* Who heard how much, and some of those who heard less than others. */
+static void count_heard(struct worker *worker)
+{
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < worker->count; i++) {
+        const struct client *client = &worker->clients[i];
+        if (client->state == CLIENT_OPEN && client->ready) {
+            tally_count_number(&worker->own->heard, client->heard);
+            most = client->heard > most ? client->heard : most;
+        }
+    }
+    for (uint32_t i = 0; i < worker->count; i++) {
+        const struct client *client = &worker->clients[i];
+        if (client->state == CLIENT_OPEN && client->ready && client->heard < most &&
+            worker->own->laggard_count < SHARED_LAGGARDS) {
+            note_laggard(worker->own, client);
+        }
+    }
+}
+
 static void finish(struct worker *worker)
 {
+    count_heard(worker);
     for (uint32_t i = 0; i < worker->count; i++) {
         struct client *client = &worker->clients[i];
         for (uint32_t s = 0; s < client->stream_count; s++) {
