@@ -139,10 +139,23 @@ static void make_reply(const struct httpd *httpd, struct evhttp_request *request
     }
 }
 
+static void refuse_unframed(struct httpd *httpd, struct evhttp_request *request)
+{
+    (void)evhttp_add_header(evhttp_request_get_output_headers(request), "Connection", "close");
+    httpd_send(httpd, request,
+               &(struct httpd_answer){.code = HTTP_BADREQUEST,
+                                      .content_type = "text/plain; charset=utf-8",
+                                      .body = BYTES_LIT("where this request ends is unclear\n")});
+}
+
 static void on_request(struct evhttp_request *request, void *owner)
 {
     struct httpd *httpd = owner;
     httpd_conns_asked(httpd->conns, request);
+    if (!httpd_framed(request)) {
+        refuse_unframed(httpd, request);
+        return;
+    }
     if (httpd_serves(httpd, request) || httpd_sends_file(httpd, request)) {
         return;
     }

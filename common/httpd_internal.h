@@ -1,5 +1,6 @@
-/* Inside of the HTTP server: shared by httpd.c (listening, pages), httpd_files.c (files),
- * httpd_serve.c (requests that are answered later) and httpd_conns.c (how long a client may take).
+/* Inside of the HTTP server: shared by httpd.c (listening, pages), httpd_framing.c (where a request
+ * ends), httpd_files.c (files), httpd_serve.c (requests that are answered later) and httpd_conns.c
+ * (how long a client may take).
  * Nobody else includes this. */
 #ifndef COMMON_HTTPD_INTERNAL_H
 #define COMMON_HTTPD_INTERNAL_H
@@ -27,6 +28,10 @@ struct httpd {
 /* Sends it; the request is the library's again. */
 void httpd_send(struct httpd *httpd, struct evhttp_request *request,
                 const struct httpd_answer *answer);
+
+/* Whether everybody sees the request end where the library does (RFC 9112, 6.3). If not, what
+ * follows on the connection must not be read. */
+bool httpd_framed(struct evhttp_request *request);
 
 /* True when the request is one for a file, and was answered. */
 bool httpd_sends_file(struct httpd *httpd, struct evhttp_request *request);

@@ -224,6 +224,19 @@ static void on_reload(void *owner, struct reload_report *report)
     buf_fini(&text);
 }
 
+static enum status start_policy(struct process *process, struct buf *text)
+{
+    struct buf why;
+    buf_init(&why, 0);
+    enum status status = read_policy(&process->options, &process->policy, &why);
+    if (status != STATUS_OK) {
+        buf_append_str(text, "splitrail-router: ");
+        buf_append(text, buf_bytes(&why));
+    }
+    buf_fini(&why);
+    return status;
+}
+
 /* EXIT_SUCCESS when the options are there to be run; else what to exit with, -1 for a plain end. */
 static int read_options(struct process *process)
 {
@@ -234,8 +247,7 @@ static int read_options(struct process *process)
     if (outcome == OPTION_RUN && router_options_complete(&process->options, &text) != STATUS_OK) {
         outcome = OPTION_EXIT_USAGE;
     }
-    if (outcome == OPTION_RUN &&
-        read_policy(&process->options, &process->policy, &text) != STATUS_OK) {
+    if (outcome == OPTION_RUN && start_policy(process, &text) != STATUS_OK) {
         outcome = OPTION_EXIT_USAGE;
     }
     if (outcome == OPTION_EXIT_OK) {

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { INTERVAL_DEFAULT = 2000 };
+enum { INTERVAL_DEFAULT = 2000, OFFSET_DIGITS_MAX = 19 };
 
 /* argv after sorting: [0] name, flags, then operands from `first_operand`. */
 struct sorted {
@@ -239,6 +239,19 @@ static bool read_flags(struct ctl_args *args, struct sorted *sorted, char *const
     return outcome == OPTION_RUN;
 }
 
+static enum ctl_args_outcome check_offset(const struct ctl_args *args, struct buf *text)
+{
+    if (args->command != CTL_TRACE_MESSAGE) {
+        return CTL_ARGS_RUN;
+    }
+    const char *offset = args->operands[1];
+    size_t digits = strspn(offset, "0123456789");
+    if (digits == 0 || digits > OFFSET_DIGITS_MAX || offset[digits] != '\0') {
+        return bad(text, "trace message: an offset is a number from 1 on, not ", offset);
+    }
+    return CTL_ARGS_RUN;
+}
+
 enum ctl_args_outcome ctl_args_parse(int argc, char **argv, char *const *env, struct ctl_args *args,
                                      struct buf *text)
 {
@@ -259,6 +272,9 @@ enum ctl_args_outcome ctl_args_parse(int argc, char **argv, char *const *env, st
     }
     if (outcome == CTL_ARGS_RUN) {
         outcome = check_flags(args, text);
+    }
+    if (outcome == CTL_ARGS_RUN) {
+        outcome = check_offset(args, text);
     }
     return outcome;
 }

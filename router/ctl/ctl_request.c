@@ -164,13 +164,10 @@ static void ask_explain(struct parts *parts, const struct ctl_args *args)
     parts->request.explain = &parts->explain;
 }
 
-/* What is no number is an offset that no message has. */
 static void ask_trace(struct parts *parts, const struct ctl_args *args)
 {
-    char *end = NULL;
-    unsigned long long offset = strtoull(args->operands[1], &end, 10);
     parts->trace.room = args->operands[0];
-    parts->trace.offset = *end == 0 ? offset : 0;
+    parts->trace.offset = strtoull(args->operands[1], NULL, 10);
     parts->request.ask_case = ASK(TRACE);
     parts->request.trace = &parts->trace;
 }

@@ -180,6 +180,7 @@ class Policy(ClusterCase):
         os.unlink(bad.path)
         self.assertEqual(done.returncode, 2)
         self.assertEqual(done.stderr.count("\n"), 1)
+        self.assertTrue(done.stderr.startswith("splitrail-router: --policy-file "), done.stderr)
         for part in (bad.path, "namespaces.chat.slow_reader", '"wait"', "disconnect, gap"):
             self.assertIn(part, done.stderr)
 

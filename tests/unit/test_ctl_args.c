@@ -100,6 +100,10 @@ static const struct {
     {{"users", "x", NULL}, "too many operands"},
     {{"presence", "user", NULL}, "too few operands; usage: splitrailctl presence user USER..."},
     {{"publish", "r", NULL}, "too few operands"},
+    {{"trace", "message", "r", "x", NULL}, "an offset is a number from 1 on, not x"},
+    {{"trace", "message", "r", "1x", NULL}, "not 1x"},
+    {{"trace", "message", "r", "", NULL}, "an offset is a number"},
+    {{"trace", "message", "r", "12345678901234567890", NULL}, "an offset is a number"},
     {{"rooms", "--user", "u", NULL}, "rooms: does not take --user"},
     {{"health", "--reason", "u", NULL}, "does not take --reason"},
 };

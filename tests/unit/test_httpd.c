@@ -134,6 +134,48 @@ START_TEST(requests_get_the_answer_of_their_path_and_method)
 }
 END_TEST
 
+/* Behind each of them comes a request that a proxy may have taken for a body. */
+static const char *const unframed[] = {
+    "HEAD /health HTTP/1.1\r\nContent-Length: 24\r\n\r\n",
+    "TRACE /health HTTP/1.1\r\nContent-Length: 24\r\n\r\n",
+    "HEAD /health HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "POST /health HTTP/1.1\r\nContent-Length: 0\r\nContent-Length: 24\r\n\r\n",
+    "POST /health HTTP/1.1\r\nContent-Length : 24\r\n\r\n",
+    "POST /health HTTP/1.1\r\nContent-Length: +0\r\n\r\n",
+    "POST /health HTTP/1.1\r\nTransfer-Encoding : chunked\r\n\r\n",
+    "POST /health HTTP/1.1\r\nTransfer-Encoding: identity\r\n\r\n",
+    "GET /health HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n",
+    "GET /health HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n",
+};
+
+START_TEST(a_request_whose_end_is_unclear_is_the_last_of_its_connection)
+{
+    char request[256];
+    int len = snprintf(request, sizeof(request), "%sGET /health HTTP/1.1\r\n\r\n", unframed[_i]);
+    const char *reply = ask(request, (size_t)len);
+    ck_assert_msg(strncmp(reply, "HTTP/1.1 400 ", 13) == 0, "%s", reply);
+    ck_assert_msg(strstr(reply, "\r\nConnection: close\r\n") != NULL, "%s", reply);
+    ck_assert_msg(strstr(reply + 1, "HTTP/1.1 ") == NULL, "%s", reply);
+}
+END_TEST
+
+static const char *const framed[] = {
+    "GET /health HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}",
+    "HEAD /health HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+    "GET /health HTTP/1.1\r\ntransfer-encoding: Chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+};
+
+START_TEST(requests_behind_one_whose_end_is_clear_are_answered)
+{
+    char request[256];
+    int len = snprintf(request, sizeof(request),
+                       "%sGET /ready HTTP/1.1\r\nConnection: close\r\n\r\n", framed[_i]);
+    const char *reply = ask(request, (size_t)len);
+    ck_assert_msg(strncmp(reply, "HTTP/1.1 200 ", 13) == 0, "%s", reply);
+    ck_assert_msg(strstr(reply, "HTTP/1.1 503 ") != NULL, "%s", reply);
+}
+END_TEST
+
 START_TEST(headers_without_end_are_cut_off)
 {
     static char request[32000];
@@ -414,6 +456,10 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     (void)signal(SIGPIPE, SIG_IGN);
     tcase_add_loop_test(tcase, requests_get_the_answer_of_their_path_and_method, 0, ROWS(requests));
+    tcase_add_loop_test(tcase, a_request_whose_end_is_unclear_is_the_last_of_its_connection, 0,
+                        ROWS(unframed));
+    tcase_add_loop_test(tcase, requests_behind_one_whose_end_is_clear_are_answered, 0,
+                        ROWS(framed));
     tcase_add_test(tcase, headers_without_end_are_cut_off);
     tcase_add_test(tcase, a_body_above_the_limit_is_refused);
     tcase_add_loop_test(tcase, an_address_that_is_not_numeric_host_and_port_is_refused, 0,
