@@ -16,6 +16,7 @@ struct framing {
 
 static bool is_number(const char *text)
 {
+    text += strspn(text, "\t");
     return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
 }
 
@@ -27,7 +28,7 @@ static bool add_field(struct framing *framing, const struct evkeyval *field)
     }
     if (strcasecmp(field->key, "Content-Length") == 0) {
         framing->lengths++;
-        framing->empty = framing->empty && field->value[strspn(field->value, "0")] == '\0';
+        framing->empty = framing->empty && field->value[strspn(field->value, "\t0")] == '\0';
         return is_number(field->value);
     }
     if (strcasecmp(field->key, "Transfer-Encoding") == 0) {

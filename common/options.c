@@ -287,9 +287,11 @@ enum status option_reload(const struct option_program *program, int argc, char *
     void *fresh = mem_new(1, target_size(program));
     enum status status = STATUS_MALFORMED;
     if (option_parse(program, argc, argv, env, fresh, NULL, text) == OPTION_RUN) {
-        apply_live(program, target, fresh, text);
+        status = program->check == NULL ? STATUS_OK : program->check(fresh, text);
+        if (status == STATUS_OK) {
+            apply_live(program, target, fresh, text);
+        }
         option_fini(program, fresh);
-        status = STATUS_OK;
     }
     mem_free(fresh);
     return status;

@@ -67,6 +67,9 @@ struct option_program {
     const char *summary;
     const struct option_spec *specs;
     size_t spec_count;
+    /* What rows cannot say by themselves, of a whole struct: option_reload() asks it before it
+     * takes anything. NULL = nothing. */
+    enum status (*check)(const void *options, struct buf *text);
 };
 
 enum option_outcome {
@@ -86,7 +89,8 @@ enum option_outcome option_parse(const struct option_program *program, int argc,
                                  char **env, void *target, int *ret_used, struct buf *text);
 
 /* Re-reads environment and file and applies only LIVE rows; others that differ are named in `text`
- * (one line each) and left. STATUS_MALFORMED leaves everything as it was and says why in `text`. */
+ * (one line each) and left. STATUS_MALFORMED (of program->check too) leaves
+ * everything as it was and says why in `text`. */
 enum status option_reload(const struct option_program *program, int argc, char **argv, char **env,
                           void *target, struct buf *text) MUST_CHECK;
 

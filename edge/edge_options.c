@@ -19,11 +19,17 @@ static const struct option_spec SPECS[] = {
 #undef OPTION
 };
 
+static enum status check(const void *options, struct buf *text)
+{
+    return edge_options_check(options, text);
+}
+
 static const struct option_program PROGRAM = {
     .name = "splitrail-edge",
     .summary = "Holds the WebSocket connections of clients and passes their messages to a router.",
     .specs = SPECS,
     .spec_count = sizeof(SPECS) / sizeof(SPECS[0]),
+    .check = check,
 };
 
 static bool is_id_byte(char c)

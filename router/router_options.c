@@ -27,6 +27,7 @@ const struct option_program router_option_program = {
     "Rooms, presence, policy and history of a Splitrail cluster.",
     specs,
     sizeof(specs) / sizeof(specs[0]),
+    NULL,
 };
 
 static bool id_byte_ok(uint8_t byte)

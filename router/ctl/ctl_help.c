@@ -27,6 +27,7 @@ const struct option_program ctl_program = {
     "Asks and tells a splitrail-router.",
     flag_specs,
     sizeof(flag_specs) / sizeof(flag_specs[0]),
+    NULL,
 };
 
 static const struct {

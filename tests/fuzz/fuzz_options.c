@@ -31,7 +31,7 @@ static const struct option_spec specs[] = {
     {"secret", OPTION_INT, offsetof(struct values, secret), "7", 0, 9, "", OPTION_SECRET, ""},
 };
 enum { ROWS = sizeof(specs) / sizeof(specs[0]) };
-static const struct option_program program = {"fuzz", "", specs, ROWS};
+static const struct option_program program = {"fuzz", "", specs, ROWS, NULL};
 
 static void require(bool truth)
 {

@@ -56,6 +56,24 @@ START_TEST(a_good_command_line_passes)
 }
 END_TEST
 
+START_TEST(a_reload_to_what_would_not_start_changes_nothing)
+{
+    struct edge_options options;
+    struct buf text;
+    char *argv[] = {"splitrail-edge", NULL};
+    char *env[] = {"SPLITRAIL_SOFT_OUTPUT=2MiB", NULL};
+    buf_init(&text, 0);
+    ck_assert_int_eq(check_line(good_lines[0], &options, &text), STATUS_OK);
+    int64_t before = options.soft_output;
+    ck_assert_int_eq(option_reload(edge_options_program(), 1, argv, env, &options, &text),
+                     STATUS_MALFORMED);
+    ck_assert_int_eq(options.soft_output, before);
+    ck_assert_uint_gt(text.len, 0);
+    option_fini(edge_options_program(), &options);
+    buf_fini(&text);
+}
+END_TEST
+
 static const char *const bad_lines[][ARGUMENTS_MAX] = {
     {"--listen", "8080"},
     {"--listen", "::1:8080"},
@@ -167,6 +185,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_good_command_line_passes, 0, ROWS(good_lines));
     tcase_add_loop_test(tcase, a_bad_option_is_named_in_one_line, 0, ROWS(bad_lines));
     tcase_add_test(tcase, the_default_id_ends_with_the_first_port_and_is_itself_a_good_id);
+    tcase_add_test(tcase, a_reload_to_what_would_not_start_changes_nothing);
     tcase_add_test(tcase, every_close_reason_has_a_metric_label);
     tcase_add_test(tcase, the_edge_says_its_two_notices_in_the_words_of_the_protocol);
     suite_add_tcase(suite, tcase);

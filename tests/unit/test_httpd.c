@@ -162,6 +162,7 @@ END_TEST
 static const char *const framed[] = {
     "GET /health HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}",
     "HEAD /health HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+    "GET /health HTTP/1.1\r\nContent-Length:\t2\r\n\r\n{}",
     "GET /health HTTP/1.1\r\ntransfer-encoding: Chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
 };
 

@@ -31,7 +31,7 @@ static const struct option_spec specs[] = {
 #undef OPTION
 
 static const struct option_program program = {"sample", "Shows options.", specs,
-                                              sizeof(specs) / sizeof(specs[0])};
+                                              sizeof(specs) / sizeof(specs[0]), NULL};
 
 enum { WORDS_MAX = 12 };
 
@@ -393,6 +393,42 @@ START_TEST(a_reload_with_a_mistake_changes_nothing)
 }
 END_TEST
 
+static enum status refuse_four(const void *options, struct buf *text)
+{
+    const struct sample *sample = options;
+    if (sample->grace != 4000) {
+        return STATUS_OK;
+    }
+    buf_append_str(text, "not four");
+    return STATUS_MALFORMED;
+}
+
+START_TEST(a_reload_that_the_program_refuses_changes_nothing)
+{
+    struct call call;
+    char path[32];
+    char arguments[64];
+    struct option_program checked = program;
+    checked.check = refuse_four;
+    write_file(path, "grace = 3s\n");
+    snprintf(arguments, sizeof(arguments), "--config %s", path);
+    ck_assert_int_eq(parse(&call, arguments, ""), OPTION_RUN);
+    rewrite_file(path, "grace = 4s\nmax-message = 1KiB\n");
+    ck_assert_int_eq(
+        option_reload(&checked, call.argc, call.argv, call.env, &call.sample, &call.text),
+        STATUS_MALFORMED);
+    ck_assert_int_eq(call.sample.grace, 3000);
+    assert_text(&call, "not four");
+    rewrite_file(path, "grace = 5s\n");
+    ck_assert_int_eq(
+        option_reload(&checked, call.argc, call.argv, call.env, &call.sample, &call.text),
+        STATUS_OK);
+    ck_assert_int_eq(call.sample.grace, 5000);
+    finish(&call);
+    unlink(path);
+}
+END_TEST
+
 START_TEST(the_reference_is_a_table_with_a_row_for_each_option)
 {
     struct buf out;
@@ -430,6 +466,7 @@ int main(void)
     tcase_add_test(tcase, operands_begin_at_the_first_word_that_is_no_option);
     tcase_add_test(tcase, a_reload_applies_live_rows_and_names_the_others);
     tcase_add_test(tcase, a_reload_with_a_mistake_changes_nothing);
+    tcase_add_test(tcase, a_reload_that_the_program_refuses_changes_nothing);
     tcase_add_test(tcase, the_reference_is_a_table_with_a_row_for_each_option);
     suite_add_tcase(suite, tcase);
     return check_main(suite);

@@ -19,6 +19,7 @@ const struct option_program load_option_program = {
     "Load for WebSocket servers, with exact accounts of what came and what it cost.",
     specs,
     sizeof(specs) / sizeof(specs[0]),
+    NULL,
 };
 
 bool load_resolve(struct bytes host_port, struct sockaddr_in *ret_address)
