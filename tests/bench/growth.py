@@ -33,7 +33,8 @@ import comparison_report  # noqa: E402
 import growth_report  # noqa: E402
 import restart  # noqa: E402
 from compare import BENCH, chosen, flaws, machine  # noqa: E402
-from scale import PER_EDGE, meminfo  # noqa: E402
+from scale import PER_EDGE  # noqa: E402
+from scale_machine import meminfo  # noqa: E402
 
 PATIENCE_S = 240
 WARM_UP_S = 0.7
