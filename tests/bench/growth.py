@@ -238,8 +238,9 @@ class Run:
         return {program.name: restart.private_kib(program.pid) * 1024 for program in self.cluster.programs}
 
     def ends(self, name, connections):
+        # As many addresses as share no divisor with the edges: each address speaks to all of them.
         args = ["--processes", str(-(-connections // PER_EDGE)), "--source-addresses",
-                str(min(250, max(4, self.point.edges))), "--connecting", "128"]
+                str(max(5, self.point.edges + 1)), "--connecting", "128"]
         for edge in self.cluster.edges:
             args += ["--url", edge.url + "?token=%s{user}" % name]
         return args
