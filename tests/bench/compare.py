@@ -27,6 +27,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, HERE)
 
 import comparison_report  # noqa: E402
+import scale_machine  # noqa: E402
 import syscalls  # noqa: E402
 from systems import SYSTEMS, e2e  # noqa: E402
 
@@ -221,6 +222,13 @@ def count_calls(systems, scenarios, options):
     return how, calls
 
 
+def in_own_network():
+    try:
+        return os.readlink("/proc/self/ns/net") != os.readlink("/proc/1/ns/net")
+    except OSError:
+        return False
+
+
 def machine():
     def field(path, name):
         try:
@@ -232,7 +240,8 @@ def machine():
     commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True,
                             text=True).stdout.strip()
     return {"cpu": field("/proc/cpuinfo", "model name"), "cores": os.cpu_count(),
-            "memory": field("/proc/meminfo", "MemTotal"), "kernel": platform.release(),
+            "memory": field("/proc/meminfo", "MemTotal"),
+            "kernel": platform.release() + (", a network of its own" if in_own_network() else ""),
             "libc": " ".join(platform.libc_ver()), "commit": commit or "?",
             "at": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())}
 
@@ -279,6 +288,7 @@ def main():
         return
     partial = options.quick or options.scenario or options.system
     out = options.out or os.path.join(ROOT, *(("build", "bench") if partial else ("docs",)))
+    scale_machine.own_network()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     started = time.monotonic()

@@ -122,7 +122,8 @@ METHOD = """\
 
 - One machine, both ends on it: the generator (`splitrail-bench`, one process, asleep in `epoll_wait` between
   messages) shares the processors with the servers. Absolute figures depend on that; what counts is who is
-  where **in the same run**.
+  where **in the same run**. With the right to it (root), all of them run in a network namespace with nothing but
+  loopback: no connection tracking or firewall of the machine is in the figures.
 - Each run starts its server anew on free ports of 127.0.0.1, opens the connections, waits until all have
   joined and nothing more comes, publishes {warm} s to warm up and {duration} s that count. The servers take
   turns within a repetition; there are {repetitions}. Tables have the median, and the least and the most in

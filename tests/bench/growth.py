@@ -34,7 +34,7 @@ import growth_report  # noqa: E402
 import restart  # noqa: E402
 from compare import BENCH, chosen, flaws, machine  # noqa: E402
 from scale import PER_EDGE  # noqa: E402
-from scale_machine import meminfo  # noqa: E402
+from scale_machine import meminfo, own_network  # noqa: E402
 
 PATIENCE_S = 240
 WARM_UP_S = 0.7
@@ -393,6 +393,7 @@ def main():
             print("%-12s %s" % (curve.name, curve.fixed.format(**vars(sizes))))
         return
     if not options.write:
+        own_network()
         check_machine(curves, sizes)
         started = time.monotonic()
         results = measure_all(curves, sizes)

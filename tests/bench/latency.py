@@ -25,6 +25,7 @@ sys.path.insert(0, HERE)
 
 import comparison_report  # noqa: E402
 import latency_report  # noqa: E402
+import scale_machine  # noqa: E402
 from charts import median  # noqa: E402
 from compare import Scenario, chosen, flaws, machine, run_once  # noqa: E402
 from systems import SYSTEMS  # noqa: E402
@@ -179,6 +180,7 @@ def main():
     partial = options.quick or options.scenario or options.system
     out = options.out or os.path.join(ROOT, *(("build", "bench") if partial else ("docs",)))
     if not options.write:
+        scale_machine.own_network()
         comparison_report.save(out, "latency", measure(options))
     flawed = latency_report.write(out)
     print(os.path.join(out, "LATENCY.md"))
