@@ -23,10 +23,8 @@ static const struct option_spec flag_specs[] = {
 };
 
 const struct option_program ctl_program = {
-    "splitrailctl",
-    "Asks and tells a splitrail-router.",
-    flag_specs,
-    sizeof(flag_specs) / sizeof(flag_specs[0]),
+    "splitrailctl", "Asks and tells a splitrail-router.",
+    flag_specs,     sizeof(flag_specs) / sizeof(flag_specs[0]),
     NULL,
 };
 
