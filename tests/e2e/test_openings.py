@@ -56,6 +56,19 @@ class Crowd(OpeningCase):
     """More unfinished openings than may be: the oldest go."""
     edge_options = ("--max-handshakes", "20", "--handshake-timeout", "10m")
 
+    async def come_in(self, secure, oldest):
+        """A new client, while the oldest opening pays for its place."""
+        if secure:
+            await (await self.secure()).ok("ping")
+            await oldest.rest()
+            return
+        # Its request comes later: one that is there at once needs no place.
+        raw = await Raw.open(self.edge.port)
+        await oldest.rest()
+        await raw.send(handshake())
+        self.assertIn(b" 101 ", await raw.head())
+        raw.end()
+
     async def test_the_oldest_is_closed_and_everybody_else_gets_in(self):
         hello = self.hello()[0]
         rows = [(self.edge.port, b""), (self.edge.port, handshake()[:-2]), (self.edge.tls_port, b""),
@@ -70,8 +83,7 @@ class Crowd(OpeningCase):
             await eventually(lambda: self.in_state("handshake") == n + 1, "it is accepted")
         self.assertEqual(self.refused("handshakes"), before)
         for n in range(10):  # each new client needs one place, and the oldest pays for it
-            await (await (self.secure() if n % 2 else self.client())).ok("ping")
-            await raws[n].rest()
+            await self.come_in(secure=n % 2, oldest=raws[n])
             self.assertEqual(self.refused("handshakes"), before + 1 + n)
             raws.append(await Raw.open(self.edge.port))
             await eventually(lambda: self.in_state("handshake") == 20, "it is accepted")
